@@ -1,0 +1,74 @@
+/**
+ * What calibration data tell about a model's tensors. `src/runtime` collects it in a child process, `src/transforms`
+ * uses it; neither knows the other, so what passes between them lies here.
+ */
+
+/** What to collect of one value of the main graph. Minimum and maximum are always collected. */
+export interface CalibrationTarget {
+  /** Name of the value: a graph input or the output of a node. */
+  readonly tensor: string;
+  /** Counts of |x| in equal bins from 0 to the largest |x| of the data, as entropy and percentile ranges need them. */
+  readonly histogramBins?: number | undefined;
+  /** Statistics for each index of this axis (negative: from the end). */
+  readonly channelAxis?: number | undefined;
+  /** The second moments of the rows that a weight is multiplied by. */
+  readonly gram?: GramTarget | undefined;
+}
+
+/** Which rows: the last axis of a MatMul's or Gemm's input, or the patches under a Conv's kernel. */
+export type GramTarget =
+  | { readonly kind: 'rows' }
+  | {
+      readonly kind: 'patches';
+      /** Spatial sizes, e.g. [3, 3]. */
+      readonly kernel: readonly number[];
+      readonly strides: readonly number[];
+      readonly dilations: readonly number[];
+      /** As ONNX writes them: begins, then ends. */
+      readonly pads: readonly number[];
+      readonly groups: number;
+    };
+
+export interface TensorStatistics {
+  /** Elements seen; 0 where every sample had a zero-size tensor: then min and max are 0. */
+  readonly count: number;
+  readonly min: number;
+  readonly max: number;
+  readonly histogram?: AbsHistogram | undefined;
+  readonly channels?: ChannelStatistics | undefined;
+}
+
+/** `counts[i]` values have |x| in [i, i + 1) · limit / counts.length; the last bin holds the limit, too. */
+export interface AbsHistogram {
+  readonly limit: number;
+  readonly counts: Float64Array;
+}
+
+/** One number per channel each. */
+export interface ChannelStatistics {
+  /** Elements per channel. */
+  readonly count: number;
+  readonly mean: Float64Array;
+  /** Mean of x². */
+  readonly meanSquare: Float64Array;
+  readonly absMax: Float64Array;
+}
+
+/** XᵀX / rows, [size, size] in row order, one matrix for each group (a Conv's groups; else one). */
+export interface Gram {
+  /** Columns of X: K of a MatMul, or channels / groups · kernel size of a Conv, in the weight's own order. */
+  readonly size: number;
+  /** Rows seen. */
+  readonly rows: number;
+  readonly matrices: readonly Float32Array[];
+}
+
+/** What was collected over a calibration set. */
+export interface Calibration {
+  /** Samples that ran. */
+  readonly samples: number;
+  /** With `channels` along `channelAxis`, where one is given. Undefined where it was not asked for. */
+  statistics(tensor: string, channelAxis?: number): TensorStatistics | undefined;
+  /** Read when needed: the matrices may be far larger than the model. Undefined where it was not asked for. */
+  gram(tensor: string, target: GramTarget): Promise<Gram | undefined>;
+}

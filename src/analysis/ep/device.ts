@@ -1,0 +1,68 @@
+/** Devices: weights by what becomes of each form there, activations, and what the provider holds beside them. */
+import { leastCertain } from '../memory/estimate.ts';
+import type { EpFigures, Situation } from '../memory/estimate.ts';
+import type { RuntimeBlock } from '../memory/runtime.ts';
+import type { Value } from '../memory/values.ts';
+import type { EpName, Figure } from '../types.ts';
+import { weightBehaviour } from './behaviour.ts';
+import { weightForm } from './forms.ts';
+
+interface DeviceProfile {
+  /** Context, kernels, libraries. */
+  readonly overheadBytes: number;
+  readonly note: string;
+}
+
+const MiB = 2 ** 20;
+
+const profiles: Readonly<Record<Exclude<EpName, 'cpu'>, DeviceProfile>> = {
+  webgpu: { overheadBytes: 60 * MiB, note: 'shaders and staging buffers, measured on SwiftShader' },
+  cuda: {
+    overheadBytes: 350 * MiB,
+    note: 'CUDA context, cuBLAS and cuDNN; varies with driver and card, not measured',
+  },
+  tensorrt: { overheadBytes: 500 * MiB, note: 'CUDA context and TensorRT engine; varies, not measured' },
+  dml: { overheadBytes: 100 * MiB, note: 'Direct3D 12 heaps; varies with the driver, not measured' },
+  coreml: { overheadBytes: 50 * MiB, note: 'compiled model; varies, not measured' },
+};
+
+export function deviceFigures(s: Situation, ep: Exclude<EpName, 'cpu'>): EpFigures {
+  const deviceWeights = weightsOn(s, ep);
+  const { overheadBytes, note } = profiles[ep];
+  const activation = s.peakActivation.bytes ?? 0;
+  return {
+    deviceWeights,
+    weightsBeside: { bytes: 0, certainty: 'estimate', note: 'all weights are on the device' },
+    workspace: { bytes: 0, certainty: 'atLeast', note: 'scratch space of the kernels is not known' },
+    overhead: { bytes: overheadBytes, certainty: 'estimate', note },
+    totalPeak: {
+      bytes: (deviceWeights.bytes ?? 0) + activation + overheadBytes,
+      certainty: leastCertain(deviceWeights, s.peakActivation, { certainty: 'estimate' }),
+      note: ep === 'webgpu' ? 'from measurements on SwiftShader' : 'from sources, not measured',
+    },
+  };
+}
+
+/**
+ * As stored: what is expanded is so when it runs, and counts as activations. What falls back to the CPU is not on the
+ * device.
+ */
+function weightsOn(s: Situation, ep: EpName): Figure {
+  let bytes = 0;
+  for (const v of constantsOf(s.runtime.main)) bytes += s.sizes.knownBytes(v);
+  for (const n of s.compiled.program.nodes) {
+    const form = weightForm(n);
+    if (form === undefined || weightBehaviour(ep, n.node.opType, form).fate !== 'cpu-fallback') continue;
+    bytes -= (s.compiled.weightsOf.get(n) ?? []).reduce((sum, v) => sum + s.sizes.knownBytes(v), 0);
+  }
+  return {
+    bytes: Math.max(0, bytes),
+    certainty: 'estimate',
+    note: 'by what becomes of each weight form on this provider',
+  };
+}
+
+function constantsOf(block: RuntimeBlock): Value[] {
+  const inner = block.nodes.flatMap((n) => n.bodies.flatMap((b) => constantsOf(b.block)));
+  return [...block.constants, ...inner];
+}

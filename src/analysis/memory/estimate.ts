@@ -1,0 +1,234 @@
+/** From formulas to figures: one evaluation of an analysis at chosen dims, provider and optimization level. */
+import { dataTypeName } from '../../onnx/datatype.ts';
+import { isUnknown } from '../dim.ts';
+import type { ModelInference } from '../inference.ts';
+import { cpuFigures } from '../ep/cpu.ts';
+import { deviceFigures } from '../ep/device.ts';
+import { thisMachine } from '../ep/machine.ts';
+import type {
+  Certainty,
+  Dim,
+  EpName,
+  EstimateOptions,
+  Figure,
+  LayerMemory,
+  MemoryEstimate,
+  NodeMemory,
+  Optimization,
+} from '../types.ts';
+import type { Layer } from './layers.ts';
+import type { ExecutedNode, Program } from './program.ts';
+import type { Target } from './rewrite/rewrite.ts';
+import type { Runtime } from './runtime.ts';
+import { bindSymbols, usesSymbol } from './sizes.ts';
+import type { Sizes } from './sizes.ts';
+import { timelineOf } from './timeline.ts';
+import type { Timeline } from './timeline.ts';
+import { elemTypeOfValue } from './values.ts';
+import type { Value } from './values.ts';
+
+/** What an analysis keeps from one estimate to the next. */
+export interface Compiled {
+  readonly inference: ModelInference;
+  readonly program: Program;
+  readonly layers: readonly Layer[];
+  readonly weightsOf: ReadonlyMap<ExecutedNode, readonly Value[]>;
+  /** By index of the node. */
+  readonly own: readonly OwnCosts[];
+  readonly parameterBytes: number;
+  readonly parameterCount: number;
+  /** Formula of each node's output bytes and multiply-accumulates, by its index. */
+  readonly activation: readonly Dim[];
+  readonly macs: readonly Dim[];
+  /** Bytes of each node's float16 outputs that the CPU computes in float32, twice as many; empty where there are none. */
+  readonly half: readonly Dim[];
+  /** The graph as it runs, and its formulas compiled (extras: `activation`, `macs`, `half`); made when first asked for. */
+  level(optimization: Optimization, target: Target): CompiledLevel;
+}
+
+export function targetOf(ep: EpName): Target {
+  if (ep === 'cpu') return 'cpu';
+  return ep === 'tensorrt' || ep === 'dml' ? 'int8-device' : 'device';
+}
+
+export type OwnCosts = Pick<NodeMemory, 'parameterBytes' | 'parameterCount' | 'outputType'>;
+
+export interface CompiledLevel {
+  readonly runtime: Runtime;
+  sizesAt(bindings: Readonly<Record<string, number>>): Sizes;
+}
+
+/** Everything an execution provider's figures are made from. */
+export interface Situation {
+  readonly compiled: Compiled;
+  readonly runtime: Runtime;
+  readonly sizes: Sizes;
+  readonly timeline: Timeline;
+  readonly peakActivation: Figure;
+  readonly optimization: Optimization;
+  readonly threads: number;
+}
+
+export type EpFigures = Pick<
+  MemoryEstimate,
+  'deviceWeights' | 'weightsBeside' | 'workspace' | 'overhead' | 'totalPeak'
+>;
+
+export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}): MemoryEstimate {
+  const { ep = 'cpu', optimization = 'all' } = options;
+  const { dims, bounded } = bindSymbols(compiled.inference, options.dims ?? {});
+  const level = compiled.level(optimization, targetOf(ep));
+  const sizes = level.sizesAt(dims);
+  const { runtime } = level;
+  const timeline = timelineOf(runtime.main, sizes, compiled.program.nodes.length);
+  const widens = ep === 'cpu' && compiled.half.length > 0;
+  const nodes = compiled.program.nodes.map((n) => nodeMemory(compiled, n, sizes, timeline, widens));
+  const unknown = unknownCosts(compiled, nodes);
+  const peakActivation = activationFigure(compiled, timeline, bounded, unknown.length);
+  const situation: Situation = {
+    compiled,
+    runtime,
+    sizes,
+    timeline,
+    peakActivation,
+    optimization,
+    threads: options.threads ?? thisMachine().threads,
+  };
+  const figures = ep === 'cpu' ? cpuFigures(situation) : deviceFigures(situation, ep);
+  return {
+    dims: chosenDims(compiled.inference, dims, options.dims ?? {}),
+    ep,
+    optimization,
+    parameterBytes: compiled.parameterBytes,
+    parameterCount: compiled.parameterCount,
+    peakActivation,
+    ...figures,
+    heldPeak: heldPeak(figures, peakActivation),
+    nodes,
+    layers: compiled.layers.map((l) => layerMemory(l, nodes)),
+    timeline,
+    unknown,
+  };
+}
+
+/** The sum of all causes. What the caller holds of the inputs is in it, which an allocator's own figure leaves out. */
+function heldPeak(
+  { deviceWeights, weightsBeside, workspace, overhead, totalPeak }: EpFigures,
+  activation: Figure,
+): Figure {
+  const parts = [deviceWeights, weightsBeside, activation, workspace, overhead];
+  return {
+    bytes: parts.reduce((sum, part) => sum + (part.bytes ?? 0), 0),
+    certainty: leastCertain(deviceWeights, weightsBeside, activation, totalPeak),
+    note: 'all of the above',
+  };
+}
+
+/** Of the symbols that a person can choose, and of those that were given. */
+function chosenDims(
+  { symbols }: ModelInference,
+  all: Readonly<Record<string, number>>,
+  given: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const names = symbols.filter((s) => !s.isDerived || Object.hasOwn(given, s.name)).map((s) => s.name);
+  return Object.fromEntries(names.map((name) => [name, all[name] ?? 0]));
+}
+
+function nodeMemory(
+  compiled: Compiled,
+  n: ExecutedNode,
+  sizes: Sizes,
+  timeline: Timeline,
+  widens: boolean,
+): NodeMemory {
+  const { own, program } = compiled;
+  const count = program.nodes.length;
+  const fixed = own[n.index];
+  const step = timeline.stepOf[n.index] ?? -1;
+  return {
+    id: n.id,
+    opType: n.node.opType,
+    parameterBytes: fixed?.parameterBytes ?? 0,
+    parameterCount: fixed?.parameterCount ?? 0,
+    activationBytes: known(sizes.extra(n.index) + (widens ? sizes.extra(2 * count + n.index) : 0)),
+    outputShape: sizes.shape(n.outputs[0]),
+    outputType: fixed?.outputType,
+    macs: known(sizes.extra(count + n.index)),
+    aliveBytes: timeline.aliveBytes[step] ?? 0,
+  };
+}
+
+/** What does not change with the dims. */
+export function ownCosts(n: ExecutedNode, constants: readonly Value[]): OwnCosts {
+  const type = elemTypeOfValue(n.outputs[0]);
+  return {
+    parameterBytes: constants.reduce((sum, v) => sum + (v.constant?.bytes ?? 0), 0),
+    parameterCount: constants.reduce((sum, v) => sum + (v.constant?.count ?? 0), 0),
+    outputType: type === 0 ? undefined : dataTypeName(type),
+  };
+}
+
+function known(n: number): number | undefined {
+  return Number.isNaN(n) ? undefined : n;
+}
+
+function layerMemory(layer: Layer, all: readonly NodeMemory[]): LayerMemory {
+  const last = all[layer.last.index];
+  let parameterBytes = 0;
+  let activationBytes: number | undefined = 0;
+  let macs: number | undefined = 0;
+  for (const n of layer.nodes) {
+    const m = all[n.index];
+    parameterBytes += m?.parameterBytes ?? 0;
+    activationBytes = plus(activationBytes, m?.activationBytes);
+    macs = plus(macs, m?.macs);
+  }
+  return {
+    id: layer.main.id,
+    name: layer.name,
+    opType: layer.main.node.opType,
+    nodes: layer.nodeIds,
+    parameterBytes,
+    activationBytes,
+    macs,
+    outputShape: last?.outputShape,
+    outputType: last?.outputType,
+  };
+}
+
+/** Undefined where one of them is. */
+function plus(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a + b;
+}
+
+function unknownCosts(compiled: Compiled, nodes: readonly NodeMemory[]) {
+  return nodes.flatMap((m, i) => {
+    if (m.activationBytes !== undefined) return [];
+    const n = compiled.program.nodes[i];
+    const formula = compiled.activation[i];
+    const why = formula !== undefined && isUnknown(formula) ? formula.reason : undefined;
+    return [{ node: m.id, reason: why ?? n?.unknown ?? 'its size is only known when it runs' }];
+  });
+}
+
+function activationFigure(
+  { program, activation }: Compiled,
+  timeline: Timeline,
+  bounded: ReadonlySet<string>,
+  unknownCount: number,
+): Figure {
+  const bytes = timeline.peakBytes;
+  if (unknownCount > 0)
+    return { bytes, certainty: 'atLeast', note: `${unknownCount} nodes of unknown size are not in it` };
+  if (bounded.size > 0 && program.nodes.some((n) => usesSymbol(activation[n.index] ?? 0, bounded)))
+    return { bytes, certainty: 'bound', note: `${[...bounded].join(', ')} at the upper bound` };
+  const branches = program.nodes.some((n) => n.bodies.filter((b) => b.taken).length > 1);
+  if (branches) return { bytes, certainty: 'bound', note: 'the heavier branch of each If' };
+  return { bytes, certainty: 'exact' };
+}
+
+/** The less certain of several. */
+export function leastCertain(...figures: readonly Pick<Figure, 'certainty'>[]): Certainty {
+  const order: readonly Certainty[] = ['unknown', 'atLeast', 'bound', 'estimate', 'exact'];
+  return order.find((c) => figures.some((f) => f.certainty === c)) ?? 'exact';
+}

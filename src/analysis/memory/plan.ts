@@ -1,0 +1,218 @@
+/**
+ * Which values share a buffer, and when each buffer is given back: ONNX Runtime's allocation planner
+ * (allocation_planner.cc), replayed for one graph. It depends on the shapes' formulas only, not on their sizes, so it
+ * is made once per model and optimization level.
+ */
+import { elementBits } from '../../onnx/datatype.ts';
+import { DataType } from '../../onnx/model.ts';
+import type { InplaceRule } from './inplace.ts';
+import type { KnownDims } from './known-dims.ts';
+import { elemTypeOfValue } from './values.ts';
+import type { Value } from './values.ts';
+
+/** What the planner sees of a node. */
+export interface PlannedNode {
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly (Value | undefined)[];
+  /** Values its subgraphs take from this graph. */
+  readonly implicit: readonly Value[];
+  readonly inplace: InplaceRule;
+}
+
+/** Memory that one value after another uses. */
+export interface Buffer {
+  /** Among all buffers of the model as it runs, those of subgraphs included. */
+  readonly index: number;
+  /** The value it was made for. */
+  readonly first: Value;
+  /** Given to the caller: it is not freed while the graph runs. */
+  readonly isOutput: boolean;
+}
+
+export interface StepPlan {
+  /** By output position: the buffer it takes; undefined where the output is left out or is not our memory. */
+  readonly outputs: readonly (Buffer | undefined)[];
+  /** Buffers made at this step. */
+  readonly allocated: readonly Buffer[];
+  /** Buffers given back after this step. */
+  readonly freed: readonly Buffer[];
+}
+
+/** For each step a list, one after another: those of step i are `items[start[i]]` to `items[start[i + 1] - 1]`. */
+export interface BufferLists {
+  readonly start: Int32Array;
+  /** Index of each buffer, and slot of the value that it was made for. */
+  readonly buffer: Int32Array;
+  readonly slot: Int32Array;
+  /** 1 for a graph output. */
+  readonly isOutput: Uint8Array;
+}
+
+export interface Plan {
+  readonly steps: readonly StepPlan[];
+  /** The same as in `steps`, laid out to be walked again and again. */
+  readonly allocated: BufferLists;
+  readonly freed: BufferLists;
+  readonly bufferOf: ReadonlyMap<Value, Buffer>;
+}
+
+interface State {
+  readonly buffer: Buffer;
+  useCount: number;
+  /** Last step that touches it. */
+  lastStep: number;
+}
+
+/** `nodes` in the order they run; `outputs` are the graph's. */
+export function planBuffers(
+  nodes: readonly PlannedNode[],
+  outputs: readonly (Value | undefined)[],
+  known: KnownDims,
+  counter: BufferCounter,
+): Plan {
+  return new Planner(nodes, outputs, known, counter).run();
+}
+
+/** Gives each buffer its index. */
+export interface BufferCounter {
+  next: number;
+}
+
+class Planner {
+  private readonly nodes: readonly PlannedNode[];
+  private readonly known: KnownDims;
+  private readonly graphOutputs: ReadonlySet<Value>;
+  private readonly uses = new Map<Value, number>();
+  private readonly states = new Map<Value, State>();
+  private readonly all: State[] = [];
+  /** What was given back, the latest last, by size. */
+  private readonly freeLists = new Map<string, State[]>();
+  private readonly counter: BufferCounter;
+
+  constructor(
+    nodes: readonly PlannedNode[],
+    outputs: readonly (Value | undefined)[],
+    known: KnownDims,
+    counter: BufferCounter,
+  ) {
+    this.nodes = nodes;
+    this.known = known;
+    this.counter = counter;
+    this.graphOutputs = new Set(outputs.filter((v) => v !== undefined));
+    const use = (v: Value | undefined) => v && this.uses.set(v, (this.uses.get(v) ?? 0) + 1);
+    for (const n of nodes) {
+      n.inputs.forEach(use);
+      n.implicit.forEach(use);
+    }
+    this.graphOutputs.forEach(use);
+  }
+
+  run(): Plan {
+    const placed = this.nodes.map((n, step) => this.place(n, step));
+    const freed = this.nodes.map((): Buffer[] => []);
+    for (const s of this.all) if (!s.buffer.isOutput) freed[s.lastStep]?.push(s.buffer);
+    const steps = placed.map((p, step) => ({ ...p, freed: freed[step] ?? [] }));
+    return {
+      steps,
+      allocated: listsOf(steps.map((s) => s.allocated)),
+      freed: listsOf(freed),
+      bufferOf: new Map([...this.states].map(([v, s]) => [v, s.buffer])),
+    };
+  }
+
+  private place(node: PlannedNode, step: number): Omit<StepPlan, 'freed'> {
+    const allocated: Buffer[] = [];
+    const outputs = node.outputs.map((value, i) => {
+      if (!value) return undefined;
+      const state = this.stateFor(node, value, i, allocated);
+      if (!state) return undefined;
+      state.lastStep = step;
+      this.states.set(value, state);
+      return state.buffer;
+    });
+    for (const value of [...node.inputs, ...node.implicit]) this.release(value, step);
+    for (const value of node.outputs) this.release(value, step);
+    return { outputs, allocated };
+  }
+
+  /** Undefined where the value lies in memory that is not planned here: an alias of a graph input or constant. */
+  private stateFor(node: PlannedNode, value: Value, i: number, allocated: Buffer[]): State | undefined {
+    const count = (this.uses.get(value) ?? 0) + 1; // its definition counts as a use
+    const isOutput = this.graphOutputs.has(value);
+    if (!isOutput) {
+      const source = this.inputToReuse(node, value, i);
+      if (source) return this.share(this.states.get(source), count);
+      const dead = this.deadBuffer(value);
+      if (dead) return this.share(dead, count);
+    }
+    const state: State = {
+      buffer: { index: this.counter.next++, first: value, isOutput },
+      useCount: count,
+      lastStep: -1,
+    };
+    this.all.push(state);
+    allocated.push(state.buffer);
+    return state;
+  }
+
+  private share(state: State | undefined, count: number): State | undefined {
+    if (state) state.useCount += count;
+    return state;
+  }
+
+  private inputToReuse(node: PlannedNode, value: Value, output: number): Value | undefined {
+    for (const [from, to] of node.inplace.alias ?? []) {
+      const input = node.inputs[from];
+      if (to === output && input) return input;
+    }
+    for (const [from, to] of node.inplace.mayInplace ?? []) {
+      const input = node.inputs[from];
+      const state = input && this.states.get(input);
+      if (to !== output || !input || state?.useCount !== 1 || state.buffer.isOutput) continue;
+      const key = sizeKey(input, this.known);
+      if (key !== undefined && key === sizeKey(value, this.known)) return input;
+    }
+    return undefined;
+  }
+
+  /** The most recently given back buffer of the same size; for scalars none is looked for. */
+  private deadBuffer(value: Value): State | undefined {
+    const key = (this.known.get(value)?.length ?? 0) === 0 ? undefined : sizeKey(value, this.known);
+    return key === undefined ? undefined : this.freeLists.get(key)?.pop();
+  }
+
+  private release(value: Value | undefined, step: number): void {
+    const state = value && this.states.get(value);
+    if (!state) return;
+    state.lastStep = step;
+    if (--state.useCount > 0 || state.buffer.isOutput) return;
+    const key = sizeKey(state.buffer.first, this.known);
+    if (key === undefined) return;
+    const list = this.freeLists.get(key);
+    if (list) list.push(state);
+    else this.freeLists.set(key, [state]);
+  }
+}
+
+/**
+ * Equal for values of the same element size and the same dims, as far as ONNX Runtime's own shape inference can tell;
+ * undefined where it cannot.
+ */
+function sizeKey(v: Value, known: KnownDims): string | undefined {
+  const dims = known.get(v);
+  const type = elemTypeOfValue(v);
+  if (dims === undefined || dims.includes(undefined) || type === DataType.string) return undefined;
+  return `${elementBits(type) ?? '?'}:${dims.join()}`;
+}
+
+function listsOf(lists: readonly (readonly Buffer[])[]): BufferLists {
+  const all = lists.flat();
+  const start = new Int32Array(lists.length + 1);
+  lists.forEach((list, i) => (start[i + 1] = (start[i] ?? 0) + list.length));
+  return {
+    start,
+    buffer: Int32Array.from(all, (b) => b.index),
+    slot: Int32Array.from(all, (b) => b.first.slot),
+    isOutput: Uint8Array.from(all, (b) => (b.isOutput ? 1 : 0)),
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * A graph under rewriting: the only place where nodes are added, changed and removed. Keeps who makes and who reads
+ * each value, so that an edit costs what it touches.
+ */
+import type { Block } from '../program.ts';
+import { inRuntimeOrder } from '../order.ts';
+import type { Draft, ValueFactory } from '../runtime.ts';
+import type { Value } from '../values.ts';
+
+export interface Rewritten {
+  /** In the order in which they run. */
+  readonly nodes: readonly Draft[];
+  readonly outputs: readonly (Value | undefined)[];
+  readonly constants: readonly Value[];
+}
+
+export class GraphEditor {
+  readonly values: ValueFactory;
+  private readonly present = new Set<Draft>();
+  private readonly readers = new Map<Value, Set<Draft>>();
+  private readonly makers = new Map<Value, Draft>();
+  private readonly outputs: (Value | undefined)[];
+  private readonly constants: Set<Value>;
+  /** Used in subgraphs: they stay what they are. */
+  private readonly captured: ReadonlySet<Value>;
+  private nextIndex: number;
+  /** Until the next edit: most passes find nothing to do. */
+  private order: readonly Draft[] | undefined;
+
+  constructor(drafts: readonly Draft[], block: Block, values: ValueFactory) {
+    this.values = values;
+    this.outputs = [...block.outputs];
+    this.constants = new Set(block.constants);
+    this.captured = new Set(drafts.flatMap((d) => d.source.bodies.flatMap((b) => b.block.captured)));
+    this.nextIndex = drafts.length;
+    for (const node of drafts) this.insert(node);
+  }
+
+  /**
+   * As they are now, in the order in which ONNX Runtime visits them; a loop over it may edit. Ask {@link has} where an
+   * earlier step may have removed one.
+   */
+  get nodes(): readonly Draft[] {
+    this.order ??= inRuntimeOrder([...this.present]);
+    return this.order;
+  }
+
+  has(node: Draft): boolean {
+    return this.present.has(node);
+  }
+
+  maker(value: Value | undefined): Draft | undefined {
+    return value && this.makers.get(value);
+  }
+
+  /** The nodes that read `value`; none twice. */
+  readersOf(value: Value | undefined): readonly Draft[] {
+    return value ? [...(this.readers.get(value) ?? [])] : [];
+  }
+
+  /** Whether a subgraph or the caller uses the value, so that it must stay. */
+  isPinned(value: Value): boolean {
+    return this.captured.has(value) || this.outputs.includes(value);
+  }
+
+  /** The one node that reads `value`, where nothing else uses it. */
+  soleReader(value: Value | undefined): Draft | undefined {
+    const readers = value && !this.isPinned(value) ? this.readers.get(value) : undefined;
+    return readers?.size === 1 ? [...readers][0] : undefined;
+  }
+
+  /** A constant that is made while rewriting: folded, or laid out anew. */
+  addConstant(value: Value): void {
+    this.constants.add(value);
+  }
+
+  /** Puts nodes in the place of one; each gets the next index, as ONNX Runtime appends what it adds. */
+  replace(node: Draft, added: readonly Omit<Draft, 'index'>[]): Draft[] {
+    this.remove(node);
+    return added.map((a) => this.add(a));
+  }
+
+  add(added: Omit<Draft, 'index'>): Draft {
+    const draft: Draft = { ...added, index: this.nextIndex++ };
+    this.insert(draft);
+    return draft;
+  }
+
+  /** How often `value` is used: by nodes, by subgraphs, as a graph output. */
+  usesOf(value: Value): number {
+    const byNodes = this.readersOf(value).reduce((n, r) => n + r.inputs.filter((v) => v === value).length, 0);
+    return byNodes + (this.captured.has(value) ? 1 : 0) + (this.outputs.includes(value) ? 1 : 0);
+  }
+
+  /** Changes a node in place; it keeps its index. */
+  change(
+    node: Draft,
+    changes: Partial<Pick<Draft, 'inputs' | 'outputs' | 'sources' | 'opType' | 'domain' | 'node'>>,
+  ): void {
+    this.unlink(node);
+    Object.assign(node, changes);
+    this.link(node);
+  }
+
+  remove(node: Draft): void {
+    if (this.present.delete(node)) this.unlink(node);
+  }
+
+  /** Removes a node of one output, and lets those who used that use `value`. */
+  bypass(node: Draft, value: Value): void {
+    const [output] = node.outputs;
+    this.remove(node);
+    if (output) this.substitute(output, value);
+  }
+
+  /** Lets those who use `old` use `value`. */
+  substitute(old: Value, value: Value): void {
+    for (const r of this.readersOf(old))
+      this.change(r, { inputs: r.inputs.map((v) => (v === old ? value : v)) });
+  }
+
+  result(): Rewritten {
+    const used = (v: Value) => (this.readers.get(v)?.size ?? 0) > 0 || this.isPinned(v);
+    // what nothing uses is dropped, unless the caller may give it
+    const constants = [...this.constants].filter((v) => v.constant?.isDefault === true || used(v));
+    return { nodes: this.nodes, outputs: this.outputs, constants };
+  }
+
+  private insert(node: Draft): void {
+    this.present.add(node);
+    this.link(node);
+  }
+
+  private link(node: Draft): void {
+    this.order = undefined;
+    for (const v of node.outputs) if (v) this.makers.set(v, node);
+    for (const v of node.inputs) {
+      if (!v) continue;
+      const readers = this.readers.get(v);
+      if (readers) readers.add(node);
+      else this.readers.set(v, new Set([node]));
+    }
+  }
+
+  private unlink(node: Draft): void {
+    this.order = undefined;
+    for (const v of node.outputs) if (v && this.makers.get(v) === node) this.makers.delete(v);
+    for (const v of node.inputs) if (v) this.readers.get(v)?.delete(node);
+  }
+}

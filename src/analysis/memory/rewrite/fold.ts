@@ -1,0 +1,112 @@
+/** What is known before the run: nodes of constants, shapes of static tensors, and what is computed twice. */
+import { denseByteLength } from '../../../onnx/datatype.ts';
+import type { Attribute } from '../../../onnx/model.ts';
+import type { KnownDims } from '../known-dims.ts';
+import type { Draft } from '../runtime.ts';
+import { elemTypeOfValue, hashOf } from '../values.ts';
+import type { Value } from '../values.ts';
+import type { GraphEditor } from './editor.ts';
+import { isConstant, staticDims } from './patterns.ts';
+
+const random: ReadonlySet<string> = new Set([
+  'RandomUniform',
+  'RandomNormal',
+  'RandomUniformLike',
+  'RandomNormalLike',
+  'Multinomial',
+  'Bernoulli',
+]);
+/** Kept: providers have better use of the pair. */
+const quantization: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear']);
+
+/** Nodes of constants become constants; so does the Shape of a tensor whose dims are numbers. */
+export function foldConstants(editor: GraphEditor, known: KnownDims): void {
+  for (const node of editor.nodes) {
+    if (node.source.bodies.length > 0 || random.has(node.opType) || quantization.has(node.opType)) continue;
+    const isStaticShape = isFoldedShape(node, known);
+    if (!isStaticShape && !node.inputs.every((v) => v === undefined || isConstant(v))) continue;
+    const key = keyOf(node);
+    const folded = node.outputs.map((v, i) =>
+      v ? constantLike(editor, v, key && `${key}.${i}`) : undefined,
+    );
+    if (folded.length === 0 || !folded.every((v, i) => v !== undefined || node.outputs[i] === undefined))
+      continue;
+    if (node.outputs.some((v) => v && editor.isPinned(v))) continue;
+    node.outputs.forEach((v, i) => {
+      const constant = folded[i];
+      if (v && constant) editor.substitute(v, constant);
+    });
+    editor.remove(node);
+  }
+}
+
+/** In a subgraph the sizes are not known yet when it folds. */
+function isFoldedShape({ opType, source, inputs }: Draft, known: KnownDims): boolean {
+  const [v] = inputs;
+  if (opType !== 'Shape' || v === undefined || source.depth > 0) return false;
+  return known.get(v)?.every((d) => typeof d === 'number') === true;
+}
+
+/** Undefined where its size is not known before the run. */
+function constantLike(editor: GraphEditor, v: Value, key: string | undefined): Value | undefined {
+  const dims = staticDims(v);
+  const dataType = elemTypeOfValue(v);
+  const bytes = dims && denseByteLength(dataType, dims);
+  if (bytes === undefined) return undefined;
+  const count = dims?.reduce((n, d) => n * d, 1) ?? 0;
+  const constant = { bytes, count, dims: dims ?? [], dataType, isDefault: false };
+  const value = editor.values.make({
+    name: v.name,
+    kind: 'constant',
+    type: v.type,
+    constant,
+    identity: key === undefined ? undefined : `=${hashOf(Array.from(key, (c) => c.charCodeAt(0)))}`,
+    producer: undefined,
+  });
+  editor.addConstant(value);
+  return value;
+}
+
+/** The same operator with the same attributes on the same values is computed once. */
+export function mergeEqualNodes(editor: GraphEditor): void {
+  const seen = new Map<string, Draft>();
+  for (const node of editor.nodes) {
+    if (node.source.bodies.length > 0 || random.has(node.opType) || node.inputs.length === 0) continue;
+    const key = keyOf(node);
+    if (key === undefined) continue;
+    const first = seen.get(key);
+    if (first === undefined) {
+      seen.set(key, node);
+      continue;
+    }
+    if (node.outputs.some((v) => v && editor.isPinned(v))) continue;
+    if (node.outputs.length !== first.outputs.length) continue;
+    node.outputs.forEach((v, i) => {
+      const kept = first.outputs[i];
+      if (v && kept) editor.substitute(v, kept);
+    });
+    editor.change(first, { sources: [...first.sources, ...node.sources] });
+    editor.remove(node);
+  }
+}
+
+/** Undefined where an attribute cannot be compared by its text. */
+function keyOf(n: Draft): string | undefined {
+  const attributes = [...n.node.attributes.values()].map(attributeKey);
+  if (attributes.includes(undefined)) return undefined;
+  const inputs = n.inputs.map((v) => v?.identity ?? v?.slot ?? '');
+  return `${n.domain}:${n.opType}(${inputs.join()}){${attributes.sort().join()}}`;
+}
+
+function attributeKey(a: Attribute): string | undefined {
+  switch (a.kind) {
+    case 'int':
+    case 'float':
+    case 'string':
+    case 'ints':
+    case 'floats':
+      return `${a.name}=${String(a.value)}`;
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,110 @@
+/** What ONNX Runtime makes of a graph before it runs on the CPU: at every level, and with optimization. */
+import type { Optimization } from '../../types.ts';
+import { knownDims } from '../known-dims.ts';
+import type { KnownDims } from '../known-dims.ts';
+import type { Block } from '../program.ts';
+import type { Draft, ValueFactory } from '../runtime.ts';
+import { removeNoopCasts } from './casts.ts';
+import { foldIntoConvs, fuseActivations } from './conv.ts';
+import { GraphEditor } from './editor.ts';
+import type { Rewritten } from './editor.ts';
+import { removeNoops } from './eliminate.ts';
+import { foldConstants, mergeEqualNodes } from './fold.ts';
+import { inlineFunctions } from './functions.ts';
+import {
+  fuseBiasGelu,
+  fuseGelu,
+  fuseLayerNormalization,
+  fuseMatMulAdd,
+  fuseMatMulScale,
+  fuseQuickGelu,
+} from './fusions.ts';
+import { computeHalfInFloat } from './half.ts';
+import { fuseBlockBias, fuseIntegerMatMul } from './integer.ts';
+import { blockChannels, startsBlocks } from './nchwc/transform.ts';
+import { putChannelsLast } from './nhwc.ts';
+import { fuseQuantized, separateDequantizations } from './qdq.ts';
+
+/**
+ * What runs the graph. Devices do without what is rewritten for the CPU's kernels alone: blocked channels, float16 as
+ * float32, and int8 fusions but where the provider has its own for QDQ ('int8-device').
+ */
+export type Target = 'cpu' | 'device' | 'int8-device';
+
+export interface RewriteOptions {
+  readonly optimization: Optimization;
+  readonly target: Target;
+  /** Channels in a block of the CPU's convolution layout; 1 where it has none. */
+  readonly blockSize: number;
+  /** What is known of values from around a subgraph. */
+  readonly outer: KnownDims;
+}
+
+/** What is known of every value, where the graph has a node that a pass asks it for; it takes its time. */
+type KnownFor = (isConcerned: (node: Draft) => boolean) => KnownDims;
+
+export function rewrite(
+  drafts: readonly Draft[],
+  block: Block,
+  options: RewriteOptions,
+  values: ValueFactory,
+): Rewritten {
+  const editor = new GraphEditor(drafts, block, values);
+  const isOptimized = options.optimization === 'all';
+  const known: KnownFor = (isConcerned) =>
+    editor.nodes.some(isConcerned)
+      ? knownDims(block, editor.nodes, block.inputs, options.outer)
+      : options.outer;
+  separateDequantizations(editor);
+  if (isOptimized) optimizeBasic(editor, known);
+  inlineFunctions(editor);
+  const isForCpu = options.target === 'cpu';
+  if (isForCpu) computeHalfInFloat(editor, isOptimized);
+  if (isOptimized && isForCpu) optimizeForCpu(editor, known, options.blockSize);
+  if (isOptimized && !isForCpu) optimizeForDevice(editor, known, options.target === 'int8-device');
+  removeNoopCasts(editor);
+  return editor.result();
+}
+
+/** ONNX Runtime's level "basic", before it knows where nodes run. */
+function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
+  removeNoopCasts(editor);
+  mergeEqualNodes(editor);
+  foldConstants(
+    editor,
+    known((n) => n.opType === 'Shape'),
+  );
+  removeNoops(editor);
+  foldIntoConvs(editor);
+  fuseMatMulAdd(editor);
+  separateDequantizations(editor); // those that were merged as equal
+}
+
+/** Its level "extended", as far as it holds for kernels on devices, too. */
+function optimizeForDevice(editor: GraphEditor, known: KnownFor, isInt8: boolean): void {
+  removeNoopCasts(editor);
+  if (isInt8) fuseQuantized(editor);
+  fuseFloats(editor, known);
+}
+
+/** Its levels "extended" and "layout". */
+function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number): void {
+  removeNoopCasts(editor);
+  fuseQuantized(editor);
+  fuseIntegerMatMul(editor);
+  fuseFloats(editor, known);
+  fuseMatMulScale(editor);
+  fuseBlockBias(editor);
+
+  putChannelsLast(editor);
+  if (blockSize > 1) blockChannels(editor, known(startsBlocks), blockSize);
+}
+
+function fuseFloats(editor: GraphEditor, known: KnownFor): void {
+  fuseGelu(editor);
+  fuseLayerNormalization(editor);
+  fuseActivations(editor);
+  const sizes = known((n) => n.opType === 'Gelu');
+  fuseBiasGelu(editor, (v) => typeof sizes.get(v)?.at(-1) === 'number');
+  fuseQuickGelu(editor);
+}

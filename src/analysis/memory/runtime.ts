@@ -1,0 +1,144 @@
+/**
+ * The graph as ONNX Runtime runs it: nodes rewritten as it rewrites them, in its order, with the buffers they take.
+ */
+import type { Node } from '../../onnx/model.ts';
+import { inplaceRule } from './inplace.ts';
+import { scratchOf } from './kernels/index.ts';
+import type { Scratch } from './kernels/kernel.ts';
+import { knownDims } from './known-dims.ts';
+import type { KnownDims } from './known-dims.ts';
+import { planBuffers } from './plan.ts';
+import type { BufferCounter, Plan, PlannedNode } from './plan.ts';
+import type { Block, ExecutedNode, Program } from './program.ts';
+import { rewrite } from './rewrite/rewrite.ts';
+import type { RewriteOptions } from './rewrite/rewrite.ts';
+import { bytesOfType } from './values.ts';
+import type { Value } from './values.ts';
+
+/** A node while the graph is rewritten; changed by the editor only. */
+export interface Draft {
+  /** The model's node that it is, or the main one of those it stands for. */
+  readonly source: ExecutedNode;
+  /** All nodes of the model it stands for, `source` among them. */
+  sources: readonly ExecutedNode[];
+  /** Order of creation, which breaks ties in the order of execution. */
+  readonly index: number;
+  domain: string;
+  opType: string;
+  /** Where its attributes are read. */
+  readonly node: Node;
+  inputs: readonly (Value | undefined)[];
+  outputs: readonly (Value | undefined)[];
+}
+
+export interface RuntimeNode extends Readonly<Draft>, PlannedNode {
+  readonly bodies: readonly RuntimeBody[];
+  /** What its kernel allocates for itself, where it allocates anything. */
+  readonly scratch: Scratch | undefined;
+}
+
+export interface RuntimeBody {
+  readonly attribute: string;
+  readonly taken: boolean;
+  readonly block: RuntimeBlock;
+}
+
+export interface RuntimeBlock {
+  readonly nodes: readonly RuntimeNode[];
+  readonly plan: Plan;
+  readonly inputs: readonly Value[];
+  readonly outputs: readonly (Value | undefined)[];
+  /** Constants that its nodes use, or that stay in the graph. */
+  readonly constants: readonly Value[];
+}
+
+export interface Runtime {
+  readonly main: RuntimeBlock;
+  readonly bufferCount: number;
+  /** The model's values, and those that rewriting adds, each at its slot. */
+  readonly values: readonly Value[];
+}
+
+export function runtimeOf(program: Program, options: RuntimeOptions): Runtime {
+  const builder = new RuntimeBuilder(program, options);
+  const main = builder.block(program.main, new Map());
+  return { main, bufferCount: builder.buffers.next, values: builder.values };
+}
+
+export type RuntimeOptions = Omit<RewriteOptions, 'outer'>;
+
+type NewValue = Pick<Value, 'name' | 'kind' | 'type' | 'constant' | 'identity' | 'producer'>;
+
+/** Makes values that the model does not have. */
+export interface ValueFactory {
+  /** A value of the same type and size. */
+  like(value: Value, name: string): Value;
+  make(value: NewValue): Value;
+}
+
+class RuntimeBuilder implements ValueFactory {
+  readonly values: Value[];
+  private readonly options: RuntimeOptions;
+  readonly buffers: BufferCounter = { next: 0 };
+
+  constructor(program: Program, options: RuntimeOptions) {
+    this.values = [...program.values];
+    this.options = options;
+  }
+
+  like(value: Value, name: string): Value {
+    return this.make({ ...value, name });
+  }
+
+  make(of: NewValue): Value {
+    const value: Value = { ...of, bytes: bytesOfType(of.type), slot: this.values.length };
+    this.values.push(value);
+    return value;
+  }
+
+  block(block: Block, outer: KnownDims): RuntimeBlock {
+    const drafts = block.nodes.map(draftOf);
+    const rewritten = rewrite(drafts, block, { ...this.options, outer }, this);
+    const { nodes } = rewritten;
+    const known = knownDims(block, nodes, block.inputs, outer);
+    const planned = nodes.map((d) => this.node(d, known));
+    return {
+      nodes: planned,
+      plan: planBuffers(planned, rewritten.outputs, known, this.buffers),
+      inputs: block.inputs,
+      outputs: rewritten.outputs,
+      constants: rewritten.constants,
+    };
+  }
+
+  private node(draft: Draft, known: KnownDims): RuntimeNode {
+    const { bodies } = draft.source;
+    const implicit = new Set(bodies.flatMap((b) => b.block.captured));
+    return {
+      ...draft,
+      implicit: [...implicit],
+      scratch: scratchOf(draft),
+      inplace: inplaceRule(draft.domain, draft.opType),
+      bodies: bodies.map(({ attribute, taken, block }) => ({
+        attribute,
+        taken,
+        block: this.block(block, known),
+      })),
+    };
+  }
+}
+
+/** The node as the model has it. */
+export function draftOf(source: ExecutedNode, index: number): Draft {
+  const { node, inputs, outputs } = source;
+  return {
+    source,
+    sources: [source],
+    index,
+    domain: node.domain,
+    opType: node.opType,
+    node,
+    inputs,
+    outputs,
+  };
+}

@@ -1,0 +1,214 @@
+/**
+ * One run of a graph in ONNX Runtime's CPU arena, replayed: outputs, scratch space and their release in the order
+ * the kernels ask for them. What it finds is what the profile of the first run calls `mem_in_use_peak`.
+ */
+import { isUnknown } from '../dim.ts';
+import { Arena } from './arena.ts';
+import type { Chunk } from './arena.ts';
+import type { Scratch } from './kernels/kernel.ts';
+import type { Buffer } from './plan.ts';
+import type { Runtime, RuntimeBlock, RuntimeNode } from './runtime.ts';
+import type { Sizes } from './sizes.ts';
+import type { Value } from './values.ts';
+
+export interface Simulation {
+  /** Highest sum of what is in use: weights in the arena, activations, scratch space, rounding. */
+  readonly peakBytes: number;
+  /** Bytes the arena took from the system. */
+  readonly heldBytes: number;
+  /** At the step of the peak: */
+  readonly activationBytes: number;
+  readonly workspaceBytes: number;
+  readonly node: RuntimeNode | undefined;
+}
+
+export interface SimulationOptions {
+  /** Weights in the arena, beside its regions. */
+  readonly reservedBytes: number;
+  /** Weights in its regions, one chunk each, in bytes. */
+  readonly chunks: readonly number[];
+  readonly threads: number;
+  /** Called after each node with what is in use, as the profile's `mem_bytes_in_use`. */
+  readonly onStep?: ((node: RuntimeNode, inUseBytes: number) => void) | undefined;
+}
+
+export function simulate(
+  { main, bufferCount }: Pick<Runtime, 'main' | 'bufferCount'>,
+  sizes: Sizes,
+  options: SimulationOptions,
+): Simulation {
+  const run = new Run(sizes, bufferCount, options);
+  run.arena.reserve(options.reservedBytes);
+  for (const bytes of options.chunks) run.arena.allocate(bytes);
+  run.block(main);
+  const { arena, atPeak } = run;
+  return { peakBytes: arena.peakBytes, heldBytes: arena.heldBytes, ...atPeak };
+}
+
+class Run {
+  readonly arena = new Arena();
+  atPeak: Pick<Simulation, 'activationBytes' | 'workspaceBytes' | 'node'> = {
+    activationBytes: 0,
+    workspaceBytes: 0,
+    node: undefined,
+  };
+  private readonly sizes: Sizes;
+  private readonly threads: number;
+  private readonly onStep: SimulationOptions['onStep'];
+  /** By buffer: its chunk; null where it takes none, undefined while it does not exist. */
+  private readonly held: (Chunk | null | undefined)[];
+  private requested = 0;
+
+  constructor(sizes: Sizes, bufferCount: number, { threads, onStep }: SimulationOptions) {
+    this.sizes = sizes;
+    this.held = Array<Chunk | null | undefined>(bufferCount).fill(undefined);
+    this.threads = threads;
+    this.onStep = onStep;
+  }
+
+  block({ nodes, plan }: RuntimeBlock): void {
+    const { allocated, freed } = plan;
+    // plain loops: this runs for every node of the model at each move of a slider
+    for (let i = 0; i < nodes.length; i++) {
+      const node = nodes[i];
+      if (node === undefined) continue;
+      if (node.bodies.length > 0) this.controlFlow(node, plan.steps[i]?.allocated ?? []);
+      else
+        for (let k = allocated.start[i] ?? 0; k < (allocated.start[i + 1] ?? 0); k++)
+          this.allocate(allocated.buffer[k] ?? 0, allocated.slot[k] ?? 0, node);
+      if (node.scratch) this.scratch(node, node.scratch);
+      this.onStep?.(node, this.arena.inUseBytes);
+      for (let k = freed.start[i] ?? 0; k < (freed.start[i + 1] ?? 0); k++)
+        this.free(freed.buffer[k] ?? 0, freed.slot[k] ?? 0);
+    }
+  }
+
+  private allocate(buffer: number, slot: number, node: RuntimeNode): void {
+    this.held[buffer] ??= this.take(this.sizes.known[slot] ?? 0, node) ?? null;
+  }
+
+  private free(buffer: number, slot: number): void {
+    const chunk = this.held[buffer];
+    this.held[buffer] = undefined;
+    if (!chunk) return;
+    this.arena.free(chunk);
+    this.requested -= this.sizes.known[slot] ?? 0;
+  }
+
+  private take(bytes: number, node: RuntimeNode): Chunk | undefined {
+    const before = this.arena.peakBytes;
+    const chunk = this.arena.allocate(bytes);
+    if (chunk) this.requested += bytes;
+    if (this.arena.peakBytes > before)
+      this.atPeak = { activationBytes: this.requested, workspaceBytes: 0, node };
+    return chunk;
+  }
+
+  private controlFlow(node: RuntimeNode, outputs: readonly Buffer[]): void {
+    if (node.opType === 'If') this.branch(node, outputs);
+    else this.loop(node, outputs);
+  }
+
+  /**
+   * The branch that needs most. What it gives is the node's output itself: made beforehand where the size is fixed,
+   * else handed over; a value from around the branch is copied.
+   */
+  private branch(node: RuntimeNode, outputs: readonly Buffer[]): void {
+    const block = this.heaviest(node);
+    const pairs = outputs.map((buffer) => {
+      const value = block?.outputs[node.outputs.indexOf(buffer.first)];
+      return { buffer, inner: value && block.plan.bufferOf.get(value) };
+    });
+    const ready = new Set<Buffer>();
+    for (const { buffer, inner } of pairs) {
+      if (!isFixed(buffer.first)) continue;
+      this.allocate(buffer.index, buffer.first.slot, node);
+      if (inner?.isOutput !== true) continue;
+      this.held[inner.index] = null; // lies in the node's output
+      ready.add(inner);
+    }
+    if (block) this.block(block);
+    for (const { buffer, inner } of pairs) {
+      if (inner?.isOutput === true && !ready.has(inner)) this.held[buffer.index] = this.held[inner.index];
+      else this.allocate(buffer.index, buffer.first.slot, node);
+      if (inner) this.held[inner.index] = undefined;
+    }
+  }
+
+  /** The body once; what it gives in each iteration stays until the node's outputs are made of it. */
+  private loop(node: RuntimeNode, outputs: readonly Buffer[]): void {
+    const carried = node.opType === 'Loop' ? Math.max(0, node.inputs.length - 2) : node.outputs.length;
+    for (const { block } of node.bodies) this.block(block);
+    const collected = node.outputs.slice(carried).map((v) => this.take(this.bytesOf(v), node));
+    for (const buffer of outputs) this.allocate(buffer.index, buffer.first.slot, node);
+    node.outputs.slice(carried).forEach((v, i) => {
+      this.arena.free(collected[i]);
+      if (collected[i]) this.requested -= this.bytesOf(v);
+    });
+    for (const { block } of node.bodies)
+      for (const v of block.outputs) {
+        const buffer = v && block.plan.bufferOf.get(v);
+        if (buffer) this.free(buffer.index, buffer.first.slot);
+      }
+  }
+
+  private heaviest(node: RuntimeNode): RuntimeBlock | undefined {
+    let heaviest: RuntimeBlock | undefined;
+    let most = -1;
+    for (const { block, taken } of node.bodies) {
+      const bytes = taken ? this.weightOf(block) : -1;
+      if (bytes > most) [heaviest, most] = [block, bytes];
+    }
+    return heaviest;
+  }
+
+  private scratch(node: RuntimeNode, scratch: Scratch): void {
+    const { sizes } = this;
+    const wanted = scratch({
+      node,
+      threads: this.threads,
+      inputDims: (i) => sizes.dims(node.inputs[i]) ?? [],
+      outputDims: (i) => sizes.dims(node.outputs[i]) ?? [],
+      inputBytes: (i) => this.bytesOf(node.inputs[i]),
+      outputBytes: (i) => this.bytesOf(node.outputs[i]),
+    });
+    const before = this.arena.peakBytes;
+    let workspaceBytes = 0;
+    const giveBack = wanted.map((item) => {
+      const bytes = typeof item === 'number' ? item : item.reserved;
+      if (!(bytes > 0)) return () => undefined;
+      workspaceBytes += bytes;
+      if (typeof item !== 'number') {
+        this.arena.reserve(bytes);
+        return () => this.arena.release(bytes);
+      }
+      const chunk = this.arena.allocate(bytes);
+      return () => this.arena.free(chunk);
+    });
+    if (this.arena.peakBytes > before)
+      this.atPeak = { activationBytes: this.requested, workspaceBytes, node };
+    for (const give of giveBack) give();
+  }
+
+  private bytesOf(value: Value | undefined): number {
+    return value ? this.sizes.knownBytes(value) : 0;
+  }
+
+  /** Its peak, without the arena's rounding. */
+  private weightOf(block: RuntimeBlock): number {
+    let bytes = 0;
+    let peak = 0;
+    block.nodes.forEach((node, i) => {
+      const step = block.plan.steps[i];
+      for (const b of step?.allocated ?? []) bytes += this.sizes.knownBytes(b.first);
+      const inner = node.bodies.filter((b) => b.taken).map((b) => this.weightOf(b.block));
+      peak = Math.max(peak, bytes + Math.max(0, ...inner));
+      for (const b of step?.freed ?? []) bytes -= this.sizes.knownBytes(b.first);
+    });
+    return peak;
+  }
+}
+
+function isFixed({ type }: Value): boolean {
+  return type.kind === 'tensor' && !isUnknown(type.shape) && type.shape.every((d) => typeof d === 'number');
+}

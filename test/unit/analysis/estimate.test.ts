@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { analyze, largestBatch, type EpName } from '../../../src/analysis/index.ts';
+import { article, branching, convolutional, quantized, withUnknown } from './models.ts';
+
+const disabled = { ep: 'cpu', optimization: 'disabled', threads: 2 } as const;
+
+describe('the estimate', () => {
+  it('adds up the article’s network', () => {
+    const e = analyze(article()).estimate({ ...disabled, dims: { batch: 16 } });
+    assert.equal(e.parameterCount, 100 * 1000 + 100 + 10 * 100 + 10);
+    assert.equal(e.parameterBytes, e.parameterCount * 4);
+    assert.deepEqual(
+      e.nodes.map((n) => [n.outputShape, n.outputType, n.activationBytes, n.macs]),
+      [
+        [[16, 100], 'float32', 16 * 400, 16 * 100 * 1000],
+        [[16, 100], 'float32', 16 * 400, 0],
+        [[16, 10], 'float32', 16 * 40, 16 * 10 * 100],
+      ],
+    );
+  });
+
+  it('holds what ONNX Runtime’s arena holds: packed weights, small constants, buffers in 256 bytes', () => {
+    const e = analyze(article()).estimate({ ...disabled, dims: { batch: 16 } });
+    // Gemm packs columns by 16: 1000 × 112 and 100 × 16 floats; of the constants only fc2.bias is small (40 bytes)
+    const weights = 1000 * 112 * 4 + 100 * 16 * 4 + 40;
+    assert.equal(e.deviceWeights.bytes, weights);
+    // fc1's output, in which Relu works in place; then fc2's of 640 bytes, which is 3 × 256
+    assert.equal(e.totalPeak.bytes, weights + 6400 + 768);
+  });
+
+  it('draws the timeline in the order of execution, with the tensors that make the peak', () => {
+    const { timeline, peakActivation } = analyze(article()).estimate({ ...disabled, dims: { batch: 16 } });
+    const input = 16 * 4000;
+    assert.deepEqual(timeline.nodes, ['/fc1/Gemm', '/relu/Relu', '/fc2/Gemm']);
+    assert.deepEqual(timeline.aliveBytes, [input + 6400, input + 6400, input + 6400 + 640]);
+    assert.deepEqual([timeline.peakStep, timeline.peakBytes], [2, input + 7040]);
+    assert.deepEqual(
+      timeline.peakTensors.map((t) => [t.name, t.bytes, t.producer]),
+      [
+        ['input', input, undefined],
+        ['/relu/Relu_output_0', 6400, '/relu/Relu'],
+        ['output', 640, '/fc2/Gemm'],
+      ],
+    );
+    assert.deepEqual(peakActivation, { bytes: input + 7040, certainty: 'exact' });
+  });
+
+  it('shows the fused graph where it is optimized', () => {
+    const { timeline } = analyze(article()).estimate({ ...disabled, optimization: 'all' });
+    assert.deepEqual(timeline.nodes, ['/fc1/Gemm', '/fc2/Gemm']);
+  });
+
+  it('fuses integer products', () => {
+    const a = analyze(quantized());
+    assert.equal(a.estimate({ ...disabled, dims: { batch: 4 } }).timeline.nodes.length, 6);
+    const { timeline, deviceWeights } = a.estimate({ ...disabled, optimization: 'all', dims: { batch: 4 } });
+    assert.deepEqual(timeline.nodes, ['x_QuantizeLinear']);
+    // int8 [64, 48] packed with a sum per column; the scale's 4 bytes and the zero point's 1
+    assert.equal(deviceWeights.bytes, 64 * 48 + 48 * 4 + 5);
+  });
+
+  it('counts of two branches the heavier, as a bound', () => {
+    const { peakActivation, timeline } = analyze(branching()).estimate({ ...disabled, dims: { batch: 4 } });
+    assert.equal(peakActivation.certainty, 'bound');
+    assert.equal(timeline.nodes.length, 5);
+    // x [4, 8] and the condition, the If's output, and the branch's product
+    assert.equal(timeline.peakBytes, 128 + 1 + 128 + 128);
+  });
+
+  it('changes every figure with the dims', () => {
+    const a = analyze(convolutional());
+    const [one, four] = [1, 4].map((n) => a.estimate({ ...disabled, dims: { n } }));
+    const images = (e: typeof one) => e?.nodes.map((n) => n.activationBytes ?? -1).slice(0, 5);
+    assert.deepEqual(
+      images(four),
+      images(one)?.map((bytes) => bytes * 4),
+    );
+  });
+
+  it('ignores a dim that the model does not have, and takes the default of one that is not given', () => {
+    const a = analyze(article());
+    assert.deepEqual(a.estimate({ dims: { other: 9 } }).dims, { batch: 1 });
+  });
+
+  for (const ep of ['webgpu', 'cuda', 'tensorrt', 'dml', 'coreml'] as const satisfies readonly EpName[])
+    it(`says of ${ep} what the figure is made of`, () => {
+      const e = analyze(article()).estimate({ ep, dims: { batch: 8 } });
+      for (const figure of [e.deviceWeights, e.overhead, e.totalPeak]) {
+        assert.ok((figure.bytes ?? 0) > 0);
+        assert.ok(figure.note);
+        assert.notEqual(figure.certainty, 'exact');
+      }
+    });
+});
+
+describe('the largest batch', () => {
+  const a = analyze(article());
+  const peak = (batch: number) => a.estimate({ ...disabled, dims: { batch } }).heldPeak.bytes ?? 0;
+
+  it('fits, and the next one does not', () => {
+    for (const budgetBytes of [1_000_000, 5_000_000, 123_456_789]) {
+      const found = largestBatch(a, { ...disabled, budgetBytes });
+      assert.ok(found.kind === 'fits');
+      assert.equal(peak(found.batch), found.heldPeakBytes);
+      assert.ok(found.heldPeakBytes <= budgetBytes && peak(found.batch + 1) > budgetBytes);
+    }
+  });
+
+  it('is none where even one sample is too large', () => {
+    assert.deepEqual(largestBatch(a, { ...disabled, budgetBytes: 1000 }), {
+      kind: 'too-large',
+      heldPeakBytes: peak(1),
+    });
+  });
+
+  it('is unknown where no dim is the batch', () => {
+    const fixed = article();
+    const inputs = fixed.graph.inputs.map((v) => ({
+      ...v,
+      type: {
+        kind: 'tensor' as const,
+        elemType: 1,
+        shape: [
+          { kind: 'size' as const, size: 4 },
+          { kind: 'size' as const, size: 1000 },
+        ],
+      },
+    }));
+    const found = largestBatch(analyze({ ...fixed, graph: { ...fixed.graph, inputs } }), {
+      budgetBytes: 1e9,
+    });
+    assert.equal(found.kind, 'unknown');
+  });
+
+  it('holds for a model of unknown parts as far as they are known', () => {
+    assert.equal(largestBatch(analyze(withUnknown()), { budgetBytes: 1e6 }).kind, 'fits');
+  });
+});

@@ -1,0 +1,63 @@
+/**
+ * The figures against what ONNX Runtime's profile measures on the CPU, in a child process: the peak of the first run
+ * and the bytes of every node's outputs. bench/memory.ts does the same for every model to hand.
+ */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { analyze, type Optimization } from '../../../src/analysis/index.ts';
+import { openModel, saveModel } from '../../../src/onnx/index.ts';
+import { inTemporaryFolder, SAMPLE_MODEL } from '../../support/onnx-files.ts';
+import { models, Workers } from '../runtime/worker-bundle.ts';
+import { article } from './models.ts';
+
+/** Share of the measured peak by which the prediction may be off: rounding of a few chunks. */
+const tolerance = 0.01;
+
+describe('the figures against ONNX Runtime', () => {
+  const workers = new Workers();
+
+  async function compare(file: string, dims: Readonly<Record<string, number>>, optimization: Optimization) {
+    const model = await openModel(file);
+    try {
+      const estimate = analyze(model).estimate({ dims, ep: 'cpu', optimization });
+      const profile = await workers.shared.profile(file, { dims, optimization });
+      const [measured = Number.NaN] = profile.memInUsePeakBytes;
+      return { estimate, profile, measured, error: Math.abs((estimate.totalPeak.bytes ?? 0) / measured - 1) };
+    } finally {
+      await model.source.close();
+    }
+  }
+
+  const cases: readonly { file: string; nodes: number }[] = [
+    { file: SAMPLE_MODEL, nodes: 16 },
+    { file: path.join(models, 'mnist_transformer_opset13.onnx'), nodes: 201 },
+  ];
+  for (const { file, nodes } of cases) {
+    const name = path.basename(file);
+    it(`agree on every output of ${name}`, async () => {
+      const { estimate, profile } = await compare(file, { batch: 4 }, 'disabled');
+      const ours = new Map(estimate.nodes.map((n) => [n.id, n]));
+      const ran = profile.nodes.filter((n) => ours.has(n.name));
+      assert.equal(ran.length, nodes);
+      for (const n of ran) assert.equal(ours.get(n.name)?.activationBytes, n.outputBytes, n.name);
+    });
+
+    for (const optimization of ['disabled', 'all'] as const)
+      for (const batch of [1, 16])
+        it(`agree on the peak of ${name} at batch ${batch}, optimization ${optimization}`, async () => {
+          const { error, measured, estimate } = await compare(file, { batch }, optimization);
+          assert.ok(error <= tolerance, `measured ${measured}, predicted ${estimate.totalPeak.bytes}`);
+        });
+  }
+
+  it('agree on the article’s network to the byte', async () => {
+    await inTemporaryFolder(async (folder) => {
+      const file = path.join(folder, 'article.onnx');
+      await saveModel(article(), file);
+      for (const batch of [1, 64]) {
+        const { estimate, measured } = await compare(file, { batch }, 'disabled');
+        assert.equal(estimate.totalPeak.bytes, measured);
+      }
+    });
+  });
+});
