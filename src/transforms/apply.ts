@@ -1,0 +1,159 @@
+/**
+ * Applies a recipe: `applyRecipe(model, recipe)` gives the changed model at once, without reading a weight. Its new
+ * tensors are `computed`: their data are made in a stream when the model is saved or a tensor is read.
+ */
+import type { Calibration, CalibrationTarget } from '../analysis/index.ts';
+import type { Model, StringEntry } from '../onnx/model.ts';
+import type { PulledEntry, Rounding, StepContext } from './context.ts';
+import { buildModel } from './graph/build.ts';
+import { Workspace, type Entry } from './graph/workspace.ts';
+import type { Edit, LayerChange, Recipe, Warning } from './recipe/recipe.ts';
+import { serializeRecipe } from './recipe/json.ts';
+import { selectEntries } from './select.ts';
+import { propose } from './steps.ts';
+import { allConstantBytes, isBlocked } from './weights/find.ts';
+
+/** Key in the model's metadata under which the recipe is kept. */
+export const RECIPE_METADATA_KEY = 'vram_lens.recipe';
+
+export interface AppliedRecipe {
+  /** The very model given where no edit could be applied. */
+  readonly model: Model;
+  /** In the order of edits, then of layers in the file (or as the edit lists them). */
+  readonly changes: readonly LayerChange[];
+  readonly warnings: readonly Warning[];
+  /**
+   * By id in the original model: ids, in the changed model, of the nodes that stand in its place. Unnamed nodes are
+   * counted, so that nodes no edit touched have other ids, too. Empty where the model is the one given.
+   */
+  readonly idsAfter: ReadonlyMap<string, readonly string[]>;
+  /** What calibration data must tell before the changed model can be written; empty where no edit needs any. */
+  readonly calibrationTargets: readonly CalibrationTarget[];
+  /** By id in the original model: how the edit that was applied rounds the layer's weight, where that is known. */
+  readonly roundings: ReadonlyMap<string, Rounding>;
+}
+
+export interface ApplyOptions {
+  /** What `AppliedRecipe.calibrationTargets` of an earlier call asked for; without it those tensors cannot be made. */
+  readonly calibration?: Calibration | undefined;
+}
+
+export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions = {}): AppliedRecipe {
+  const ws = new Workspace(model);
+  const warnings: Warning[] = [];
+  const { calibration } = options;
+  const targets = new Map<string, CalibrationTarget>();
+  const roundings = new Map<string, Rounding>();
+  const shared = { ws, calibration, made: new Map<string, unknown>(), atEnd: [], targets, roundings };
+  const changes = recipe.edits.flatMap((edit, index) => applyEdit(shared, edit, index, warnings));
+  const merged = mergeWarnings([...warnings, ...atEnd(shared)]);
+  if (changes.every((c) => c.status === 'blocked')) {
+    return {
+      model,
+      changes,
+      warnings: merged,
+      idsAfter: new Map(),
+      calibrationTargets: [],
+      roundings: new Map(),
+    };
+  }
+  raised(ws, merged);
+  const { model: changed, idsAfter } = buildModel(ws, metadataWith(model, recipe));
+  return {
+    model: changed,
+    changes: changes.map((c) => ({ ...c, nodesAfter: idsAfter.get(c.node) ?? [] })),
+    warnings: merged,
+    idsAfter,
+    calibrationTargets: [...targets.values()],
+    roundings,
+  };
+}
+
+interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'made' | 'atEnd'> {
+  /** By content: what is asked for twice is collected once. */
+  readonly targets: Map<string, CalibrationTarget>;
+  readonly roundings: Map<string, Rounding>;
+}
+
+function atEnd({ atEnd: steps }: Shared): Warning[] {
+  return steps.flatMap((step) => step());
+}
+
+function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[]): LayerChange[] {
+  const { ws } = shared;
+  const { entries, missing } = selectEntries(ws, edit);
+  const selected = new Set<Entry>();
+  const context: StepContext = { ...shared, edit: index, selected };
+  const proposals = entries.map((entry) => ({ entry, proposal: propose(context, entry, edit) }));
+  for (const { entry, proposal } of proposals) if (!isBlocked(proposal)) selected.add(entry);
+  const pulled: PulledEntry[] = [];
+  const changes = proposals.map(({ entry, proposal }): LayerChange => {
+    const base = { node: entry.id, edit: index, nodesAfter: [entry.id] };
+    if (isBlocked(proposal)) {
+      const bytes = allConstantBytes(ws, entry);
+      return { ...base, status: 'blocked', reason: proposal.reason, beforeBytes: bytes, afterBytes: bytes };
+    }
+    for (const target of proposal.needs ?? []) shared.targets.set(JSON.stringify(target), target);
+    if (proposal.rounding !== undefined) shared.roundings.set(entry.id, proposal.rounding);
+    const outcome = proposal.apply();
+    warnings.push(...outcome.warnings);
+    pulled.push(...(outcome.pulled ?? []));
+    const { beforeBytes } = proposal;
+    return { ...base, status: 'applied', beforeBytes, afterBytes: outcome.afterBytes };
+  });
+  if (entries.length === 0 && missing.length === 0) {
+    warnings.push({ code: 'no-layer-selected', message: `edit ${index + 1} selects no layer` });
+  }
+  if (edit.type === 'prune' && selected.size > 0) warnings.push(NO_DENSE_SAVING);
+  const along = pulled.map(({ entry, beforeBytes, afterBytes }): LayerChange => {
+    return {
+      node: entry.id,
+      edit: index,
+      status: 'applied',
+      beforeBytes,
+      afterBytes,
+      nodesAfter: [entry.id],
+    };
+  });
+  return [...changes, ...along, ...missing.map((node) => missingChange(node, index))];
+}
+
+const NO_DENSE_SAVING: Warning = {
+  code: 'no-dense-saving',
+  message:
+    'pruned weights are zeros in tensors of the same shape: the file and the memory at run time stay as large as before',
+};
+
+function missingChange(node: string, edit: number): LayerChange {
+  const reason = 'the model has no node of that id';
+  return { node, edit, status: 'blocked', reason, beforeBytes: 0, afterBytes: 0, nodesAfter: [] };
+}
+
+function raised(ws: Workspace, warnings: Warning[]): void {
+  const from = ws.model.opsetImports.find((o) => o.domain === '')?.version ?? 0;
+  if (ws.opsetVersion > from) {
+    const message = `the ai.onnx opset becomes ${ws.opsetVersion} (it was ${from}); operators that changed in between are rewritten`;
+    warnings.push({ code: 'opset-raised', message });
+  }
+  if (ws.model.irVersion < 4) {
+    const message = `the IR version becomes 4 (it was ${ws.model.irVersion}); initializers are no longer listed as graph inputs`;
+    warnings.push({ code: 'ir-version-raised', message });
+  }
+}
+
+/** One warning per code and node. */
+function mergeWarnings(warnings: readonly Warning[]): Warning[] {
+  const seen = new Map(warnings.map((w) => [`${w.code}\0${w.node ?? ''}`, w]));
+  return [...seen.values()];
+}
+
+/** The model's metadata with the recipe; an earlier recipe stays under a numbered key. */
+function metadataWith(model: Model, recipe: Recipe): StringEntry[] {
+  const taken = new Set(model.metadata.map((m) => m.key));
+  let n = 1;
+  while (taken.has(`${RECIPE_METADATA_KEY}.${n}`)) n++;
+  const kept = model.metadata.map((m) =>
+    m.key === RECIPE_METADATA_KEY ? { ...m, key: `${RECIPE_METADATA_KEY}.${n}` } : m,
+  );
+  return [...kept, { key: RECIPE_METADATA_KEY, value: serializeRecipe(recipe) }];
+}

@@ -1,0 +1,173 @@
+/**
+ * How a layer's weights spread, and what a recipe makes of them.
+ *
+ *     const { counts, quantized } = await weightHistogram(model, '/encoder/MatMul', { bins: 64, recipe });
+ */
+import { elementCount, OnnxError } from '../../onnx/index.ts';
+import { DataType, type Model } from '../../onnx/model.ts';
+import { applyRecipe } from '../apply.ts';
+import type { Rounding } from '../context.ts';
+import { executor } from '../executor.ts';
+import { Workspace } from '../graph/workspace.ts';
+import type { Moments } from '../kernels/histogram.ts';
+import { blockParts } from '../kernels/block-rows.ts';
+import type { ChunkRounding } from '../kernels/rounded.ts';
+import { floatsOf } from '../kernels/values.ts';
+import type { Recipe } from '../recipe/recipe.ts';
+import { mapOrdered, notFinite, valueChunks, type WeightSource } from '../weights/stream.ts';
+import { chunkRounding, chunksOf } from './chunks.ts';
+import { RoundingSqnrs } from './noise.ts';
+
+export interface HistogramOptions {
+  /** Equal bins from the smallest weight to the largest, 1 to 4096. */
+  readonly bins: number;
+  /** What it makes of the weight is told, too, where it quantizes the node. */
+  readonly recipe?: Recipe | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface WeightHistogram {
+  /** The node's largest float32 constant. */
+  readonly tensor: string;
+  readonly dims: readonly number[];
+  /** Finite values; the figures are of these. */
+  readonly count: number;
+  readonly notFinite: number;
+  readonly zeros: number;
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly deviation: number;
+  /** Per bin. */
+  readonly counts: Float64Array;
+  readonly quantized: QuantizedHistogram | undefined;
+}
+
+export interface QuantizedHistogram {
+  /** Of the values that the integers stand for, over the same bins. */
+  readonly counts: Float64Array;
+  readonly sqnrDb: number;
+  /** Of the first output channels (in blocks: of the first block of each), at most 16; one where the tensor has one. */
+  readonly grid: readonly GridLine[];
+}
+
+/** The values of a channel lie at scale · (q - zeroPoint), q in [low, high]. */
+export interface GridLine {
+  readonly scale: number;
+  readonly zeroPoint: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+export const MAX_HISTOGRAM_BINS = 4096;
+const GRID_LINES = 16;
+
+/**
+ * Streams the weight two to four times.
+ * @throws OnnxError where the node has no float32 constant, or its weight cannot be read or quantized
+ */
+export async function weightHistogram(
+  model: Model,
+  node: string,
+  { bins, recipe, signal }: HistogramOptions,
+): Promise<WeightHistogram> {
+  if (!Number.isInteger(bins) || bins < 1 || bins > MAX_HISTOGRAM_BINS) {
+    throw new RangeError(`bins: expected 1 to ${MAX_HISTOGRAM_BINS}, got ${bins}`);
+  }
+  const rounding = recipe === undefined ? undefined : applyRecipe(model, recipe).roundings.get(node);
+  const source = rounding?.source ?? largestConstant(model, node);
+  const all = await momentsOf(source, signal);
+  const how = rounding === undefined ? undefined : await chunkRounding(rounding, signal);
+  const { counts, roundedCounts } = await countsOf(source, rounding, how, all, bins, signal);
+  const mean = all.count === 0 ? 0 : all.sum / all.count;
+  const variance = all.count === 0 ? 0 : Math.max(0, all.sumOfSquares / all.count - mean * mean);
+  const { count, notFinite: bad, zeros, min, max } = all;
+  return {
+    tensor: source.name,
+    dims: source.tensor.dims,
+    ...{ count, notFinite: bad, zeros, min, max, mean, deviation: Math.sqrt(variance), counts },
+    quantized:
+      rounding === undefined || how === undefined
+        ? undefined
+        : {
+            counts: roundedCounts,
+            sqnrDb: await new RoundingSqnrs().of(rounding, signal),
+            grid: await gridOf(rounding, how, signal),
+          },
+  };
+}
+
+function largestConstant(model: Model, node: string): WeightSource {
+  const ws = new Workspace(model);
+  const entry = ws.entry(node);
+  const file = model.source.file.name;
+  if (entry === undefined)
+    throw new OnnxError('unsupported', 'the model has no node of that id', { file, node });
+  const found = entry.original.inputs.flatMap((name) => {
+    const binding = name === '' ? undefined : ws.resolve(entry.scope, name);
+    if (binding?.kind !== 'constant' || binding.tensor.dataType !== DataType.float) return [];
+    return [{ model, tensor: binding.tensor, name: binding.name, node }];
+  });
+  const [first] = found.sort((a, b) => elementCount(b.tensor.dims) - elementCount(a.tensor.dims));
+  if (first === undefined)
+    throw new OnnxError('unsupported', 'the node has no float32 constant', { file, node });
+  return first;
+}
+
+async function momentsOf(source: WeightSource, signal: AbortSignal | undefined): Promise<Moments> {
+  const { parallel, run } = executor();
+  const sum = { count: 0, min: Infinity, max: -Infinity, sum: 0, sumOfSquares: 0, zeros: 0, notFinite: 0 };
+  const parts = mapOrdered(valueChunks(source, signal), parallel, ({ values }) => run('moments', { values }));
+  for await (const part of parts) {
+    sum.min = Math.min(sum.min, part.min);
+    sum.max = Math.max(sum.max, part.max);
+    for (const key of ['count', 'sum', 'sumOfSquares', 'zeros', 'notFinite'] as const) sum[key] += part[key];
+  }
+  // no value has no range
+  return sum.count === 0 ? { ...sum, min: 0, max: 0 } : sum;
+}
+
+async function countsOf(
+  source: WeightSource,
+  rounding: Rounding | undefined,
+  how: ChunkRounding | undefined,
+  { min: low, max: high }: Moments,
+  bins: number,
+  signal: AbortSignal | undefined,
+) {
+  const { parallel, run } = executor();
+  const [counts, roundedCounts] = [new Float64Array(bins), new Float64Array(bins)];
+  const chunks = rounding === undefined ? valueChunks(source, signal) : chunksOf(rounding, signal);
+  const parts = mapOrdered(chunks, parallel, ({ start, values }) =>
+    run('histogram', { values, start, low, high, bins, rounding: how }),
+  );
+  for await (const part of parts) {
+    if (part.badIndex >= 0) throw notFinite(source, part.badIndex);
+    part.counts.forEach((n, i) => (counts[i] = (counts[i] as number) + n));
+    part.roundedCounts.forEach((n, i) => (roundedCounts[i] = (roundedCounts[i] as number) + n));
+  }
+  return { counts, roundedCounts };
+}
+
+async function gridOf(
+  rounding: Rounding,
+  how: ChunkRounding,
+  signal: AbortSignal | undefined,
+): Promise<GridLine[]> {
+  if (how.kind === 'linear') {
+    const { scales, zeroPoints, low, high } = how;
+    const first = [...scales.subarray(0, GRID_LINES)];
+    return first.map((scale, c) => ({ scale, zeroPoint: zeroPoints[c] ?? 0, low, high }));
+  }
+  for await (const { start, values } of chunksOf(rounding, signal)) {
+    const { target, depth, width } = blockParts({ ...how, start, values: floatsOf(values) });
+    const blocks = Math.ceil(depth / how.form.blockSize);
+    return Array.from({ length: Math.min(GRID_LINES, width) }, (_, n) => ({
+      scale: target.scales[n * blocks] ?? 0,
+      zeroPoint: target.zeroPoints[n * blocks] ?? 0,
+      low: 0,
+      high: 2 ** how.form.bits - 1,
+    }));
+  }
+  return [];
+}

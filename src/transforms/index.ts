@@ -1,0 +1,30 @@
+/** Quantization and pruning as a recipe: what can be done, what it would do, and how the changed model is made. */
+export * from './recipe/recipe.ts';
+export { applicability, type NodeApplicability, type Verdict } from './applicability.ts';
+export { applyRecipe, RECIPE_METADATA_KEY, type AppliedRecipe } from './apply.ts';
+export { chooseForms, type ChooseOptions, type ChosenForms, type ChosenLayer } from './auto/choose.ts';
+export {
+  MAX_HISTOGRAM_BINS,
+  weightHistogram,
+  type GridLine,
+  type HistogramOptions,
+  type QuantizedHistogram,
+  type WeightHistogram,
+} from './auto/weight-histogram.ts';
+export { weightSqnr, type LayerSqnr, type PassOptions } from './auto/weight-sqnr.ts';
+export { recipeWarnings } from './ep-warnings.ts';
+export {
+  channelImportance,
+  weightImportance,
+  type ImportanceHistogram,
+} from './prune/importance-histogram.ts';
+export { sparsity, type Sparsity } from './prune/sparsity.ts';
+export { channelsKept, pruneGroups, type PruneGroup } from './prune/channels/describe.ts';
+export { channelScores, type ChannelScores, type ScoreOptions } from './prune/channels/scores.ts';
+export { recommendForm, weightFormOf, type FormChoice, type RecommendedForm } from './forms.ts';
+export { layerMatcher } from './layer-matcher.ts';
+export { RecipeError } from './recipe/checks.ts';
+export { describeEdit } from './recipe/codecs.ts';
+export { removeLayers } from './recipe/change.ts';
+export { USUAL } from './usual.ts';
+export { parseRecipe, serializeRecipe } from './recipe/json.ts';

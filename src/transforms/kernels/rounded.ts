@@ -1,0 +1,66 @@
+/** The values that a chunk's integers stand for, in the chunk's own order. */
+import { blockParts, type BlockRowArgs } from './block-rows.ts';
+import { blocksPerChannel } from './blocks.ts';
+import { quantizeLinear, type LinearArgs } from './linear.ts';
+import { forEachPart } from './range.ts';
+
+/** How a chunk is rounded; the values apart. */
+export type ChunkRounding =
+  | ({ readonly kind: 'blocks' } & Omit<BlockRowArgs, 'values' | 'start'>)
+  | ({ readonly kind: 'linear' } & Omit<LinearArgs, 'values' | 'start'>);
+
+export interface Rounded {
+  readonly rounded: Float32Array;
+  /** Index in the tensor of the first NaN or infinity; -1 where all are finite. */
+  readonly badIndex: number;
+}
+
+/** The values of blocks must be whole rows, from one at which a block begins. */
+export function roundedValues(values: Float32Array, start: number, rounding: ChunkRounding): Rounded {
+  return rounding.kind === 'blocks'
+    ? roundedBlocks({ ...rounding, values, start })
+    : { rounded: roundedLinear({ ...rounding, values, start }, values.length), badIndex: -1 };
+}
+
+function roundedBlocks(args: BlockRowArgs): Rounded {
+  const { form, isTransposed } = args;
+  const { badIndex, depth, width, target } = blockParts(args);
+  const { packed, scales, zeroPoints } = target;
+  const { bits, blockSize } = form;
+  const blocks = blocksPerChannel(depth, form);
+  const mask = 2 ** bits - 1;
+  const [kStride, nStride] = isTransposed ? [1, depth] : [width, 1];
+  const rounded = new Float32Array(depth * width);
+  for (let n = 0; n < width; n++) {
+    for (let k = 0; k < depth; k++) {
+      const block = n * blocks + Math.floor(k / blockSize);
+      const bit = (n * blocks * blockSize + k) * bits;
+      const q = ((packed[bit >>> 3] as number) >> (bit & 7)) & mask;
+      rounded[k * kStride + n * nStride] = (q - (zeroPoints[block] as number)) * (scales[block] as number);
+    }
+  }
+  return { rounded, badIndex };
+}
+
+function roundedLinear(args: LinearArgs, length: number): Float32Array {
+  const { start, layout, scales, zeroPoints, low } = args;
+  const bytes = quantizeLinear(args);
+  const integers = low < 0 ? new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length) : bytes;
+  const rounded = new Float32Array(length);
+  const put = (i: number, channel: number): void => {
+    const q = (integers[i] as number) - (zeroPoints[channel] as number);
+    rounded[i] = q * (scales[channel] as number);
+  };
+  forEachPart(
+    length,
+    start,
+    layout,
+    (from, to, channel) => {
+      for (let i = from; i < to; i++) put(i, channel);
+    },
+    (from, to, channel) => {
+      for (let i = from; i < to; i++) put(i, channel + i - from);
+    },
+  );
+  return rounded;
+}

@@ -1,0 +1,37 @@
+/** One dim of one value, as the trace of dims sees it. */
+import type { Blocker } from './classes.ts';
+
+/** A factor of a dim that a Reshape took apart: it was not chosen to be the one that can shrink. */
+export interface Factor {
+  /** The Reshape, and which of its dims. */
+  readonly split: string;
+  readonly factor: number;
+}
+
+export interface Axis {
+  /** Atom of each index; undefined where the dim must stay as it is. One array for all values that share the dim. */
+  readonly atoms: Int32Array | undefined;
+  /** With every weight zeroed at the removed indices, the values there are zero, too. */
+  readonly zero: boolean;
+  /** Only a size in a shape makes it so long (Expand, ConstantOfShape): every index holds the same. */
+  readonly isFill?: boolean | undefined;
+  readonly factor?: Factor | undefined;
+  /** Why it must stay. */
+  readonly why?: Blocker | undefined;
+}
+
+export type Tracked = Axis & { readonly atoms: Int32Array };
+
+export const FIXED: Axis = { atoms: undefined, zero: false };
+
+export function fixed(node: string | undefined, reason: string): Axis {
+  return { atoms: undefined, zero: false, why: { node, reason } };
+}
+
+export function isTracked(axis: Axis | undefined): axis is Tracked {
+  return axis?.atoms !== undefined;
+}
+
+export function withZero(axis: Axis, zero: boolean): Axis {
+  return axis.zero === zero ? axis : { ...axis, zero };
+}

@@ -1,0 +1,104 @@
+/** Removes channels: one plan for the whole edit, of which each selected layer tells its own part. */
+import type { CalibrationTarget } from '../../../analysis/index.ts';
+import { tensorByteLength } from '../../../onnx/index.ts';
+import type { Outcome, Proposal, PulledEntry, StepContext } from '../../context.ts';
+import type { Entry, Workspace } from '../../graph/workspace.ts';
+import type { PruneChannelsEdit, Warning } from '../../recipe/recipe.ts';
+import { allConstantBytes, type Blocked } from '../../weights/find.ts';
+import { editPlan, type EditPlan } from './edit-plan.ts';
+import { groupReaders } from './importance.ts';
+
+export function pruneChannels(
+  context: StepContext,
+  entry: Entry,
+  edit: PruneChannelsEdit,
+): Proposal | Blocked {
+  const { ws } = context;
+  if (entry.scope !== ws.main) return { reason: 'it is inside a subgraph, whose channels are not followed' };
+  const done = entry.quantizedBy;
+  if (done !== undefined) {
+    return {
+      reason: `already quantized by edit ${done.edit + 1} (${done.form}): prune first, then quantize`,
+    };
+  }
+  const plan = editPlan(context, edit);
+  const beforeBytes = allConstantBytes(ws, entry);
+  const afterBytes = bytesAfter(ws, entry, plan);
+  if (afterBytes === beforeBytes) return { reason: whyNot(plan, entry) };
+  return { beforeBytes, apply: () => apply(context, plan, afterBytes), needs: needsOf(plan, edit) };
+}
+
+/** What importance and repair must be told of the original model. */
+function needsOf({ importance, plan, repaired }: EditPlan, edit: PruneChannelsEdit): CalibrationTarget[] {
+  if (edit.importance !== 'activation') return [...repaired.needs];
+  const readers = [...plan.keep.keys()].flatMap((group) => groupReaders(importance, group));
+  return [...repaired.needs, ...readers.map((r) => ({ tensor: r.input, channelAxis: r.inputAxis }))];
+}
+
+function whyNot({ groupsOf, blockers, plan }: EditPlan, entry: Entry): string {
+  const groups = groupsOf.get(entry) ?? [];
+  for (const group of groups) {
+    const blocker = blockers.get(group);
+    if (blocker !== undefined) return blocker.reason;
+  }
+  const [group] = groups;
+  if (group !== undefined && plan.keep.has(group))
+    return `the ratio leaves all of its ${group.units.length} channels`;
+  return 'it has no weights of its own that make channels';
+}
+
+function bytesAfter(ws: Workspace, entry: Entry, { rewritten, tracedOf }: EditPlan): number {
+  const [node] = entry.nodes;
+  const copies = node === undefined ? undefined : tracedOf.get(node)?.inputs;
+  return (node?.inputs ?? []).reduce((sum, name, i) => {
+    const settled = rewritten.names.get(copies?.[i] ?? '');
+    const own = settled === undefined ? undefined : rewritten.added.find((t) => t.name === settled);
+    if (own !== undefined) return sum + tensorByteLength(own);
+    const binding = name === '' ? undefined : ws.resolve(entry.scope, name);
+    if (binding?.kind !== 'constant') return sum;
+    return sum + tensorByteLength(rewritten.tensors.get(binding.name) ?? binding.tensor);
+  }, 0);
+}
+
+function apply(context: StepContext, plan: EditPlan, afterBytes: number): Outcome {
+  const key = `prune-channels-done\0${context.edit}`;
+  if (context.made.has(key)) return { afterBytes, warnings: [] };
+  context.made.set(key, true);
+  const pulled = pulledAlong(context, plan);
+  applyToWorkspace(context.ws, plan);
+  const warnings = plan.repaired.left.map(({ reader, reason }): Warning => {
+    const node = plan.entryOf.get(reader.node)?.id ?? reader.node.name;
+    return { code: 'repair-left-out', message: `${node} is not repaired: ${reason}`, node };
+  });
+  return { afterBytes, warnings, pulled };
+}
+
+/** Layers that were not selected and get smaller all the same. */
+function pulledAlong({ ws, selected }: StepContext, plan: EditPlan): PulledEntry[] {
+  return ws.main.entries.flatMap((entry) => {
+    if (selected.has(entry)) return [];
+    const beforeBytes = allConstantBytes(ws, entry);
+    const afterBytes = bytesAfter(ws, entry, plan);
+    return beforeBytes === afterBytes ? [] : [{ entry, beforeBytes, afterBytes }];
+  });
+}
+
+function applyToWorkspace(ws: Workspace, { rewritten, entryOf }: EditPlan): void {
+  for (const [name, tensor] of rewritten.tensors) {
+    const binding = ws.resolve(ws.main, name);
+    if (binding.kind === 'constant') ws.setConstant(binding, tensor);
+  }
+  for (const tensor of rewritten.added) ws.addInitializer(ws.main, tensor);
+  for (const [node, changed] of rewritten.nodes) {
+    const entry = entryOf.get(node);
+    if (entry === undefined) continue;
+    const before = node.inputs;
+    ws.replace(
+      entry,
+      entry.nodes.flatMap((n) => (n === node ? changed : [n])),
+    );
+    for (const name of before)
+      if (!changed.some((n) => n.inputs.includes(name))) ws.dropIfUnused(ws.main, name);
+  }
+  for (const name of rewritten.reshaped) ws.main.reshaped.add(name);
+}

@@ -1,0 +1,271 @@
+/**
+ * Follows every dim of every constant through the main graph: which of them are the same dim, and what changes in each
+ * node when indices go. Reads no weight.
+ *
+ *     const trace = traceChannels(graph);
+ *     trace.valueAxes.get('conv1.weight'); // [{ atoms: [0, 1, …] }, …]
+ */
+import { isUnknown } from '../../../analysis/dim.ts';
+import type { InferredType, ModelInference } from '../../../analysis/inference.ts';
+import { inferShapes } from '../../../analysis/shapes/index.ts';
+import type { Dim } from '../../../analysis/types.ts';
+import { DataType, subgraphs, type Graph, type Model, type Node } from '../../../onnx/model.ts';
+import { FIXED, fixed, isTracked, type Axis } from './axis.ts';
+import { Classes, type Blocker } from './classes.ts';
+import { Refusal, type Reader, type Rewrite, type Rule } from './rule.ts';
+import { NodeContext } from './node-context.ts';
+import { ruleOf } from './rules/index.ts';
+import { isShapeInput, shapeSizes, sizesAfter, type Sizes } from './sizes.ts';
+
+/** A node that changes when one of `atoms` loses an index. */
+export interface Site {
+  readonly node: Node;
+  readonly atoms: readonly Int32Array[];
+  readonly change: Rewrite;
+}
+
+export interface ReaderOf extends Reader {
+  readonly node: Node;
+}
+
+export interface Trace {
+  readonly inference: ModelInference;
+  readonly classes: Classes;
+  /** Constants and values of the main graph whose rank is known. */
+  readonly valueAxes: ReadonlyMap<string, readonly Axis[]>;
+  /** Constants among them. */
+  readonly constants: ReadonlySet<string>;
+  /** Every array of atoms that a size anywhere depends on. */
+  readonly arrays: ReadonlySet<Int32Array>;
+  readonly sites: readonly Site[];
+  /** Output channels of each node's own weights. */
+  readonly made: ReadonlyMap<Node, readonly Int32Array[]>;
+  readonly readers: readonly ReaderOf[];
+  /** Scales of BatchNormalizations: name of the constant, and its channels. */
+  readonly scales: readonly { readonly name: string; readonly atoms: Int32Array }[];
+  readonly ids: ReadonlyMap<Node, string>;
+}
+
+/** Which factor of a dim a Reshape takes apart shrinks, decided by what follows: a head rather than its size. */
+type Preferences = Map<string, number>;
+
+/** Heads show only after the Reshape that makes them; then the trace begins anew. */
+const MAX_PASSES = 4;
+const FLOATS: ReadonlySet<number> = new Set([
+  DataType.float,
+  DataType.float16,
+  DataType.bfloat16,
+  DataType.double,
+]);
+
+export function traceChannels(
+  model: Model,
+  ids: ReadonlyMap<Node, string>,
+  inference: ModelInference = inferShapes(model),
+): Trace {
+  const preferences: Preferences = new Map();
+  for (let pass = 1; ; pass++) {
+    const before = preferences.size;
+    const tracer = new Tracer(model, inference, ids, preferences);
+    const trace = tracer.run();
+    if (preferences.size === before || pass === MAX_PASSES) return trace;
+  }
+}
+
+export class Tracer {
+  private readonly model: Model;
+  private readonly inference: ModelInference;
+  private readonly ids: ReadonlyMap<Node, string>;
+  readonly preferences: Preferences;
+  readonly classes = new Classes();
+  readonly axes = new Map<string, readonly Axis[]>();
+  readonly constants = new Set<string>();
+  readonly arrays = new Set<Int32Array>();
+  readonly sites: Site[] = [];
+  readonly made = new Map<Node, Int32Array[]>();
+  readonly readers: ReaderOf[] = [];
+  readonly scales: { name: string; atoms: Int32Array }[] = [];
+  readonly sizes = new Map<string, Sizes>();
+
+  constructor(
+    model: Model,
+    inference: ModelInference,
+    ids: ReadonlyMap<Node, string>,
+    preferences: Preferences,
+  ) {
+    this.model = model;
+    this.inference = inference;
+    this.ids = ids;
+    this.preferences = preferences;
+  }
+
+  run(): Trace {
+    const { graph, irVersion } = this.model;
+    const inputs = new Set(graph.inputs.map((v) => v.name));
+    for (const name of graph.initializers.keys()) {
+      if (!inputs.has(name) || irVersion < 4) this.addConstant(name);
+    }
+    for (const { name } of graph.inputs) {
+      const dims = this.constants.has(name) ? undefined : this.dimsOf(name);
+      if (dims !== undefined)
+        this.axes.set(
+          name,
+          dims.map(() => fixed(undefined, `graph input "${name}" has these channels`)),
+        );
+    }
+    for (const node of this.inference.main.order) this.node(node);
+    for (const { name } of graph.outputs) {
+      for (const axis of this.axes.get(name) ?? [])
+        this.blockAxis(axis, { node: undefined, reason: `graph output "${name}" has these channels` });
+    }
+    const {
+      inference,
+      classes,
+      axes: valueAxes,
+      constants,
+      arrays,
+      sites,
+      made,
+      readers,
+      scales,
+      ids,
+    } = this;
+    return { inference, classes, valueAxes, constants, arrays, sites, made, readers, scales, ids };
+  }
+
+  typeOf(name: string): (InferredType & { kind: 'tensor' }) | undefined {
+    const type = this.inference.main.values.get(name);
+    return type?.kind === 'tensor' ? type : undefined;
+  }
+
+  dimsOf(name: string): readonly Dim[] | undefined {
+    const shape = this.typeOf(name)?.shape;
+    return shape === undefined || isUnknown(shape) ? undefined : shape;
+  }
+
+  idOf(node: Node): string {
+    return this.ids.get(node) ?? node.name;
+  }
+
+  /** Weights have dims that can shrink; integers (shapes, indices) do not. */
+  private addConstant(name: string): void {
+    const type = this.typeOf(name);
+    const dims = this.dimsOf(name);
+    if (type === undefined || dims === undefined) return;
+    this.constants.add(name);
+    const isWeight = FLOATS.has(type.elemType);
+    this.axes.set(
+      name,
+      dims.map((size) => {
+        if (!isWeight || typeof size !== 'number' || size <= 1) return FIXED;
+        return { atoms: this.register(this.classes.fresh(size)), zero: true };
+      }),
+    );
+  }
+
+  register(atoms: Int32Array): Int32Array {
+    this.arrays.add(atoms);
+    return atoms;
+  }
+
+  blockAxis(axis: Axis | undefined, blocker: Blocker): void {
+    if (isTracked(axis)) this.classes.block(axis.atoms, blocker);
+  }
+
+  private node(node: Node): void {
+    if (node.opType === 'Constant' && node.domain === '') {
+      const [name = ''] = node.outputs;
+      if (node.attributes.get('value')?.kind === 'tensor') this.addConstant(name);
+      else this.opaque(node, 'is not a plain tensor');
+      return;
+    }
+    const rule = ruleOf(node.domain, node.opType);
+    if (rule === undefined || subgraphs(node).length > 0) {
+      const domain = node.domain === '' ? '' : `${node.domain}.`;
+      this.opaque(node, `no rule tells how ${domain}${node.opType} uses it`);
+      this.captures(node);
+    } else this.apply(node, rule);
+    this.followSizes(node);
+  }
+
+  private apply(node: Node, rule: Rule): void {
+    const context = new NodeContext(this, node, this.model);
+    try {
+      const outputs = rule(context);
+      node.outputs.forEach((name, o) => {
+        const dims = this.dimsOf(name);
+        if (name === '' || dims === undefined) return;
+        const axes = outputs[o] ?? [];
+        if (axes.length !== dims.length) throw new Refusal('its output has another rank than its rule gives');
+        this.axes.set(name, axes);
+      });
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      this.opaque(node, error.message);
+    }
+  }
+
+  /** Nothing that goes in may change. */
+  private opaque(node: Node, reason: string): void {
+    const blocker = { node: this.idOf(node), reason: `${node.opType} "${this.idOf(node)}": ${reason}` };
+    for (const name of node.inputs)
+      for (const axis of this.axes.get(name) ?? []) this.blockAxis(axis, blocker);
+    for (const name of node.outputs) {
+      const dims = name === '' ? undefined : this.dimsOf(name);
+      if (dims !== undefined)
+        this.axes.set(
+          name,
+          dims.map(() => ({ ...FIXED, why: blocker })),
+        );
+    }
+  }
+
+  /** Bodies see values of this graph by their names. */
+  private captures(node: Node): void {
+    const blocker = {
+      node: this.idOf(node),
+      reason: `${node.opType} "${this.idOf(node)}": its subgraph uses it`,
+    };
+    const visit = (graph: Graph): void => {
+      const names = [...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs.map((o) => o.name)];
+      for (const name of names) for (const axis of this.axes.get(name) ?? []) this.blockAxis(axis, blocker);
+      for (const n of graph.nodes) for (const body of subgraphs(n)) visit(body.graph);
+    };
+    for (const body of subgraphs(node)) visit(body.graph);
+  }
+
+  private followSizes(node: Node): void {
+    const [output = ''] = node.outputs;
+    if (node.opType === 'Shape' || node.opType === 'Size') {
+      const axes = this.axes.get(node.inputs[0] ?? '') ?? [];
+      const sizes = node.opType === 'Shape' ? shapeSizes(node, axes) : [axes.filter(isTracked)];
+      if (sizes.some((s) => s.length > 0)) this.sizes.set(output, sizes);
+      return;
+    }
+    const inputs = node.inputs.map((name) => this.sizes.get(name));
+    const reading = inputs.flatMap((s, i) => (s === undefined || isShapeInput(node, i) ? [] : [s]));
+    if (reading.every((s) => s.flat().length === 0)) return;
+    const lengths = node.inputs.map((name) => this.countOf(name));
+    const type = this.typeOf(output);
+    const isInteger = type?.elemType === DataType.int64 || type?.elemType === DataType.int32;
+    const isKnown = isInteger || type?.elemType === DataType.bool;
+    const after = isKnown
+      ? sizesAfter(node, inputs, this.countOf(output), lengths, (i) => this.intsOf(node.inputs[i] ?? ''))
+      : undefined;
+    if (after !== undefined && node.outputs.length === 1) this.sizes.set(output, after);
+    else {
+      const reason = `${node.opType} "${this.idOf(node)}": computes with its size`;
+      for (const axis of reading.flat(2)) this.blockAxis(axis, { node: this.idOf(node), reason });
+    }
+  }
+
+  private countOf(name: string): number | undefined {
+    const dims = this.dimsOf(name);
+    return dims?.every((d) => typeof d === 'number') ? dims.reduce((n, d) => n * d, 1) : undefined;
+  }
+
+  intsOf(name: string): readonly number[] | undefined {
+    const content = this.typeOf(name)?.content;
+    return content?.every((d) => typeof d === 'number') ? content : undefined;
+  }
+}

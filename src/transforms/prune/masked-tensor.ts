@@ -1,0 +1,234 @@
+/**
+ * A weight with zeros chosen line by line: patterns like 2:4, Wanda, SparseGPT. Needs one weight in memory at a time,
+ * up to a limit; the second moments for SparseGPT besides.
+ */
+import type { Calibration, CalibrationTarget, GramTarget } from '../../analysis/index.ts';
+import { elementCount, OnnxError, readTensor } from '../../onnx/index.ts';
+import {
+  attributeInt,
+  attributeInts,
+  attributeString,
+  DataType,
+  type Node,
+  type TensorRef,
+} from '../../onnx/model.ts';
+import { executor } from '../executor.ts';
+import { hashText } from '../kernels/select.ts';
+import { patternOf, type PruneEdit, type SparsityPattern } from '../recipe/prune.ts';
+import { computed } from '../weights/linear-tensors.ts';
+import { notFinite, type WeightSource } from '../weights/stream.ts';
+
+/** A weight of 512 MiB is held three times while its zeros are chosen. */
+const MAX_WEIGHT_BYTES = 512 * 1024 * 1024;
+/** Columns whose second moments are inverted: a matrix of 4608² float64 has 162 MiB. */
+const MAX_COLUMNS = 4608;
+
+/** How a weight lies: [lines, inputs, inner], the inputs being what is summed over. */
+interface Layout {
+  readonly lines: number;
+  readonly inputs: number;
+  readonly inner: number;
+  /** Elements along a line that belong to one input channel: the kernel's size of a Conv. */
+  readonly kernel: number;
+}
+
+/** Whether the edit needs the whole weight at once. */
+export function needsWhole(edit: PruneEdit): boolean {
+  return edit.pattern !== undefined || edit.method === 'wanda' || edit.method === 'sparsegpt';
+}
+
+/** Why this weight cannot be pruned this way; undefined where it can. */
+export function maskObstacle(
+  node: Node,
+  input: number,
+  tensor: TensorRef,
+  edit: PruneEdit,
+): string | undefined {
+  if (tensor.dataType !== DataType.float)
+    return 'its weight is not float32: prune by magnitude, without a pattern';
+  if (4 * elementCount(tensor.dims) > MAX_WEIGHT_BYTES)
+    return `its weight is larger than ${MAX_WEIGHT_BYTES / 1048576} MiB: prune by magnitude, without a pattern`;
+  const layout = layoutOf(node, input, tensor.dims);
+  if (layout === undefined)
+    return `patterns and calibrated methods do not apply to the form of this ${node.opType}`;
+  const pattern = patternOf(edit);
+  if (pattern !== undefined && layout.inputs % pattern.of !== 0)
+    return `its ${layout.inputs} inputs are no multiple of ${pattern.of}`;
+  if (edit.method !== 'wanda' && edit.method !== 'sparsegpt') return undefined;
+  if (!CALIBRATED.has(node.opType)) return `${edit.method} does not apply to ${node.opType}`;
+  if (attributeInt(node, 'group', 1) !== 1) return `${edit.method} does not apply to grouped Conv`;
+  if (node.opType !== 'Conv' && tensor.dims.length !== 2) return 'its weight is no matrix';
+  if (attributeInt(node, 'transA', 0) !== 0) return 'its input is transposed';
+  return edit.method === 'sparsegpt' ? gptObstacle(node, layout, pattern) : undefined;
+}
+
+const CALIBRATED: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Conv']);
+
+function gptObstacle(
+  node: Node,
+  { inputs, kernel }: Layout,
+  pattern: SparsityPattern | undefined,
+): string | undefined {
+  if (inputs * kernel > MAX_COLUMNS)
+    return `SparseGPT takes ${MAX_COLUMNS} inputs at most, not ${inputs * kernel}`;
+  if (pattern !== undefined && kernel > 1) return 'SparseGPT makes no pattern in kernels: choose wanda';
+  const autoPad = attributeString(node, 'auto_pad') ?? 'NOTSET';
+  return autoPad === 'NOTSET' || autoPad === 'VALID' ? undefined : `auto_pad ${autoPad}`;
+}
+
+/** What calibration must tell of the node's input. */
+export function maskNeeds(node: Node, tensor: TensorRef, edit: PruneEdit): CalibrationTarget[] {
+  const input = node.inputs[0] ?? '';
+  if (edit.method === 'wanda') return [{ tensor: input, channelAxis: channelAxis(node) }];
+  return edit.method === 'sparsegpt' ? [{ tensor: input, gram: gramTarget(node, tensor) }] : [];
+}
+
+function channelAxis(node: Node): number {
+  return node.opType === 'Conv' ? 1 : -1;
+}
+
+function gramTarget(node: Node, { dims }: TensorRef): GramTarget {
+  if (node.opType !== 'Conv') return { kind: 'rows' };
+  const kernel = dims.slice(2);
+  return {
+    kind: 'patches',
+    kernel,
+    strides: attributeInts(node, 'strides') ?? kernel.map(() => 1),
+    dilations: attributeInts(node, 'dilations') ?? kernel.map(() => 1),
+    pads: attributeInts(node, 'pads') ?? [...kernel, ...kernel].map(() => 0),
+    groups: 1,
+  };
+}
+
+function layoutOf(node: Node, input: number, dims: readonly number[]): Layout | undefined {
+  const axis = inputAxis(node, input, dims.length);
+  const inputs = dims[axis];
+  if (inputs === undefined) return undefined;
+  const inner = elementCount(dims.slice(axis + 1));
+  const kernel = node.opType === 'Conv' ? inner : 1;
+  return { lines: elementCount(dims.slice(0, axis)), inputs, inner, kernel };
+}
+
+/** The dim of the weight that is summed over; -1 where it has none of its own. */
+function inputAxis(node: Node, input: number, rank: number): number {
+  switch (node.opType) {
+    case 'MatMul':
+      return rank - 2;
+    case 'Gemm':
+      return attributeInt(node, 'transB', 0) === 0 ? 0 : 1;
+    case 'Conv':
+      return 1;
+    case 'ConvTranspose':
+      return 0;
+    default:
+      return input === 1 || input === 2 ? 2 : -1;
+  }
+}
+
+export interface MaskPlan {
+  readonly source: WeightSource;
+  readonly node: Node;
+  readonly input: number;
+  readonly edit: PruneEdit;
+  readonly calibration: Calibration | undefined;
+}
+
+export function maskedTensor(plan: MaskPlan, name: string): TensorRef {
+  const { dataType, dims } = plan.source.tensor;
+  const byteLength = 4 * elementCount(dims);
+  return { name, dataType, dims, location: computed(byteLength, (signal) => masked(plan, signal)) };
+}
+
+async function masked(plan: MaskPlan, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const { source, node, input, edit } = plan;
+  const bytes = Uint8Array.from(await readTensor(source.model, source.tensor, { signal }));
+  const values = new Float32Array(bytes.buffer);
+  const bad = values.findIndex((v) => !Number.isFinite(v));
+  if (bad >= 0) throw notFinite(source, bad);
+  const layout = layoutOf(node, input, source.tensor.dims);
+  if (layout === undefined) throw new RangeError(`no layout for ${node.opType}`);
+  if (edit.method === 'sparsegpt') return new Uint8Array((await byGpt(plan, values, layout)).buffer);
+  const scores = scoresOf(plan, values, layout);
+  const pattern = patternOf(edit);
+  const size = layout.inputs;
+  if (pattern !== undefined) zeroPattern(values, scores, layout, pattern);
+  else zeroPerOutput(values, scores, layout, Math.round(edit.ratio * size * layout.kernel));
+  return bytes;
+}
+
+function scoresOf(
+  { source, node, edit, calibration }: MaskPlan,
+  values: Float32Array,
+  layout: Layout,
+): Float32Array {
+  if (edit.method === 'random') {
+    const seed = hashText(source.name, edit.seed);
+    return values.map((_, i) => hashText(String(i), seed));
+  }
+  if (edit.method === 'magnitude') return values.map(Math.abs);
+  const input = node.inputs[0] ?? '';
+  const moments = calibration?.statistics(input, channelAxis(node))?.channels?.meanSquare;
+  if (moments?.length !== layout.inputs) throw noCalibration(source, input);
+  const norms = moments.map(Math.sqrt);
+  return values.map((v, i) => Math.abs(v) * (norms[Math.floor(i / layout.inner) % layout.inputs] ?? 0));
+}
+
+/** Of each `of` neighbours along the inputs, the `keep` with the highest scores stay. */
+function zeroPattern(
+  values: Float32Array,
+  scores: Float32Array,
+  { lines, inputs, inner }: Layout,
+  { keep, of }: SparsityPattern,
+): void {
+  for (let line = 0; line < lines * inner; line++) {
+    const base = Math.floor(line / inner) * inputs * inner + (line % inner);
+    for (let k = 0; k < inputs; k += of) {
+      const group = Array.from({ length: of }, (_, i) => base + (k + i) * inner);
+      group.sort((a, b) => (scores[b] ?? 0) - (scores[a] ?? 0) || a - b);
+      for (const at of group.slice(keep)) values[at] = 0;
+    }
+  }
+}
+
+/** `count` of the weights of each output go, those with the lowest scores. */
+function zeroPerOutput(values: Float32Array, scores: Float32Array, layout: Layout, count: number): void {
+  const { lines, inputs, inner, kernel } = layout;
+  const outputs = kernel > 1 ? lines : lines * inner;
+  const length = inputs * kernel;
+  for (let o = 0; o < outputs; o++) {
+    // [lines, inputs · kernel] in one piece, or [lines, inputs, inner] with an output for each of the last
+    const isWhole = inner === kernel;
+    const base = isWhole ? o * length : Math.floor(o / inner) * inputs * inner + (o % inner);
+    const own = Array.from({ length }, (_, i) => base + i * (isWhole ? 1 : inner));
+    own.sort((a, b) => (scores[a] ?? 0) - (scores[b] ?? 0) || a - b);
+    for (const at of own.slice(0, count)) values[at] = 0;
+  }
+}
+
+async function byGpt(plan: MaskPlan, values: Float32Array, layout: Layout): Promise<Float32Array> {
+  const { source, node, edit, calibration } = plan;
+  const input = node.inputs[0] ?? '';
+  const gram = await calibration?.gram(input, gramTarget(node, source.tensor));
+  const [matrix] = gram?.matrices ?? [];
+  const size = layout.inputs * layout.kernel;
+  if (matrix === undefined || gram?.size !== size) throw noCalibration(source, input);
+  const outputs = values.length / size;
+  // [inputs, outputs] of a MatMul is turned around, and back
+  const isTurned = layout.inner > 1 && layout.kernel === 1;
+  const weights = isTurned ? turned(values, size, outputs) : values;
+  const args = { gram: matrix, size, weights, outputs, ratio: edit.ratio, pattern: patternOf(edit) };
+  const result = await executor().run('sparseGpt', args);
+  return isTurned ? turned(result, outputs, size) : result;
+}
+
+function turned(values: Float32Array, rows: number, columns: number): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) result[c * rows + r] = values[r * columns + c] ?? 0;
+  return result;
+}
+
+function noCalibration({ node, name }: WeightSource, input: string): OnnxError {
+  const message = `pruning "${name}" this way needs calibration data for "${input}": run the model on samples first`;
+  return new OnnxError('unsupported', message, { node });
+}

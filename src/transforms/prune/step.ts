@@ -1,0 +1,146 @@
+/** Prunes a layer: the elements of its weights (and bias) that are chosen become zero, in place. */
+import type { Outcome, Proposal, StepContext } from '../context.ts';
+import { DataType, type Node, type TensorRef } from '../../onnx/model.ts';
+import type { Entry } from '../graph/workspace.ts';
+import type { PruneEdit, Warning } from '../recipe/recipe.ts';
+import { findWeight, isBlocked, type Blocked, type Weight } from '../weights/find.ts';
+import { storedBytes } from '../weights/stream.ts';
+import { biasOperand, weightOperands, type Operand } from './operands.ts';
+import { GlobalShare } from './global-share.ts';
+import { maskedTensor, maskNeeds, maskObstacle, needsWhole } from './masked-tensor.ts';
+import { PRUNABLE, zeroCount, zeroedTensor } from './zeroed-tensor.ts';
+
+interface Target {
+  readonly operand: Operand;
+  readonly weight: Weight;
+}
+
+export function prune(context: StepContext, entry: Entry, edit: PruneEdit): Proposal | Blocked {
+  const { ws } = context;
+  const done = entry.quantizedBy;
+  if (done !== undefined) {
+    return {
+      reason: `already quantized by edit ${done.edit + 1} (${done.form}): prune first, then quantize`,
+    };
+  }
+  const targets: Target[] = [];
+  for (const operand of weightOperands(entry)) {
+    const weight = findWeight(ws, operand.entry, operand.input, operand.label, [...PRUNABLE.keys()]);
+    if (isBlocked(weight)) return weight;
+    targets.push({ operand, weight });
+  }
+  const bias = edit.bias ? biasOperand(ws, entry) : undefined;
+  const biasWeight = bias && findWeight(ws, bias.entry, bias.input, 'bias', [...PRUNABLE.keys()]);
+  if (biasWeight !== undefined && isBlocked(biasWeight)) return biasWeight;
+  if (bias !== undefined && biasWeight !== undefined) targets.push({ operand: bias, weight: biasWeight });
+  if (edit.scope === 'global' && targets.some((t) => t.weight.tensor.dataType !== DataType.float))
+    return { reason: 'a global threshold compares float32 weights only' };
+  const first = targets[0]?.weight.tensor;
+  const obstacle = needsWhole(edit) ? wholeObstacle(context, entry, edit, targets) : undefined;
+  if (obstacle !== undefined) return { reason: obstacle };
+  const bytes = targets.reduce((sum, t) => sum + storedBytes(t.weight.tensor), 0);
+  const needs = needsWhole(edit) && first !== undefined ? maskNeeds(nodeOf(entry), first, edit) : [];
+  return { beforeBytes: bytes, apply: () => apply(context, entry, edit, targets, bytes), needs };
+}
+
+function nodeOf({ nodes, original }: Entry): Node {
+  return nodes[0] ?? original;
+}
+
+/** Of the weights; biases are pruned by magnitude or at random in any case. */
+function wholeObstacle(
+  { ws }: StepContext,
+  entry: Entry,
+  edit: PruneEdit,
+  targets: readonly Target[],
+): string | undefined {
+  const isCalibrated = edit.method === 'wanda' || edit.method === 'sparsegpt';
+  if (isCalibrated && entry.scope !== ws.main)
+    return 'it is inside a subgraph, where no calibration data are seen';
+  for (const { operand, weight } of targets) {
+    if (operand.label === 'bias') continue;
+    const obstacle = maskObstacle(nodeOf(entry), operand.input, weight.tensor, edit);
+    if (obstacle !== undefined) return obstacle;
+  }
+  return undefined;
+}
+
+/** The weight with zeros, under `name`. */
+function sparse(
+  context: StepContext,
+  entry: Entry,
+  edit: PruneEdit,
+  { operand, weight }: Target,
+  name: string,
+): TensorRef {
+  const { binding, tensor } = weight;
+  const source = { model: context.ws.model, tensor, name: binding.name, node: entry.id };
+  if (needsWhole(edit) && operand.label !== 'bias') {
+    const { calibration } = context;
+    return maskedTensor({ source, node: nodeOf(entry), input: operand.input, edit, calibration }, name);
+  }
+  const method = edit.method === 'random' ? 'random' : 'magnitude';
+  if (edit.scope === 'global') return globalShare(context, edit.ratio).tensor(source, name);
+  const count = zeroCount(tensor.dims, edit.ratio);
+  return zeroedTensor({ source, method, count, seed: edit.seed }, name);
+}
+
+function globalShare({ made, edit }: StepContext, ratio: number): GlobalShare {
+  const key = `prune-global\0${edit}`;
+  const known = made.get(key) as GlobalShare | undefined;
+  const share = known ?? new GlobalShare(ratio);
+  if (known === undefined) made.set(key, share);
+  return share;
+}
+
+function apply(
+  context: StepContext,
+  entry: Entry,
+  edit: PruneEdit,
+  targets: readonly Target[],
+  bytes: number,
+): Outcome {
+  return { afterBytes: bytes, warnings: targets.flatMap((t) => pruneTarget(context, entry, edit, t)) };
+}
+
+/** Prunes one constant: in place where only layers of this edit use it, else as a copy for them. */
+function pruneTarget(context: StepContext, entry: Entry, edit: PruneEdit, target: Target): Warning[] {
+  const { ws, made } = context;
+  const { operand, weight } = target;
+  const { binding, tensor } = weight;
+  const key = JSON.stringify(['prune', context.edit, ws.scopes.indexOf(binding.scope), binding.name]);
+  const known = made.get(key) as { readonly copy: string | undefined } | undefined;
+  const others = otherUsers(context, target);
+  const isCopy = others.length > 0;
+  const copy = known === undefined && isCopy ? ws.uniqueName(`${binding.name}_pruned`) : known?.copy;
+  if (known === undefined) {
+    const zeroed = sparse(context, entry, edit, target, copy ?? tensor.name);
+    if (copy === undefined) ws.setConstant(binding, zeroed);
+    else ws.addInitializer(binding.scope, zeroed);
+    made.set(key, { copy });
+  }
+  if (copy === undefined) return [];
+  renameInput(context, operand, copy);
+  if (ws.dropIfUnused(operand.entry.scope, weight.name)) return [];
+  const message = `"${binding.name}" of ${entry.id} is copied before pruning: ${others.join(', ')} uses it too`;
+  return [{ code: 'shared-weight-copied', message, node: entry.id }];
+}
+
+/** Nodes, other than layers this edit prunes as well, that would see the pruned weight. */
+function otherUsers({ ws, selected }: StepContext, { operand, weight }: Target): string[] {
+  const { name, scope } = weight.binding;
+  const users = ws.uses(scope, name).map((u) => u.entry);
+  const others = users.filter((u) => u !== operand.entry && !selected.has(u)).map((u) => u.id);
+  return ws.isGraphOutput(scope, name) ? [...others, 'a graph output'] : [...new Set(others)];
+}
+
+function renameInput({ ws }: StepContext, { entry, input }: Operand, name: string): void {
+  ws.replace(
+    entry,
+    entry.nodes.map((node, i) =>
+      i === 0
+        ? { ...node, inputs: node.inputs.map((n, j) => (j === input ? name : n)), range: undefined }
+        : node,
+    ),
+  );
+}

@@ -1,0 +1,56 @@
+import { integer, oneOf, optional, RecipeError, share } from './checks.ts';
+import type { EditCodec } from './codec.ts';
+import { describeLayers, parseSelector, type LayerSelector } from './selector.ts';
+
+/** By what channels are ranked. `activation` and every repair need calibration data. */
+export const CHANNEL_IMPORTANCES = ['l1', 'l2', 'batch-norm', 'activation', 'random'] as const;
+export type ChannelImportance = (typeof CHANNEL_IMPORTANCES)[number];
+
+/**
+ * What makes up for the channels that are gone, in the layers that read them. `bias`: their mean goes into the bias.
+ * `least-squares`: the weights that stay are fitted so that the outputs over calibration data come closest.
+ */
+export const CHANNEL_REPAIRS = ['none', 'bias', 'least-squares'] as const;
+export type ChannelRepair = (typeof CHANNEL_REPAIRS)[number];
+
+/**
+ * Removes output channels, neurons or attention heads of the selected layers, and all that belongs to them elsewhere:
+ * tensors get smaller. Inputs and outputs of the model keep their shapes.
+ */
+export interface PruneChannelsEdit {
+  readonly type: 'prune-channels';
+  /** Layers whose own output channels are removed. */
+  readonly layers: LayerSelector;
+  readonly importance: ChannelImportance;
+  /** Share of the channels of each group that goes, 0..1; at least one stays. */
+  readonly ratio: number;
+  /** For `random`. */
+  readonly seed: number;
+  readonly repair?: ChannelRepair | undefined;
+  /** The channels that stay are a multiple of it. */
+  readonly roundTo?: number | undefined;
+}
+
+export const pruneChannels: EditCodec<PruneChannelsEdit> = {
+  parse: (edit, field) => ({
+    type: 'prune-channels',
+    layers: parseSelector(edit['layers'], `${field}.layers`),
+    importance: oneOf(edit['importance'], `${field}.importance`, CHANNEL_IMPORTANCES),
+    ratio: share(edit['ratio'], `${field}.ratio`),
+    seed: integer(edit['seed'], `${field}.seed`),
+    ...optional(edit, 'repair', field, (json, at) => oneOf(json, at, CHANNEL_REPAIRS)),
+    ...optional(edit, 'roundTo', field, positive),
+  }),
+  describe: (edit) => {
+    const by = edit.importance === 'random' ? `random, seed ${edit.seed}` : `by ${edit.importance}`;
+    const repair = edit.repair === undefined || edit.repair === 'none' ? '' : `, ${edit.repair} repair`;
+    const share = `${Number((100 * edit.ratio).toFixed(2))} %`;
+    return `remove ${share} of the channels (${by}${repair}) of ${describeLayers(edit.layers)}`;
+  },
+};
+
+function positive(json: unknown, field: string): number {
+  const value = integer(json, field);
+  if (value === 0) throw new RecipeError(field, 'expected a whole number of at least 1, got 0');
+  return value;
+}

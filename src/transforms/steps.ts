@@ -1,0 +1,115 @@
+/** The steps by edit and operator. */
+import { FLOAT16_OPS } from './cast/float16-ops.ts';
+import { castToFloat16 } from './cast/step.ts';
+import type { Proposal, StepContext } from './context.ts';
+import { DataType } from '../onnx/model.ts';
+import type { Entry, Workspace } from './graph/workspace.ts';
+import { CHANNEL_OPS } from './prune/channels/operators.ts';
+import { pruneChannels } from './prune/channels/step.ts';
+import { PRUNE_OPS } from './prune/operands.ts';
+import { prune } from './prune/step.ts';
+import { blocksGemm, blocksMatMul } from './quantize/blocks.ts';
+import { blocksGather } from './quantize/blocks-gather.ts';
+import { dynamicConv } from './quantize/dynamic-conv.ts';
+import { dynamicGather } from './quantize/dynamic-gather.ts';
+import { dynamicGemm } from './quantize/dynamic-gemm.ts';
+import { dynamicLstm } from './quantize/dynamic-lstm.ts';
+import { dynamicMatMul } from './quantize/dynamic-matmul.ts';
+import { RULES, STATIC_LAYERS } from './quantize/static/rules.ts';
+import { staticStep } from './quantize/static/step.ts';
+import type { Edit, QuantizeEdit } from './recipe/recipe.ts';
+import type { Blocked } from './weights/find.ts';
+
+type Step<E extends QuantizeEdit> = (context: StepContext, entry: Entry, edit: E) => Proposal | Blocked;
+type Form = QuantizeEdit['form'];
+
+const QUANTIZE_STEPS: { readonly [F in Form]: ReadonlyMap<string, Step<QuantizeEdit & { form: F }>> } = {
+  'dynamic-int8': new Map([
+    ['MatMul', dynamicMatMul],
+    ['Gemm', dynamicGemm],
+    ['Conv', dynamicConv],
+    ['Gather', dynamicGather],
+    ['LSTM', dynamicLstm],
+  ]),
+  blocks: new Map([
+    ['MatMul', blocksMatMul],
+    ['Gemm', blocksGemm],
+    ['Gather', blocksGather],
+  ]),
+  static: new Map([...RULES.keys()].map((opType) => [opType, staticStep])),
+};
+
+const FORM_NAMES: Readonly<Record<Form, string>> = {
+  'dynamic-int8': 'dynamic int8',
+  blocks: 'blocks',
+  static: 'static quantization',
+};
+
+/** Operators whose weights are integers already. */
+const QUANTIZED_OPS: ReadonlySet<string> = new Set([
+  'MatMulInteger',
+  'ConvInteger',
+  'QLinearMatMul',
+  'QLinearConv',
+  'QGemm',
+  'MatMulNBits',
+  'DynamicQuantizeMatMul',
+  'MatMulIntegerToFloat',
+  'GatherBlockQuantized',
+  'DynamicQuantizeLSTM',
+  'QAttention',
+]);
+
+/** Asked for at every node. */
+const FORM_OPS: { readonly [F in Form]: ReadonlySet<string> } = {
+  'dynamic-int8': new Set(QUANTIZE_STEPS['dynamic-int8'].keys()),
+  blocks: new Set(QUANTIZE_STEPS.blocks.keys()),
+  static: new Set(QUANTIZE_STEPS.static.keys()),
+};
+
+/** What `edit` would do to `entry`, or why it cannot. */
+export function propose(context: StepContext, entry: Entry, edit: Edit): Proposal | Blocked {
+  const { opType, domain } = entry.original;
+  if (QUANTIZED_OPS.has(opType)) return { reason: `already quantized: ${opType}` };
+  const known = domain === '' && opTypesOf(edit).has(opType);
+  if (!known) {
+    const what = nameOf(edit);
+    return { reason: `${what} does not apply to ${domain === '' ? opType : `${domain}.${opType}`}` };
+  }
+  if (edit.type === 'prune') return prune(context, entry, edit);
+  if (edit.type === 'prune-channels') return pruneChannels(context, entry, edit);
+  if (edit.type === 'cast') return castToFloat16(context, entry, edit);
+  // the table pairs each form with its own edit; TypeScript cannot follow that through an index
+  const steps: ReadonlyMap<string, Step<never>> = QUANTIZE_STEPS[edit.form];
+  const step = steps.get(opType) as Step<QuantizeEdit> | undefined;
+  return step === undefined ? { reason: `no step for ${opType}` } : step(context, entry, edit);
+}
+
+function nameOf(edit: Edit): string {
+  if (edit.type === 'quantize') return FORM_NAMES[edit.form];
+  if (edit.type === 'prune-channels') return 'channel pruning';
+  return edit.type === 'prune' ? 'pruning' : edit.to;
+}
+
+export function opTypesOf(edit: Edit): ReadonlySet<string> {
+  if (edit.type === 'prune') return PRUNE_OPS;
+  if (edit.type === 'prune-channels') return CHANNEL_OPS;
+  return edit.type === 'cast' ? FLOAT16_OPS : FORM_OPS[edit.form];
+}
+
+/**
+ * Whether `edit` is meant for the entry where it names none. A Gather is a layer only where it looks up rows of a
+ * constant table: most of them pick a dim out of a shape.
+ */
+export function isMeantFor(ws: Workspace, { original, scope }: Entry, edit: Edit): boolean {
+  const { opType, domain, inputs } = original;
+  if (domain !== '' || !opTypesOf(edit).has(opType)) return false;
+  if (opType !== 'Gather' || edit.type !== 'quantize' || edit.form === 'static') return true;
+  const data = ws.resolve(scope, inputs[0] ?? '');
+  return data.kind === 'constant' && data.tensor.dataType === DataType.float && data.tensor.dims.length > 1;
+}
+
+/** Whether an edit of that form can quantize the weights of this ai.onnx operator. */
+export function quantizes(form: Form, opType: string): boolean {
+  return form === 'static' ? STATIC_LAYERS.has(opType) : QUANTIZE_STEPS[form].has(opType);
+}

@@ -1,0 +1,92 @@
+/** The packed integers of a matrix by GPTQ, a band of output channels at a time. */
+import type { Gram } from '../../analysis/index.ts';
+import { OnnxError } from '../../onnx/index.ts';
+import { executor } from '../executor.ts';
+import type { BlockTarget } from '../kernels/blocks.ts';
+import { floatsOf } from '../kernels/values.ts';
+import type { BlockPlan, BlockSizes } from './block-tensors.ts';
+import { mapOrdered, notFinite, rowGroups, type WeightSource } from './stream.ts';
+
+/** Largest K: two matrices of K² float32 are held (256 MiB each), and the work grows with K³. */
+export const MAX_GPTQ_DEPTH = 8192;
+/** Bytes of float weights held at once; a larger matrix is read once per band. */
+const BAND_BYTES = 64 * 1024 * 1024;
+/** Channels in one job. */
+const JOB_CHANNELS = 64;
+
+type Parameters = Pick<BlockTarget, 'scales' | 'zeroPoints'>;
+
+/** In channel order; scales and zero points go to `parameters` meanwhile. */
+export async function* gptqBands(
+  plan: BlockPlan,
+  gram: Gram,
+  { depth, width, blocks }: BlockSizes,
+  parameters: Parameters,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const { source, form } = plan;
+  const factor = await factorOf(gram, depth, source);
+  const bandChannels = Math.max(1, Math.floor(BAND_BYTES / (4 * depth)));
+  const { parallel, run } = executor();
+  for (let first = 0; first < width; first += bandChannels) {
+    const band = await readChannels(plan, first, Math.min(bandChannels, width - first), depth, width, signal);
+    const jobs = mapOrdered(partsOf(band, depth, first), parallel, async ({ channel, values }) => {
+      signal?.throwIfAborted();
+      return { channel, made: await run('gptqBlocks', { values, depth, form, factor }) };
+    });
+    for await (const { channel, made } of jobs) {
+      parameters.scales.set(made.scales, channel * blocks);
+      parameters.zeroPoints.set(made.zeroPoints, channel * blocks);
+      yield made.packed;
+    }
+  }
+}
+
+/** In shared memory: every thread reads it. */
+async function factorOf(gram: Gram, depth: number, source: WeightSource): Promise<Float32Array> {
+  const [matrix] = gram.matrices;
+  if (matrix === undefined || gram.size !== depth) {
+    const message = `the calibration of "${source.name}" is of ${gram.size} inputs, not ${depth}`;
+    throw new OnnxError('unsupported', message, { file: source.model.source.file.name, node: source.node });
+  }
+  const made = await executor().run('gptqFactor', { matrix, size: depth });
+  const factor = new Float32Array(new SharedArrayBuffer(made.byteLength));
+  factor.set(made);
+  return factor;
+}
+
+/** Output channels [first, first + channels) as rows. */
+async function readChannels(
+  { source, isTransposed }: BlockPlan,
+  first: number,
+  channels: number,
+  depth: number,
+  width: number,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const band = new Float32Array(channels * depth);
+  const columns = isTransposed ? depth : width;
+  for await (const { start, values } of rowGroups(source, columns, 1, signal)) {
+    const group = floatsOf(values);
+    const bad = group.findIndex((v) => !Number.isFinite(v));
+    if (bad >= 0) throw notFinite(source, start + bad);
+    const firstRow = start / columns;
+    for (let row = 0; row < group.length / columns; row++) {
+      const at = row * columns;
+      if (isTransposed) {
+        const channel = firstRow + row - first;
+        if (channel >= 0 && channel < channels) band.set(group.subarray(at, at + depth), channel * depth);
+      } else {
+        for (let c = 0; c < channels; c++) band[c * depth + firstRow + row] = group[at + first + c] as number;
+      }
+    }
+  }
+  return band;
+}
+
+function* partsOf(band: Float32Array, depth: number, first: number) {
+  const size = JOB_CHANNELS * depth;
+  for (let at = 0; at < band.length; at += size) {
+    yield { channel: first + at / depth, values: band.subarray(at, at + size) };
+  }
+}

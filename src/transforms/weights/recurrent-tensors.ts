@@ -1,0 +1,73 @@
+/**
+ * The three tensors that stand for an LSTM's W or R: as a matrix per direction [4·hidden, inputs] is quantized, its
+ * integers come out turned, [directions, inputs, 4·hidden].
+ */
+import type { TensorRef } from '../../onnx/model.ts';
+import { linearType } from '../kernels/linear.ts';
+import { transposeInto } from '../kernels/transpose.ts';
+import { linearTensors, type LinearTensors } from './linear-tensors.ts';
+import type { WeightSource } from './stream.ts';
+
+export interface RecurrentPlan {
+  /** [directions, gates · hidden, inputs]. */
+  readonly source: WeightSource;
+  /** One scale for each of gates · hidden; else one per direction. */
+  readonly isPerChannel: boolean;
+  readonly reduceRange: boolean;
+}
+
+export function recurrentTensors(
+  { source, isPerChannel, reduceRange }: RecurrentPlan,
+  names: { readonly quantized: string; readonly scale: string; readonly zeroPoint: string },
+): Pick<LinearTensors, 'quantized' | 'scale' | 'zeroPoint'> {
+  const [directions = 0, rows = 0, columns = 0] = source.tensor.dims;
+  // what shares a scale lies together
+  const dims = isPerChannel ? [directions * rows, columns] : [directions, rows * columns];
+  const made = linearTensors(
+    {
+      source: { ...source, tensor: { ...source.tensor, dims } },
+      type: linearType('int8', reduceRange),
+      axis: 0,
+      isTransposed: false,
+      factor: 1,
+    },
+    names,
+  );
+  const scaleDims = isPerChannel ? [directions, rows] : [directions];
+  return {
+    quantized: turned(made.quantized, directions, rows, columns),
+    scale: { ...made.scale, dims: scaleDims },
+    zeroPoint: { ...made.zeroPoint, dims: scaleDims },
+  };
+}
+
+/** A direction at a time: memory for its integers. */
+function turned(integers: TensorRef, directions: number, rows: number, columns: number): TensorRef {
+  const { location } = integers;
+  if (location.kind !== 'computed') return integers;
+  const size = rows * columns;
+  return {
+    ...integers,
+    dims: [directions, columns, rows],
+    location: {
+      kind: 'computed',
+      byteLength: location.byteLength,
+      produce: async function* (signal) {
+        const band = { firstRow: 0, rows: columns, columns: rows };
+        let bytes = new Uint8Array(size);
+        let filled = 0;
+        for await (const chunk of location.produce(signal)) {
+          for (let from = 0; from < chunk.length;) {
+            const part = chunk.subarray(from, from + size - filled);
+            transposeInto({ ...band, bytes }, part, filled, columns);
+            from += part.length;
+            filled += part.length;
+            if (filled < size) continue;
+            yield bytes;
+            [bytes, filled] = [new Uint8Array(size), 0];
+          }
+        }
+      },
+    },
+  };
+}

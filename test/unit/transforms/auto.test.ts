@@ -1,0 +1,145 @@
+/** Forms chosen by EP and error, and the error that each form makes. */
+import assert from 'node:assert/strict';
+import type { Model } from '../../../src/onnx/model.ts';
+import {
+  applyRecipe,
+  chooseForms,
+  parseRecipe,
+  serializeRecipe,
+  weightSqnr,
+  type Edit,
+} from '../../../src/transforms/index.ts';
+import { floats, graph, model, node, value } from '../../support/model-builder.ts';
+import { blocks, numbers, prune, quantize, recipe } from './edits.ts';
+
+/** About normal, the same each time; one outlier per row where asked. */
+function normal(rows: number, columns: number, outlier = 0): number[] {
+  let state = 1;
+  const uniform = () => (state = (state * 48271) % 2147483647) / 2147483647;
+  return Array.from({ length: rows * columns }, (_, i) =>
+    i % columns === 3 && outlier > 0 ? outlier : uniform() + uniform() + uniform() + uniform() - 2,
+  );
+}
+
+const W = normal(64, 32);
+
+/** x [n, 64] → fc [64, 32], with outliers in one channel → out [32, 16]; conv beside them. */
+function layers(): Model {
+  return model(
+    graph({
+      inputs: [value('x', ['n', 64]), value('image', [1, 2, 8, 8])],
+      outputs: [value('y'), value('z')],
+      initializers: [
+        floats('W', [64, 32], W),
+        floats('V', [32, 16], normal(32, 16, 400)),
+        floats('K', [4, 2, 3, 3], normal(8, 9)),
+      ],
+      nodes: [
+        node('MatMul', ['x', 'W'], ['h'], { name: 'fc' }),
+        node('Gemm', ['h', 'V'], ['y'], { name: 'out' }),
+        node('Conv', ['image', 'K'], ['z'], { name: 'conv' }),
+      ],
+    }),
+  );
+}
+
+const sqnr = (values: readonly number[], made: readonly number[]): number => {
+  const [signal, noise] = values.reduce<[number, number]>(
+    ([s, n], v, i) => [s + v * v, n + (v - made[i]!) ** 2] as [number, number],
+    [0, 0],
+  );
+  return 10 * Math.log10(signal / noise);
+};
+
+const close = (found: number | undefined, expected: number) =>
+  assert.ok(Math.abs(found! - expected) < 1e-4, `${found} dB, expected ${expected}`);
+
+describe('weightSqnr', () => {
+  for (const granularity of ['per-tensor', 'per-channel'] as const) {
+    it(`is that of the integers written: dynamic int8, ${granularity}`, async () => {
+      const r = recipe(quantize({ granularity }));
+      const found = await weightSqnr(layers(), r);
+      const m = applyRecipe(layers(), r).model;
+      const [q, scales] = [await numbers(m, 'W_quantized'), await numbers(m, 'W_scale')];
+      const made = q.map((v, i) => v * scales[scales.length === 1 ? 0 : i % 32]!);
+      close(found.get('fc')?.sqnrDb, sqnr(W.map(Math.fround), made));
+      assert.deepEqual([...found.keys()], ['fc', 'out', 'conv']);
+    });
+  }
+
+  for (const bits of [2, 4, 8] as const) {
+    it(`is that of the integers written: ${bits}-bit blocks`, async () => {
+      const r = recipe(blocks({ bits, layers: { nodes: ['fc'] }, isSymmetric: true }));
+      const found = await weightSqnr(layers(), r);
+      const m = applyRecipe(layers(), r).model;
+      const [packed, scales] = [await numbers(m, `W_Q${bits}`), await numbers(m, 'W_scales')];
+      const made = W.map((_, i) => {
+        const [k, n] = [Math.floor(i / 32), i % 32];
+        const bit = (n * 64 + k) * bits;
+        const q = (packed[bit >> 3]! >> (bit & 7)) & (2 ** bits - 1);
+        return (q - 2 ** (bits - 1)) * scales[n * 4 + Math.floor(k / 16)]!;
+      });
+      close(found.get('fc')?.sqnrDb, sqnr(W.map(Math.fround), made));
+    });
+  }
+
+  it('leaves out what is pruned or blocked, and tells how far it is', async () => {
+    const steps: [number, number][] = [];
+    const edits: Edit[] = [prune({ layers: { nodes: ['conv'] } }), blocks()];
+    const found = await weightSqnr(layers(), recipe(...edits), {
+      onProgress: (done, total) => steps.push([done, total]),
+    });
+    assert.deepEqual([...found.keys()], ['fc', 'out']);
+    // 64 · 32 and 32 · 16 float32
+    assert.deepEqual(steps, [
+      [8192, 10240],
+      [10240, 10240],
+    ]);
+  });
+
+  it('can be stopped', async () => {
+    const signal = AbortSignal.abort(new Error('enough'));
+    await assert.rejects(weightSqnr(layers(), recipe(blocks()), { signal }), /enough/);
+  });
+});
+
+describe('chooseForms', () => {
+  const choose = (ep: 'cpu' | 'webgpu', minSqnrDb: number) =>
+    chooseForms(layers(), { ep, minSqnrDb, layers: { all: true } });
+
+  it('takes fewer bits where the bound allows it, more where it does not', async () => {
+    const forms = async (minSqnrDb: number) =>
+      (await choose('webgpu', minSqnrDb)).layers.map(({ form }) => form);
+    assert.deepEqual(await forms(0), ['2-bit blocks', '2-bit blocks', undefined]);
+    assert.deepEqual((await forms(18))[0], '4-bit blocks');
+    assert.deepEqual((await forms(40))[0], '8-bit blocks');
+  });
+
+  it('keeps the bound, and says why a layer stays as it is', async () => {
+    const { layers: found } = await choose('webgpu', 35);
+    for (const { form, sqnrDb } of found) if (form !== undefined) assert.ok(sqnrDb! >= 35);
+    const conv = found.find((l) => l.node === 'conv');
+    assert.match(conv?.reason ?? '', /^no form of it stays small on webgpu$/);
+    const { layers: none, edits } = await choose('webgpu', 200);
+    assert.match(none[0]?.reason ?? '', /^8-bit blocks keep \d+\.\d dB of 200 dB at best$/);
+    assert.deepEqual(edits, []);
+  });
+
+  it('gives plain edits that replay, with the bytes they were chosen for', async () => {
+    const { edits, layers: found } = await choose('cpu', 30);
+    const text = serializeRecipe(recipe(...edits));
+    const { changes } = applyRecipe(layers(), parseRecipe(text));
+    const bytes = new Map(changes.map((c) => [c.node, c.afterBytes]));
+    for (const { node: id, afterBytes, form } of found)
+      if (form !== undefined) assert.equal(bytes.get(id), afterBytes);
+    assert.ok(changes.every((c) => c.status === 'applied'));
+    // a Conv on the CPU stays small in dynamic int8 only
+    assert.equal(found.find((l) => l.node === 'conv')?.form, 'dynamic int8');
+  });
+
+  it('can be stopped', async () => {
+    const signal = AbortSignal.abort(new Error('enough'));
+    const options = { ep: 'cpu', minSqnrDb: 30, layers: { all: true }, signal } as const;
+    await assert.rejects(chooseForms(layers(), options), /enough/);
+  });
+});

@@ -1,0 +1,90 @@
+/** Histograms of weights, before and after rounding. */
+import assert from 'node:assert/strict';
+import type { Model } from '../../../src/onnx/model.ts';
+import { weightHistogram, weightSqnr } from '../../../src/transforms/index.ts';
+import { floats, graph, model, node, value } from '../../support/model-builder.ts';
+import { blocks, quantize, recipe } from './edits.ts';
+
+// 0, 1, … 7, twice, and their negatives: [32, 1]
+const W = Array.from({ length: 32 }, (_, i) => (i < 16 ? i % 8 : -(i % 8)));
+
+function layer(values: readonly number[] = W): Model {
+  return model(
+    graph({
+      inputs: [value('x')],
+      outputs: [value('y')],
+      initializers: [floats('W', [values.length, 1], values), floats('c', [1], [5])],
+      nodes: [
+        node('Gemm', ['x', 'W', 'c'], ['h'], { name: 'fc' }),
+        node('Relu', ['h'], ['y'], { name: 'relu' }),
+      ],
+    }),
+  );
+}
+
+const total = (counts: Float64Array) => counts.reduce((a, b) => a + b, 0);
+
+describe('weightHistogram', () => {
+  it('counts the weights in equal bins, and tells their moments', async () => {
+    const found = await weightHistogram(layer(), 'fc', { bins: 7 });
+    // bins of 2 from -7 to 7: [-7, -5) [-5, -3) [-3, -1) [-1, 1) [1, 3) [3, 5) [5, 7]
+    assert.deepEqual([...found.counts], [4, 4, 4, 6, 4, 4, 6]);
+    const { tensor, dims, count, zeros, min, max, mean, notFinite, quantized } = found;
+    assert.deepEqual(
+      { tensor, dims, count, zeros, min, max, mean, notFinite, quantized },
+      {
+        tensor: 'W',
+        dims: [32, 1],
+        count: 32,
+        zeros: 4,
+        min: -7,
+        max: 7,
+        mean: 0,
+        notFinite: 0,
+        quantized: undefined,
+      },
+    );
+    // 4 · (1 + 4 + … + 49) / 32
+    assert.ok(Math.abs(found.deviation - Math.sqrt((4 * 140) / 32)) < 1e-12);
+  });
+
+  it('leaves out what is not finite, and counts it', async () => {
+    const found = await weightHistogram(layer([...W.slice(0, 30), NaN, Infinity]), 'fc', { bins: 4 });
+    assert.deepEqual([found.count, found.notFinite, total(found.counts)], [30, 2, 30]);
+  });
+
+  it('has one bin for weights that are all the same, and none of no weights', async () => {
+    const same = await weightHistogram(layer([3, 3, 3]), 'fc', { bins: 2 });
+    assert.deepEqual([...same.counts], [3, 0]);
+  });
+
+  for (const edit of [quantize(), blocks({ bits: 4 }), blocks({ bits: 2, isSymmetric: true })]) {
+    it(`tells what a recipe makes of them: ${JSON.stringify(edit)}`, async () => {
+      const r = recipe(edit);
+      const { quantized, counts } = await weightHistogram(layer(), 'fc', { bins: 7, recipe: r });
+      assert.equal(quantized?.sqnrDb, (await weightSqnr(layer(), r)).get('fc')?.sqnrDb);
+      assert.equal(total(quantized!.counts), total(counts));
+      const [line] = quantized!.grid;
+      assert.equal(quantized!.grid.length, 1);
+      // the first block holds 0 to 7 only
+      const ends = [line!.low, line!.high].map((q) => line!.scale * (q - line!.zeroPoint));
+      assert.ok(Math.abs(Math.max(...ends) - 7) < 0.01, ends.join(' to '));
+    });
+  }
+
+  it('is that of the weights where the recipe leaves the node alone', async () => {
+    const r = recipe(blocks({ layers: { nodes: ['other'] } }));
+    const { quantized } = await weightHistogram(layer(), 'fc', { bins: 7, recipe: r });
+    assert.equal(quantized, undefined);
+  });
+
+  const refused: [string, string, number, RegExp][] = [
+    ['a node that is not there', 'gone', 8, /no node of that id/],
+    ['a node without weights', 'relu', 8, /no float32 constant/],
+    ['no bins', 'fc', 0, /expected 1 to 4096, got 0/],
+    ['a million bins', 'fc', 1e6, /expected 1 to 4096/],
+  ];
+  for (const [title, id, bins, message] of refused) {
+    it(`refuses ${title}`, () => assert.rejects(weightHistogram(layer(), id, { bins }), message));
+  }
+});
