@@ -1,0 +1,18 @@
+/** Runs models: accuracy, speed and memory, on the EPs of this machine, in child processes. */
+export * from './types.ts';
+export {
+  cudaInstallation,
+  defaultFeed,
+  installCuda,
+  removeCuda,
+  type CudaInstallation,
+  type CudaInstallOptions,
+  type CudaInstallRequest,
+} from './cuda/install.ts';
+export type { CollectedCalibration } from './calibrate/collected.ts';
+export { guessDataKind, type DataKind } from './data/guess.ts';
+export { bestEp, epPreference } from './eps.ts';
+export { RunnerError, type FailureKind } from './failure.ts';
+export { listGpus } from './gpus.ts';
+export { labelMetricText, reportJson, reportMarkdown } from './report.ts';
+export { Runner, type RunnerOptions } from './runner.ts';

@@ -1,0 +1,153 @@
+/**
+ * One model at one batch size over the data: timed without profiling first, then two batches with it, for what ran
+ * where and the arena's peak.
+ */
+import path from 'node:path';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { openData } from '../data/open.ts';
+import type { Batch, DataSource } from '../data/source.ts';
+import { RunnerError } from '../failure.ts';
+import { planInputs } from '../inputs.ts';
+import type { RunJob, RunResult } from '../messages.ts';
+import { LabelMetrics, type Answer } from '../metrics/labels.ts';
+import { quantile } from '../metrics/outputs.ts';
+import { fallbacksOf, placementOf } from '../profile.ts';
+import type { Say } from './main.ts';
+import { peakBytes, resetPeak, residentBytes } from './memory.ts';
+import { OutputComparer, OutputWriter, toNumbers } from './outputs.ts';
+import { profileRuns } from './profile-model.ts';
+import { createSession, describeTensors, loadOrt, runSession, tensorOutputs, toFeeds } from './session.ts';
+import type { Ort, Outputs } from './session.ts';
+
+/** So many timings at least make a median, unless one takes longer than {@link enoughMs} in all. */
+const minTimings = 10;
+const enoughMs = 500;
+/** Runs shorter than this are timed one right after the other, so many of them. */
+const shortMs = 20;
+const shortTimings = 100;
+/** Short beside a second, in which a person sees what goes on. */
+const sayEveryMs = 50;
+
+export async function runModel(job: RunJob, say: Say): Promise<RunResult> {
+  const ort = await loadOrt();
+  const baseline = residentBytes();
+  resetPeak();
+  say.phase(`loading ${path.basename(job.model)} on ${job.session.ep}`);
+  const session = await createSession(ort, job.model, job.session);
+  const plan = planInputs(describeTensors(session.inputMetadata), job);
+  const data = await openData(job.data, plan, job.hints);
+  try {
+    const timed = await runAll(ort, session, job, data, say);
+    const processPeakBytes = Math.max(0, peakBytes() - baseline);
+    await session.release();
+    say.phase(`profiling ${path.basename(job.model)}`);
+    const runs = await profileRuns(ort, job, () => Promise.resolve(timed.firstFeeds), 2);
+    return {
+      ...timed.stats,
+      samples: data.samples,
+      placement: placementOf(runs.nodes),
+      fallbacks: fallbacksOf(runs.nodes, job.session.ep),
+      memInUsePeakBytes: runs.peaks,
+      processPeakBytes,
+      dataDescription: data.description,
+      hasLabels: data.hasLabels,
+      ortVersion: ort.env.versions.node ?? 'unknown',
+      warnings: [...plan.warnings, ...data.warnings, ...timed.warnings],
+    };
+  } finally {
+    data.close();
+  }
+}
+
+interface Timed {
+  readonly stats: Pick<
+    RunResult,
+    'latencyP50Ms' | 'latencyP95Ms' | 'samplesPerSecond' | 'accuracy' | 'labelMetrics' | 'outputs'
+  >;
+  readonly warnings: readonly string[];
+  readonly firstFeeds: Record<string, Tensor>;
+}
+
+async function runAll(
+  ort: Ort,
+  session: InferenceSession,
+  job: RunJob,
+  data: DataSource,
+  say: Say,
+): Promise<Timed> {
+  const fetches = tensorOutputs(session);
+  const writer = job.saveOutputs === undefined ? undefined : await OutputWriter.create(job.saveOutputs);
+  const comparer = job.compareWith === undefined ? undefined : await OutputComparer.open(job.compareWith);
+  const labels = new LabelMetrics();
+  const timings: number[] = [];
+  let firstFeeds: Record<string, Tensor> | undefined;
+  let done = 0;
+  let saidAt = 0;
+  const total = Math.ceil(data.samples / job.batchSize);
+  const run = async (feeds: Record<string, Tensor>, what: string, isTimed: boolean): Promise<Outputs> => {
+    const start = performance.now();
+    const outputs = await runSession(session, feeds, fetches, what);
+    if (isTimed) timings.push(performance.now() - start);
+    return outputs;
+  };
+  for await (const batch of data.batches()) {
+    const what = `running batch ${++done} of ${total} at batch size ${job.batchSize}`;
+    // messages between short runs would slow what is timed
+    const isSaid = done === 1 || done === total || performance.now() - saidAt > sayEveryMs;
+    if (isSaid) {
+      saidAt = performance.now();
+      say.phase(what);
+    }
+    const feeds = toFeeds(ort, batch.feeds);
+    if (firstFeeds === undefined) {
+      firstFeeds = feeds;
+      // the first run allocates and compiles; it is not timed
+      await run(feeds, what, false);
+    }
+    const outputs = await run(feeds, what, batch.count === job.batchSize || total === 1);
+    await writer?.write(outputs);
+    await comparer?.compare(outputs);
+    score(outputs, batch, labels);
+    if (isSaid) say.progress(done / total, `batch ${done} of ${total}`);
+  }
+  if (firstFeeds === undefined) throw new RunnerError('data', 'The data hold no sample.');
+  // between short runs, what is done with their outputs lets ORT's threads go to sleep: these follow at once
+  const isShort = (quantile(timings, 0.5) ?? 0) < shortMs;
+  if (isShort) timings.length = 0;
+  const wanted = isShort ? shortTimings : minTimings;
+  for (let spent = sum(timings); timings.length < wanted && spent < enoughMs; spent = sum(timings)) {
+    await run(firstFeeds, 'repeating a batch for its timing', true);
+  }
+  await writer?.close();
+  const labelMetrics = labels.result();
+  const p50 = quantile(timings, 0.5) ?? 0;
+  return {
+    firstFeeds,
+    warnings: [...labels.warnings, ...(comparer?.warnings ?? [])],
+    stats: {
+      latencyP50Ms: p50,
+      latencyP95Ms: quantile(timings, 0.95) ?? 0,
+      samplesPerSecond: (Math.min(job.batchSize, data.samples) / p50) * 1000,
+      accuracy: labelMetrics.find((m) => m.name === 'top-1')?.value,
+      labelMetrics,
+      outputs: (await comparer?.close()) ?? [],
+    },
+  };
+}
+
+/** Outputs of floats and integers against what the batch's samples should give. */
+function score(outputs: Outputs, batch: Batch, metrics: LabelMetrics): void {
+  const targets = batch.targets ?? batch.labels?.map((value) => ({ kind: 'class', value }) as const);
+  if (targets === undefined) return;
+  const answers: Record<string, Answer> = {};
+  for (const [name, tensor] of Object.entries(outputs)) {
+    const numbers = toNumbers(tensor);
+    if (numbers !== undefined)
+      answers[name] = { dims: tensor.dims, values: numbers.slice(0, numbers.length) };
+  }
+  metrics.push(answers, targets);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}

@@ -1,0 +1,127 @@
+/** The EPs of this very machine, whatever they are. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { bestEp, epPreference, listGpus, type EpStatus } from '../../../src/runtime/index.ts';
+import { probeModel } from '../../../src/runtime/probe-model.ts';
+import { models, samples, Workers } from './worker-bundle.ts';
+
+/** Debian's chromium brings a Vulkan driver that computes on the CPU. */
+const swiftshader = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+const model = path.join(samples, 'fmnist_cnn.onnx');
+
+describe('the EPs of this machine', () => {
+  const workers = new Workers();
+  const status = (all: readonly EpStatus[], ep: string) => all.find((s) => s.ep === ep);
+
+  it('are each tried, the CPU works, and the rest have a reason', async () => {
+    const runner = workers.runner();
+    const all = await runner.probeEps();
+    assert.deepEqual(
+      all.map((s) => s.ep),
+      epPreference,
+    );
+    assert.equal(status(all, 'cpu')?.available, true);
+    assert.match(status(all, 'cpu')?.detail ?? '', /\d+ cores/);
+    for (const s of all) assert.ok(s.detail.length > 2, s.ep);
+    const again = performance.now();
+    assert.deepEqual(await runner.probeEps(), all);
+    assert.ok(performance.now() - again < 50, 'the second time is remembered');
+  });
+
+  it('that work are kept for the next runner, until the worker is another one', async () => {
+    const probeCache = path.join(path.dirname(workers.bundle), 'kept', 'eps.json');
+    const first = workers.runner({ probeCache });
+    await first.findLargestBatch({ model, ep: 'cpu', dims: {}, budgetBytes: 1, maxBatch: 1 });
+    const kept = JSON.parse(await readFile(probeCache, 'utf8')) as { status: EpStatus }[];
+    assert.deepEqual(
+      kept.map((k) => k.status.ep),
+      ['cpu'],
+    );
+    await writeFile(
+      probeCache,
+      JSON.stringify(kept.map((k) => ({ ...k, status: { ...k.status, detail: 'kept' } }))),
+    );
+    const cpu = async (workerPath: string) =>
+      status(await workers.runner({ probeCache, workerPath }).probeEps(), 'cpu');
+    assert.equal((await cpu(workers.bundle))?.detail, 'kept');
+    const other = await workers.sabotaged('other', 'false', '');
+    assert.match((await cpu(other))?.detail ?? '', /cores/);
+    await writeFile(probeCache, '{');
+    assert.match((await cpu(workers.bundle))?.detail ?? '', /cores/);
+  });
+
+  it('without a Vulkan driver have no WebGPU, and the reason is plain', async () => {
+    const runner = workers.runner({ env: { VK_ICD_FILENAMES: '/none', VK_DRIVER_FILES: '/none' } });
+    const all = await runner.probeEps();
+    if (process.platform === 'linux') {
+      assert.equal(status(all, 'webgpu')?.available, false);
+      assert.match(status(all, 'webgpu')?.detail ?? '', /^no Vulkan adapter was found; it needs a GPU/);
+      assert.equal(bestEp(all), status(all, 'cuda')?.available === true ? bestEp(all) : 'cpu');
+    }
+  });
+
+  it('whose driver crashes do not work, and the others do', async () => {
+    const workerPath = await workers.sabotaged('driver', "job.ep === 'webgpu'", 'process.abort()');
+    const all = await workers.runner({ workerPath }).probeEps();
+    assert.equal(status(all, 'cpu')?.available, true);
+    assert.equal(status(all, 'webgpu')?.available, false);
+    assert.match(status(all, 'webgpu')?.detail ?? '', /crashed \(SIGABRT\) while probing webgpu/);
+  });
+
+  it('on SwiftShader have WebGPU in software, which is not the best', async () => {
+    const env = {
+      VK_ICD_FILENAMES: swiftshader,
+      LD_LIBRARY_PATH: path.dirname(swiftshader),
+      XDG_RUNTIME_DIR: '/tmp',
+    };
+    const runner = workers.runner({ env });
+    const webgpu = status(await runner.probeEps(), 'webgpu');
+    if (!existsSync(swiftshader)) {
+      // no software driver here: what is there is a GPU, or nothing
+      assert.notEqual(webgpu?.isSoftware, true);
+      return;
+    }
+    assert.deepEqual([webgpu?.available, webgpu?.isSoftware], [true, true]);
+    assert.match(webgpu?.detail ?? '', /^SwiftShader/);
+    const model = path.join(path.dirname(workers.bundle), 'probe.onnx');
+    await writeFile(model, probeModel());
+    const report = await runner.check({
+      original: model,
+      compressed: model,
+      ep: 'webgpu',
+      batchSizes: [2],
+      data: { kind: 'random', seed: 0, samples: 2 },
+      dims: {},
+      optimization: 'all',
+    });
+    const [batch] = report.batches;
+    assert.equal(batch?.error, undefined);
+    assert.ok((batch?.original?.placement['webgpu'] ?? 0) > 0);
+    assert.ok((batch?.outputs[0]?.cosine ?? 0) > 0.9999);
+    assert.match(report.device, /^SwiftShader/);
+    assert.ok((batch?.original?.peakBytes ?? 0) > 0);
+    // a real model gives what the CPU gives, on the device and not by falling back; bench/gpu.ts has more of them
+    const { outputs, placement } = await runner.compareEps({
+      model: path.join(models, 'fmnist_mobres.onnx'),
+      ep: 'webgpu',
+      data: { kind: 'numpy', path: path.join(models, 'fmnist-calib-256.npz'), limit: 2 },
+      batchSize: 2,
+      dims: {},
+    });
+    assert.ok((outputs[0]?.sqnrDb ?? 0) > 80, `${outputs[0]?.sqnrDb} dB`);
+    assert.equal(outputs[0]?.top1Agreement, 1);
+    assert.ok((placement['webgpu'] ?? 0) > (placement['cpu'] ?? 0), JSON.stringify(placement));
+  });
+});
+
+describe('the GPUs of this machine', () => {
+  it('have a name and a source, and a size only where it is known', async () => {
+    for (const gpu of await listGpus()) {
+      assert.ok(gpu.name !== '' && gpu.source !== '');
+      assert.notEqual(gpu.vramBytes, 0);
+    }
+  });
+});
