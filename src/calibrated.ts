@@ -1,0 +1,119 @@
+/**
+ * Where edits meet what calibration data tell: the runner collects, the recipe uses. `transforms` and `runtime` do not
+ * know each other, so whoever writes a changed model (extension, command line) comes through here.
+ */
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { CalibrationTarget, EpName } from './analysis/index.ts';
+import type { Model } from './onnx/index.ts';
+import {
+  guessDataKind,
+  RunnerError,
+  type CollectedCalibration,
+  type DataSpec,
+  type Runner,
+  type RunOptions,
+} from './runtime/index.ts';
+import { applyRecipe, type AppliedRecipe, type CalibrationData, type Recipe } from './transforms/index.ts';
+
+export interface CalibratedOptions extends RunOptions {
+  readonly runner: () => Pick<Runner, 'calibrate'>;
+  readonly ep: EpName;
+  /** Sizes of the symbolic dims other than the batch. */
+  readonly dims: Readonly<Record<string, number>>;
+  readonly batchSymbols?: readonly string[] | undefined;
+  /** A file with the model's content to run, where its own is not on the local disk, or is another by now. */
+  readonly modelPath?: string | undefined;
+}
+
+/** Where a recipe names none: enough to see ranges, not enough to trust them. */
+export const RANDOM_CALIBRATION: CalibrationData = { samples: 32, batchSize: 8 };
+
+/**
+ * Applies the recipe, after a calibration where an edit needs one, and hands on what can be written. The calibration
+ * is gone when `use` is over, so the model is to be saved within.
+ * @throws as {@link calibrate}
+ */
+export async function withCalibration<T>(
+  model: Model,
+  recipe: Recipe,
+  options: CalibratedOptions,
+  use: (applied: AppliedRecipe) => Promise<T>,
+): Promise<T> {
+  const plan = applyRecipe(model, recipe);
+  if (plan.calibrationTargets.length === 0) return use(plan);
+  const calibration = await calibrate(model, recipe, plan.calibrationTargets, options);
+  try {
+    return await use(applyRecipe(model, recipe, { calibration }));
+  } finally {
+    await calibration.dispose();
+  }
+}
+
+/**
+ * Runs the recipe's data through the original model; to be disposed of.
+ * @param targets `AppliedRecipe.calibrationTargets` of the recipe
+ * @throws RunnerError 'data' where the model is not on the local disk, or the data cannot be read, and all of
+ * {@link Runner.calibrate}
+ */
+export async function calibrate(
+  model: Model,
+  recipe: Recipe,
+  targets: readonly CalibrationTarget[],
+  options: CalibratedOptions,
+): Promise<CollectedCalibration> {
+  const own = model.source.file.localPath;
+  const file = options.modelPath ?? own;
+  if (file === undefined) {
+    const message = `${model.source.file.name} is not on the local disk, so no data can be run through it; save a copy first.`;
+    throw new RunnerError('data', message);
+  }
+  const { ep, dims, batchSymbols, signal, onProgress } = options;
+  const from = recipe.calibration ?? RANDOM_CALIBRATION;
+  const data = await calibrationSpec(from, path.dirname(own ?? file));
+  return options
+    .runner()
+    .calibrate(
+      { model: file, targets, data, ep, batchSize: from.batchSize, dims, batchSymbols },
+      { signal, onProgress },
+    );
+}
+
+/** Where the data of a recipe lie; undefined: they are random. */
+export function calibrationPath(data: CalibrationData, modelFolder: string): string | undefined {
+  return data.path === undefined ? undefined : path.resolve(modelFolder, data.path);
+}
+
+/** The data that a recipe names, as the runner takes them. */
+async function calibrationSpec(data: CalibrationData, modelFolder: string): Promise<DataSpec> {
+  const file = calibrationPath(data, modelFolder);
+  if (file === undefined) return { kind: 'random', seed: 0, samples: data.samples };
+  return dataSpecOf(file, data.samples, modelFolder);
+}
+
+const TOKENIZER = 'tokenizer.json';
+
+/**
+ * A file or folder as data, of the kind that its name and content tell. Tables and lines of text go through the
+ * `tokenizer.json` beside them or beside the model, where there is one.
+ * @param limit use at most so many samples
+ * @throws RunnerError 'data' where nothing at `file` is known
+ */
+export async function dataSpecOf(file: string, limit: number, modelFolder: string): Promise<DataSpec> {
+  const beside = [path.dirname(file), modelFolder].map((folder) => path.join(folder, TOKENIZER));
+  const found = await Promise.all(beside.map(isFile));
+  const tokenizer = beside.find((_, i) => found[i] === true);
+  const kind = await guessDataKind(file, tokenizer !== undefined);
+  if (kind !== 'text') return { kind, path: file, limit };
+  if (tokenizer === undefined) {
+    throw new RunnerError('data', `${file} is text, which needs a ${TOKENIZER} beside it or the model.`);
+  }
+  return { kind, path: file, limit, tokenizer };
+}
+
+function isFile(file: string): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}

@@ -1,0 +1,113 @@
+/** The options of `check` that say where samples come from, for every kind of data. */
+import { Option, type Command } from 'commander';
+import { guessDataKind, type DataKind, type DataSpec, type ImagePreparation } from '../runtime/index.ts';
+import { UsageError } from './failure.ts';
+import { parsePositiveInteger } from './options.ts';
+
+export interface DataFlags {
+  readonly data?: string;
+  readonly dataKind?: DataKind;
+  readonly samples?: number;
+  readonly map?: Readonly<Record<string, string>>;
+  readonly labels?: string;
+  readonly labelColumn?: string;
+  readonly tokenizer?: string;
+  readonly column?: string;
+  readonly pairColumn?: string;
+  readonly sampleRate?: number;
+  readonly resize?: ImagePreparation['resize'];
+  readonly cropShare?: number;
+  readonly colours?: ImagePreparation['colours'];
+  readonly scale?: number;
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+}
+
+const kinds: readonly DataKind[] = ['numpy', 'onnxTests', 'images', 'audio', 'text', 'table'];
+/** Enough for a mean, few enough for a model that takes a second. */
+const defaultSamples = 64;
+
+export function withDataOptions(command: Command): Command {
+  return command
+    .option(
+      '--data <path>',
+      'samples: .npz, .npy, a folder of images, .wav files or test_data_set_*, .csv, .jsonl, .parquet, .txt (default: random inputs)',
+    )
+    .addOption(
+      new Option('--data-kind <kind>', 'what --data is, where its name does not tell').choices(kinds),
+    )
+    .option(
+      '--samples <n>',
+      `how many samples to run (default: all of the data, or ${defaultSamples} random ones)`,
+      (t) => parsePositiveInteger('--samples', t),
+    )
+    .option('--map <input=field>', 'what feeds an input; repeat for several', collectMap)
+    .option('--labels <path>', 'labels of images: a table of file and label, COCO JSON, or a folder of masks')
+    .option('--label-column <name>', 'the column of classes in a table')
+    .option('--tokenizer <file>', 'tokenizer.json: makes text of a table')
+    .option('--column <name>', 'the column of text')
+    .option('--pair-column <name>', 'the column of the second text')
+    .option('--sample-rate <hz>', 'of audio, as the model expects it (default: 16000)', (t) =>
+      parsePositiveInteger('--sample-rate', t),
+    )
+    .addOption(new Option('--resize <how>', 'images to size').choices(['crop', 'stretch', 'letterbox']))
+    .option(
+      '--crop-share <share>',
+      'of crop: how much of the shorter side is kept, e.g. 0.875',
+      number('--crop-share'),
+    )
+    .addOption(new Option('--colours <order>', 'of images').choices(['rgb', 'bgr']))
+    .option('--scale <factor>', 'of values 0..255 (default: 1/255 for float inputs)', number('--scale'))
+    .option(
+      '--mean <values>',
+      'taken from each channel after --scale, e.g. 0.485,0.456,0.406',
+      numbers('--mean'),
+    )
+    .option('--std <values>', 'each channel is divided by, e.g. 0.229,0.224,0.225', numbers('--std'));
+}
+
+export async function dataSpec(flags: DataFlags, batchSizes: readonly number[]): Promise<DataSpec> {
+  if (flags.data === undefined) {
+    return { kind: 'random', seed: 0, samples: Math.max(flags.samples ?? defaultSamples, ...batchSizes) };
+  }
+  const kind = flags.dataKind ?? (await guessDataKind(flags.data, flags.tokenizer !== undefined));
+  const common = { path: flags.data, limit: flags.samples, inputs: flags.map };
+  switch (kind) {
+    case 'numpy':
+    case 'onnxTests':
+      return { kind, ...common };
+    case 'images': {
+      const { resize, cropShare, colours, scale, mean, std, labels } = flags;
+      return { kind, ...common, labels, image: { resize, cropShare, colours, scale, mean, std } };
+    }
+    case 'audio':
+      return { kind, ...common, sampleRate: flags.sampleRate };
+    case 'text': {
+      const { tokenizer, column, pairColumn, labelColumn } = flags;
+      if (tokenizer === undefined) throw new UsageError('text needs --tokenizer tokenizer.json');
+      return { kind, ...common, tokenizer, column, pairColumn, labelColumn };
+    }
+    case 'table':
+      return { kind, ...common, labelColumn: flags.labelColumn };
+  }
+}
+
+function collectMap(text: string, previous: Record<string, string> | undefined): Record<string, string> {
+  const at = text.lastIndexOf('=');
+  if (at < 1) throw new UsageError(`--map expects input=field, got "${text}"`);
+  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function number(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value)) {
+      throw new UsageError(`${option}: expected a number, got "${text}"`);
+    }
+    return value;
+  };
+}
+
+function numbers(option: string): (text: string) => number[] {
+  return (text) => text.split(',').map(number(option));
+}

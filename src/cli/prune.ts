@@ -1,0 +1,119 @@
+/** `vram-lens prune IN -o OUT`: zeroes a share of each chosen layer's weights, or removes whole channels. */
+import { Command } from 'commander';
+import {
+  CHANNEL_IMPORTANCES,
+  CHANNEL_REPAIRS,
+  parsePattern,
+  PRUNE_METHODS,
+  RecipeError,
+  type ChannelRepair,
+  type Edit,
+} from '../transforms/index.ts';
+import { UsageError } from './failure.ts';
+import { parsePositiveInteger, parseRatio } from './options.ts';
+import { layersOf, transformFile, withTransformOptions, type TransformFlags } from './transform.ts';
+
+interface Flags extends TransformFlags {
+  readonly method?: string;
+  readonly ratio: number;
+  readonly seed: number;
+  readonly bias?: boolean;
+  readonly global?: boolean;
+  readonly pattern?: string;
+  readonly structured?: boolean;
+  readonly repair?: ChannelRepair;
+  readonly roundTo?: number;
+}
+
+export function pruneCommand(signal: AbortSignal): Command {
+  return withTransformOptions(new Command('prune'))
+    .description(
+      'set a share of the weights to zero (saves no dense memory: it says so), or remove channels (--structured)',
+    )
+    .option(
+      '--method <name>',
+      `${PRUNE_METHODS.join(', ')}; with --structured: ${CHANNEL_IMPORTANCES.join(', ')}`,
+    )
+    .option('--ratio <share>', 'share of the elements, or of the channels, that goes', parseRatio, 0.5)
+    .option('--seed <n>', 'seed of the random method', parseSeed, 0)
+    .option('--bias', 'prune biases too')
+    .option('--global', 'one threshold of magnitude for all layers together')
+    .option('--pattern <n:m>', 'of each M neighbours along the inputs N stay, e.g. 2:4', readPattern)
+    .option('--structured', 'remove output channels, neurons and heads: tensors really get smaller')
+    .option('--repair <name>', `with --structured: ${CHANNEL_REPAIRS.join(', ')}`, parseRepair)
+    .option('--round-to <n>', 'with --structured: channels that stay are a multiple of it', (t) =>
+      parsePositiveInteger('--round-to', t),
+    )
+    .action((file: string, flags: Flags) =>
+      transformFile(file, flags, flags.structured === true ? channelEdit(flags) : weightEdit(flags), signal),
+    );
+}
+
+function weightEdit(flags: Flags): Edit {
+  const { ratio, seed, pattern } = flags;
+  if (flags.repair !== undefined || flags.roundTo !== undefined)
+    throw new UsageError('--repair and --round-to go with --structured');
+  const method = oneOf(flags.method ?? 'magnitude', PRUNE_METHODS);
+  if (flags.global === true && (method !== 'magnitude' || pattern !== undefined))
+    throw new UsageError('--global is one threshold of magnitude: no other method or pattern goes with it');
+  return {
+    type: 'prune',
+    layers: layersOf(flags),
+    method,
+    ratio,
+    seed,
+    bias: flags.bias === true,
+    ...(flags.global === true ? { scope: 'global' } : {}),
+    ...(pattern === undefined ? {} : { pattern }),
+  };
+}
+
+function channelEdit(flags: Flags): Edit {
+  const { ratio, seed, repair, roundTo } = flags;
+  if (flags.bias === true || flags.global === true || flags.pattern !== undefined)
+    throw new UsageError('--bias, --global and --pattern do not go with --structured');
+  return {
+    type: 'prune-channels',
+    layers: layersOf(flags),
+    importance: oneOf(flags.method ?? 'l1', CHANNEL_IMPORTANCES),
+    ratio,
+    seed,
+    ...(repair === undefined ? {} : { repair }),
+    ...(roundTo === undefined ? {} : { roundTo }),
+  };
+}
+
+function oneOf<T extends string>(text: string, known: readonly T[]): T {
+  const found = known.find((k) => k === text);
+  if (found !== undefined) return found;
+  throw new UsageError(
+    `unknown method "${text}": expected ${known.slice(0, -1).join(', ')} or ${known.at(-1) ?? ''}`,
+  );
+}
+
+function parseRepair(text: string): ChannelRepair {
+  return (
+    CHANNEL_REPAIRS.find((r) => r === text) ??
+    fail(`--repair: expected ${CHANNEL_REPAIRS.join(', ')}, got "${text}"`)
+  );
+}
+
+function fail(message: string): never {
+  throw new UsageError(message);
+}
+
+function readPattern(text: string): string {
+  try {
+    return parsePattern(text, '--pattern');
+  } catch (error) {
+    if (error instanceof RecipeError) throw new UsageError(error.message.replace('recipe: ', ''));
+    throw error;
+  }
+}
+
+function parseSeed(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new UsageError(`--seed: expected a whole number, got "${text}"`);
+  return value;
+}

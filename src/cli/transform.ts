@@ -1,0 +1,227 @@
+/** What quantize and prune share: apply edits to a file, say what they do, save. */
+import { stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { analyze } from '../analysis/index.ts';
+import type { EpName } from '../analysis/types.ts';
+import { formatBytes, formatChange, formatPercent } from '../format.ts';
+import { saveModel, type Model } from '../onnx/index.ts';
+import {
+  applyRecipe,
+  recipeWarnings,
+  serializeRecipe,
+  type Edit,
+  type LayerChange,
+  type Recipe,
+  type Warning,
+} from '../transforms/index.ts';
+import { withCalibration } from '../calibrated.ts';
+import { lazyRunner, sizesOf } from './check.ts';
+import { UsageError } from './failure.ts';
+import { batchSymbols, withModel } from './model.ts';
+import { parseEp, parsePositiveInteger } from './options.ts';
+import { print, printJson } from './output.ts';
+import { colour, progressLine, table, wrap } from './terminal.ts';
+
+export interface TransformFlags {
+  readonly output: string;
+  readonly layers?: string;
+  readonly ep: EpName;
+  readonly json?: boolean;
+  readonly calibration?: string;
+  readonly samples: number;
+  readonly writeRecipe?: string;
+}
+
+/** What is to be done: one edit, or what a look at the model or into a file tells. */
+export type Wanted = Edit | ((model: Model) => Promise<Pick<Recipe, 'edits' | 'calibration'>>);
+
+export function withTransformOptions(command: Command): Command {
+  return command
+    .argument('<model>', 'an .onnx file; it is not changed')
+    .requiredOption('-o, --output <file>', 'where to write the new model')
+    .option('--layers <glob>', 'only nodes whose id matches, e.g. "/encoder/**"')
+    .option('--ep <name>', 'execution provider to warn for', parseEp, 'cpu')
+    .option(
+      '--calibration <file>',
+      'data that edits which look at activations run through the model (default: random inputs)',
+    )
+    .option(
+      '--samples <n>',
+      'use at most so many samples of it',
+      (t) => parsePositiveInteger('--samples', t),
+      defaultSamples,
+    )
+    .option('--write-recipe <file>', 'write down what was done, to be repeated with --recipe')
+    .option('--json', 'print JSON');
+}
+
+const defaultSamples = 128;
+/** Small: what a batch of every intermediate result takes must fit beside the model. */
+const calibrationBatch = 8;
+
+export function layersOf({ layers }: TransformFlags): Edit['layers'] {
+  return layers === undefined ? { all: true } : { glob: layers };
+}
+
+export async function transformFile(
+  file: string,
+  flags: TransformFlags,
+  wanted: Wanted,
+  signal: AbortSignal,
+): Promise<void> {
+  await refuseSameFiles(file, flags);
+  await withModel(file, signal, async (model) => {
+    const recipe = calibratedBy(await recipeOf(model, file, wanted), file, flags);
+    const { model: changed, changes, warnings, calibrationTargets } = applyRecipe(model, recipe);
+    if (!changes.some((c) => c.status === 'applied')) {
+      throw new UsageError(nothingToDo(changes, flags.layers));
+    }
+    const analysis = analyze(model);
+    const before = analysis.estimate({ ep: flags.ep });
+    const after = analyze(changed).estimate({ ep: flags.ep });
+    const runner = lazyRunner();
+    try {
+      const { ep } = flags;
+      const options = { ep, dims: sizesOf(analysis, {}), batchSymbols: batchSymbols(analysis), signal };
+      await withCalibration(
+        model,
+        recipe,
+        { ...options, runner: runner.get, onProgress: progressLine() },
+        (applied) => saveModel(applied.model, flags.output, { signal, onProgress: progressLine() }),
+      );
+    } finally {
+      await runner.dispose();
+    }
+    if (flags.writeRecipe !== undefined) await writeFile(flags.writeRecipe, `${serializeRecipe(recipe)}\n`);
+    const fileBytes = { before: model.source.file.sizeBytes, after: (await stat(flags.output)).size };
+    const isGuess = calibrationTargets.length > 0 && recipe.calibration?.path === undefined;
+    const said = [
+      ...warnings,
+      ...recipeWarnings(model, recipe, flags.ep),
+      ...(isGuess ? [CALIBRATED_AT_RANDOM] : []),
+    ];
+    if (flags.json === true) {
+      printJson({
+        file,
+        output: flags.output,
+        fileBytes,
+        parameterBytes: { before: before.parameterBytes, after: after.parameterBytes },
+        totalPeakBytes: {
+          ep: flags.ep,
+          dims: before.dims,
+          before: before.totalPeak.bytes ?? null,
+          after: after.totalPeak.bytes ?? null,
+        },
+        changes,
+        warnings: said,
+      });
+      return;
+    }
+    print([
+      ...changesTable(changes, recipe.edits),
+      '',
+      `${colour.bold(flags.output)}  ${formatBytes(fileBytes.before)} → ${formatBytes(fileBytes.after)} (${formatChange(fileBytes.before, fileBytes.after)})`,
+      ...warningLines(said),
+    ]);
+  });
+}
+
+export function recipeFor(model: Model, file: string, ...edits: readonly Edit[]): Recipe {
+  return {
+    version: 1,
+    source: { name: path.basename(file), sizeBytes: model.source.file.sizeBytes },
+    edits,
+  };
+}
+
+async function recipeOf(model: Model, file: string, wanted: Wanted): Promise<Recipe> {
+  const { edits, calibration } = typeof wanted === 'function' ? await wanted(model) : { edits: [wanted] };
+  const { version, source } = recipeFor(model, file);
+  return { version, source, edits, ...(calibration === undefined ? {} : { calibration }) };
+}
+
+const CALIBRATED_AT_RANDOM: Warning = {
+  code: 'random-calibration',
+  message: 'calibrated on random inputs: give samples like those it will see with --calibration',
+};
+
+/** With the data that were given; the path as seen from the model, so that both can be moved together. */
+function calibratedBy(recipe: Recipe, file: string, { calibration, samples }: TransformFlags): Recipe {
+  if (calibration === undefined) return recipe;
+  const seen = path
+    .relative(path.dirname(path.resolve(file)), path.resolve(calibration))
+    .replaceAll(path.sep, '/');
+  return { ...recipe, calibration: { path: seen, samples, batchSize: calibrationBatch } };
+}
+
+/** @throws UsageError where two of the files are one, also by other names (links, `./`): nothing is to be lost */
+async function refuseSameFiles(file: string, { output, writeRecipe }: TransformFlags): Promise<void> {
+  if (await isSameFile(file, output)) {
+    throw new UsageError('the output is the model itself; choose another file, so that the original stays');
+  }
+  if (writeRecipe === undefined) return;
+  for (const other of [file, output]) {
+    if (await isSameFile(writeRecipe, other))
+      throw new UsageError(`--write-recipe would overwrite the model ${other}; choose another file`);
+  }
+}
+
+async function isSameFile(a: string, b: string): Promise<boolean> {
+  if (path.resolve(a) === path.resolve(b)) return true;
+  const [first, second] = await Promise.all([a, b].map((f) => stat(f).catch(() => undefined)));
+  return first !== undefined && second !== undefined && first.dev === second.dev && first.ino === second.ino;
+}
+
+/** One row per layer with weights that the recipe touches, at most `limit`, blocked ones with the reason. */
+export function changesTable(
+  changes: readonly LayerChange[],
+  edits: readonly Edit[],
+  limit = Infinity,
+): string[] {
+  const layers = changes.filter((c) => c.beforeBytes > 0);
+  const lines = table(
+    [
+      { title: 'layer', maxWidth: 44 },
+      { title: 'before', align: 'right' },
+      { title: 'after', align: 'right' },
+      { title: '' },
+    ],
+    layers.slice(0, limit).map((c) => changeRow(c, edits[c.edit])),
+  );
+  if (layers.length > limit) lines.push(colour.dim(`… and ${layers.length - limit} more layers`));
+  const bare = changes.filter((c) => c.beforeBytes === 0 && c.status === 'blocked');
+  if (bare.length > 0) {
+    const names = `${bare
+      .slice(0, 3)
+      .map((c) => c.node)
+      .join(', ')}${bare.length > 3 ? ', …' : ''}`;
+    lines.push(colour.dim(`${bare.length} without weights of their own are kept: ${names}`));
+  }
+  return lines;
+}
+
+function changeRow(change: LayerChange, edit: Edit | undefined): string[] {
+  const { node, beforeBytes, afterBytes, status, reason } = change;
+  if (status === 'blocked') {
+    return [node, formatBytes(beforeBytes), colour.dim('kept'), colour.dim(reason ?? 'blocked')];
+  }
+  const note =
+    edit?.type === 'prune'
+      ? colour.green(
+          edit.pattern === undefined ? `${formatPercent(edit.ratio)} zeroed` : `${edit.pattern} left`,
+        )
+      : formatChange(beforeBytes, afterBytes);
+  return [node, formatBytes(beforeBytes), colour.green(formatBytes(afterBytes)), note];
+}
+
+export function warningLines(warnings: readonly Warning[]): string[] {
+  return warnings.flatMap((w) => wrap(colour.yellow(`! ${w.message}`), 2));
+}
+
+function nothingToDo(changes: readonly LayerChange[], glob: string | undefined): string {
+  const [blocked] = changes;
+  if (blocked !== undefined)
+    return `no layer can be changed; ${blocked.node}: ${blocked.reason ?? 'blocked'}`;
+  return glob === undefined ? 'the model has no layer this can be applied to' : `no layer matches "${glob}"`;
+}

@@ -1,0 +1,160 @@
+/** Edits as the page asks for them, and what they would do. */
+import type { TotalsView } from './model.ts';
+
+/** What weights become. float16 is an edit of its own: `cast`. */
+export type QuantizeOptions = DynamicInt8Options | BlocksOptions | StaticOptions | AutoOptions;
+
+/** Integer weights; activations are quantized at run time. */
+export interface DynamicInt8Options {
+  readonly form: 'dynamic-int8';
+  readonly granularity: 'per-tensor' | 'per-channel';
+  readonly reduceRange: boolean;
+}
+
+/** Weights alone, with a scale for each block of them. */
+export interface BlocksOptions {
+  readonly form: 'blocks';
+  readonly bits: 2 | 4 | 8;
+  readonly blockSize: 16 | 32 | 64 | 128 | 256;
+  readonly isSymmetric: boolean;
+  readonly algorithm: 'round' | 'hqq' | 'gptq';
+  readonly operator: 'MatMulNBits' | 'DequantizeLinear';
+  /** For `gptq`. */
+  readonly calibration?: CalibrationView | undefined;
+}
+
+/** Weights and activations, whose ranges data tell. */
+export interface StaticOptions {
+  readonly form: 'static';
+  readonly format: 'qdq' | 'qoperator';
+  readonly activationType: 'uint8' | 'int8' | 'uint16' | 'int16';
+  readonly weightType: 'int8' | 'uint8';
+  readonly granularity: 'per-tensor' | 'per-channel';
+  readonly range: 'minmax' | 'entropy' | 'percentile' | 'mse';
+  readonly isSymmetric: boolean;
+  /** SmoothQuant's alpha, 0..1. */
+  readonly smoothQuant?: number | undefined;
+  readonly equalize: boolean;
+  readonly biasCorrection: boolean;
+  readonly calibration?: CalibrationView | undefined;
+}
+
+/** For each layer the smallest form that stays small on the EP and keeps that much of the weight. */
+export interface AutoOptions {
+  readonly form: 'auto';
+  /** Least signal-to-noise ratio of a weight. */
+  readonly minSqnrDb: number;
+}
+
+/** The data that edits which look at activations run through the original model. */
+export interface CalibrationView {
+  /** A file or folder, relative to the model's folder where it is below that; left out: random inputs. */
+  readonly path?: string | undefined;
+  /** At most so many. */
+  readonly samples: number;
+}
+
+/** Weights become zero; tensors keep their shapes, and memory its size. */
+export interface ZeroOptions {
+  readonly kind: 'zeros';
+  /** `wanda` and `sparsegpt` look at calibration data. */
+  readonly method: 'magnitude' | 'random' | 'wanda' | 'sparsegpt';
+  /** Share of the elements that become zero, 0..1; with `pattern`, that decides. */
+  readonly ratio: number;
+  /** `global`: one threshold of magnitude for all layers of the edit together; goes with no other method or pattern. */
+  readonly scope: 'layer' | 'global';
+  /** `N:M`, e.g. `2:4`: of each M neighbours along the inputs N stay. */
+  readonly pattern?: string | undefined;
+  /** For `wanda` and `sparsegpt`. */
+  readonly calibration?: CalibrationView | undefined;
+}
+
+/** Channels go, and with them all that belongs to them in other layers: tensors get smaller. */
+export interface ChannelOptions {
+  readonly kind: 'channels';
+  /** `activation` looks at calibration data. */
+  readonly importance: 'l1' | 'l2' | 'batch-norm' | 'activation' | 'random';
+  /** Share of the channels of each group that goes, 0..1; at least one stays. */
+  readonly ratio: number;
+  /** What makes up for them, from calibration data. */
+  readonly repair: 'none' | 'bias' | 'least-squares';
+  /** The channels that stay are a multiple of it: kernels take 8 or 16 at once. Left out: 1. */
+  readonly roundTo?: number | undefined;
+  /** For `activation` and repairs. */
+  readonly calibration?: CalibrationView | undefined;
+}
+
+export type PruneOptions = ZeroOptions | ChannelOptions;
+
+/** An edit as asked for by the page. */
+export type EditRequest =
+  | { readonly type: 'quantize'; readonly layerIds: readonly string[]; readonly options: QuantizeOptions }
+  | { readonly type: 'prune'; readonly layerIds: readonly string[]; readonly options: PruneOptions }
+  /** To float16, weights and computation; the model's inputs and outputs keep their types. */
+  | { readonly type: 'cast'; readonly layerIds: readonly string[] };
+
+/** What an edit would do, without doing it. */
+export interface PreviewView {
+  /** Weight bytes in the file of the chosen layers, before and after. */
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+  /** Totals of the model as it is now, and with the edit. */
+  readonly before: TotalsView;
+  readonly after: TotalsView;
+  readonly changedLayers: number;
+  /** The layers that it changes, in the order of the model. */
+  readonly layers: readonly LayerPreview[];
+  readonly blocked: readonly { readonly layerId: string; readonly name: string; readonly reason: string }[];
+  readonly warnings: readonly string[];
+  /** Whether data are run through the model before the edit can be written. */
+  readonly needsCalibration: boolean;
+  /** Of the whole model; undefined: unknown. */
+  readonly macs?: { readonly before: number | undefined; readonly after: number | undefined } | undefined;
+  /** Where channels go: the groups of the chosen layers. */
+  readonly groups?: readonly ChannelGroupView[] | undefined;
+}
+
+export interface LayerPreview {
+  readonly layerId: string;
+  readonly name: string;
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+  /** Where each layer has its own, e.g. "int4, blocks of 32". */
+  readonly form?: string | undefined;
+}
+
+export type FormName = 'dynamic-int8' | 'blocks-8' | 'blocks-4' | 'blocks-2' | 'static' | 'float16';
+
+/** What a form, with its usual settings, would make of layers: enough to choose one. */
+export interface FormView {
+  readonly name: FormName;
+  readonly changedLayers: number;
+  /** Weight bytes in the file of all the layers asked for. */
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+  /** Why it saves nothing on the chosen EP, or less; undefined where all that it changes stays small there. */
+  readonly warning?: string | undefined;
+}
+
+/** Channels that stand or fall together, and every layer that has them. */
+export interface ChannelGroupView {
+  readonly channels: { readonly before: number; readonly after: number };
+  /** Those that make the channels, then those that are pulled along. */
+  readonly layers: readonly {
+    readonly layerId: string;
+    readonly name: string;
+    readonly isMaker: boolean;
+    /** Of its largest weight, e.g. "64 × 32 × 3 × 3". */
+    readonly before: string;
+    readonly after: string;
+  }[];
+  /** Why none can go; names the node that stands in the way. */
+  readonly blocked?: string | undefined;
+}
+
+/** The largest batch whose total peak is within a budget, at the chosen EP and the other dims. */
+export interface LargestBatchView {
+  /** undefined: none fits, there is no batch dim, or the peak is unknown; `note` says which. */
+  readonly batch: number | undefined;
+  readonly note?: string | undefined;
+}
