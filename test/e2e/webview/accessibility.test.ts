@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from 'playwright-core';
+import { sampleCheck, sampleLayerErrors, sampleSensitivity } from './support/checks.ts';
+import { sampleHost, textBecomes, transformerHost, withEditor } from './support/harness.ts';
+import { themeNames } from './support/themes.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Violation {
+  readonly id: string;
+  readonly impact: string;
+  readonly nodes: readonly { readonly target: readonly string[]; readonly failureSummary: string }[];
+}
+
+/** Serious and critical findings, one line each. */
+async function findings(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  const violations = await page.evaluate<readonly Violation[]>(
+    `axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)`,
+  );
+  return violations
+    .filter((v) => v.impact === 'serious' || v.impact === 'critical')
+    .flatMap((v) =>
+      v.nodes
+        .slice(0, 3)
+        .map((n) => `${v.id}: ${n.target.join(' ')}: ${n.failureSummary.replace(/\s+/g, ' ')}`),
+    );
+}
+
+describe('webview: accessibility', () => {
+  for (const theme of themeNames) {
+    it(`axe finds nothing serious in any view (${theme})`, async () => {
+      const host = await transformerHost();
+      await withEditor(host, { theme }, async ({ page, tab, rows, remote }) => {
+        await rows.first().waitFor();
+        const found: string[] = [];
+        const look = async (where: string): Promise<void> => {
+          found.push(...(await findings(page)).map((f) => `${where}: ${f}`));
+        };
+        await rows.nth(4).click();
+        await textBecomes(page.locator('.fact-list'), /./);
+        await look('layers');
+        await page.getByRole('button', { name: 'GPU memory to stay within' }).click();
+        await look('budget');
+        await page.keyboard.press('Escape');
+        await page.getByRole('button', { name: 'Group by name' }).click();
+        await look('grouped layers');
+        await page.locator('.selection-tools').getByRole('button', { name: 'Prune…' }).click();
+        await page.locator('.channel-group').first().waitFor();
+        await page.locator('.importance figcaption').first().waitFor();
+        await look('prune dialog');
+        await page.keyboard.press('Escape');
+        await page.locator('.selection-tools').getByRole('button', { name: 'Quantize…' }).click();
+        await page.locator('.preview-figures').waitFor();
+        await look('quantize dialog');
+        await page
+          .getByRole('dialog')
+          .getByLabel(/^Static int8/)
+          .check();
+        await page.getByRole('dialog').getByText('More options').click();
+        await page.getByRole('dialog').getByText('By layer').click();
+        await look('static quantization');
+        await page.getByRole('dialog').getByRole('button', { name: 'Quantize', exact: true }).click();
+        await page.getByRole('dialog').waitFor({ state: 'detached' });
+        for (const name of ['timeline', 'treemap', 'graph', 'compare', 'checks', 'overview']) {
+          await tab(name);
+          if (name === 'graph') await page.locator('.tensor-lists').waitFor();
+          await look(name);
+        }
+        await remote.showSensitivity(sampleSensitivity);
+        await tab('sensitivity');
+        await page.locator('.plots').waitFor();
+        await look('sensitivity');
+        await remote.showCheck(sampleCheck);
+        await remote.showLayerErrors(sampleLayerErrors);
+        await page.locator('.verdict').waitFor();
+        await look('report');
+        await page.getByRole('button', { name: 'Memory of training' }).click();
+        await page.locator('.card-list').waitFor();
+        await look('training');
+        assert.deepEqual(found, []);
+      });
+    });
+  }
+
+  it('axe finds nothing serious on the error page', async () => {
+    const host = await sampleHost();
+    host.open = () => Promise.reject(new Error('gone'));
+    await withEditor(host, {}, async ({ page }) => {
+      await page.getByRole('heading').waitFor();
+      assert.deepEqual(await findings(page), []);
+    });
+  });
+
+  it('is worked by keyboard alone, each focus with a ring', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async ({ page, rows }) => {
+      await rows.first().waitFor();
+      const seen: string[] = [];
+      for (let i = 0; i < 40; i++) {
+        await page.keyboard.press('Tab');
+        const [name, hasRing] = await page.evaluate<[string, boolean]>(`(() => {
+          const e = document.activeElement;
+          const style = getComputedStyle(e);
+          const at = e.id === 'layer-grid' ? getComputedStyle(e.querySelector('.grid-row')) : style;
+          return [e.id || e.getAttribute('aria-label') || e.textContent, style.outlineStyle !== 'none' || style.backgroundColor !== 'rgba(0, 0, 0, 0)' || at.outlineStyle !== 'none' || e.id === 'layer-grid'];
+        })()`);
+        if (name === '' || seen.includes(name)) break;
+        seen.push(name);
+        assert.ok(hasRing, `${name} shows that it has the focus`);
+      }
+      for (const wanted of [
+        'batch',
+        'GPU memory to stay within: 8.00 GiB',
+        'tab-layers',
+        'layer-filter',
+        'layer-grid',
+        'Width of the details',
+      ])
+        assert.ok(seen.includes(wanted), `${wanted} is reached by Tab: ${seen.join(' | ')}`);
+    });
+  });
+});
+
+describe('webview: Chinese', () => {
+  it('shows every view in Chinese', async () => {
+    const host = await sampleHost();
+    await withEditor(host, { locale: 'zh-cn' }, async ({ page, tab, rows, remote }) => {
+      await rows.first().click();
+      await textBecomes(page.locator('.peak-title'), /^显存峰值/);
+      await textBecomes(page.locator('.fit-word'), '放得下');
+      assert.deepEqual(await page.locator('[role=columnheader]').allInnerTexts(), [
+        '层',
+        '算子',
+        '输出形状',
+        '权重',
+        '激活',
+        'MACs',
+      ]);
+      await page.locator('.selection-tools').getByRole('button', { name: '量化…' }).click();
+      await page.getByRole('dialog', { name: '量化权重' }).waitFor();
+      await page.keyboard.press('Escape');
+      const texts: readonly [string, RegExp][] = [
+        ['timeline', /峰值时存活/],
+        ['graph', /输入张量/],
+        ['compare', /尚无更改/],
+        ['checks', /尚未检查/],
+        ['overview', /按类型统计的权重/],
+      ];
+      for (const [name, text] of texts) {
+        await tab(name);
+        await textBecomes(page.locator('.pane'), text);
+      }
+      await remote.showCheck(sampleCheck);
+      await textBecomes(page.locator('.verdict h2'), '与原模型一样好');
+    });
+  });
+});

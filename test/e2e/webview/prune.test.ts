@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import type { Page } from 'playwright-core';
+import { formatBytes } from '../../../src/format.ts';
+import type { PruneOptions } from '../../../src/protocol.ts';
+import { sampleSensitivity } from './support/checks.ts';
+import { plain, sampleHost, textBecomes, until, withEditor, type Editor } from './support/harness.ts';
+
+async function openDialog({ page, row }: Editor, name: string) {
+  await row(name).click();
+  await page.locator('.selection-tools').getByRole('button', { name: 'Prune…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Prune weights' });
+  await dialog.locator('.preview-figures').waitFor();
+  return dialog;
+}
+
+describe('webview: removing channels', () => {
+  it('shows what goes together, before it is done and after', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const { page, row, cell } = editor;
+      const dialog = await openDialog(editor, 'f.3.0');
+      // 64 channels of 32 · 3 · 3 weights, which 64 kernels of the next layer read
+      await textBecomes(dialog.locator('.channel-group caption'), '64 → 32 channels in');
+      assert.deepEqual((await dialog.locator('.channel-group tr').allInnerTexts()).map(plain), [
+        'f.3.0 makes them 64 × 32 × 3 × 3 → 32 × 32 × 3 × 3',
+        'f.4.0 pulled along 64 × 64 × 3 × 3 → 64 × 32 × 3 × 3',
+      ]);
+      for (const [name, isTouched] of [
+        ['f.3.0', true],
+        ['f.4.0', true],
+        ['f.6.0', false],
+      ] as const)
+        assert.equal(/touched/.test((await row(name).getAttribute('class')) ?? ''), isTouched, name);
+      await dialog.getByText(/Removed channels are gone/).waitFor();
+      await textBecomes(dialog.locator('.preview-figures'), /MACs ?21\.9 M → 16\.5 M −25 %/);
+      await dialog.getByRole('slider').fill('75');
+      await textBecomes(dialog.locator('.channel-group caption'), '64 → 16 channels in');
+      const ids = host.estimateNow().layers.filter((l) => l.name === 'f.3.0').map((l) => l.id); // prettier-ignore
+      const options: PruneOptions = { kind: 'channels', importance: 'l1', ratio: 0.75, repair: 'none' };
+      const would = await host.preview({ type: 'prune', layerIds: ids, options });
+      await textBecomes(
+        dialog.locator('.preview-figures'),
+        new RegExp(`2 layers ?${formatBytes(would.beforeBytes)} → ${formatBytes(would.afterBytes)} `),
+      );
+      await dialog.getByRole('button', { name: 'Prune', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      assert.deepEqual(host.calls.findLast((c) => c.method === 'prune')?.args, [ids, options]);
+      assert.equal(await cell('f.3.0', 'shape'), '1 × 6416 × 14 × 14');
+      assert.equal(await row('f.3.0').locator('.cell-shape .before').innerText(), '64');
+      // (32 · 9 + 1) · 4 bytes a channel; the kernels of the next layer lose 9 weights for each
+      await textBecomes(row('f.3.0').locator('.cell-weights'), /72\.3 KiB −75 % 18\.1 KiB/);
+      await textBecomes(row('f.4.0').locator('.cell-weights'), /144 KiB −75 % 36\.3 KiB/);
+      await page.click('#tab-compare');
+      await textBecomes(
+        page.locator('.changed-layers tbody'),
+        /f\.3\.0.*channels −75 %.*f\.4\.0.*channels −75 %/,
+      );
+      await page.click('#tab-layers');
+      await page.getByRole('button', { name: /^Remove: / }).click();
+      await textBecomes(row('f.4.0').locator('.cell-weights'), /^144 KiB$/);
+      assert.equal(await cell('f.3.0', 'shape'), '1 × 64 × 14 × 14');
+    });
+  });
+
+  it('names what stands in the way', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const dialog = await openDialog(editor, 'fc2');
+      await textBecomes(
+        dialog.locator('.group-blocked'),
+        /^10 channels stay: graph output "logits" has these channels$/,
+      );
+      assert.equal(await dialog.getByRole('button', { name: 'Prune', exact: true }).isDisabled(), true);
+      assert.equal(await editor.page.locator('.grid-row.touched').count(), 0);
+      await textBecomes(dialog.locator('.importance'), /It has no channels that can go/);
+    });
+  });
+
+  it('draws the importance, with a cut that follows the ratio and reads nothing anew', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const dialog = await openDialog(editor, 'f.3.0');
+      const line = dialog.locator('.cut-line');
+      await line.waitFor({ state: 'attached' });
+      const at = async (): Promise<number> => Number(await line.getAttribute('x1'));
+      await textBecomes(dialog.locator('.importance figcaption'), /32 of 64 channels, below [\d.]+, go/);
+      const half = await at();
+      await dialog.getByRole('slider').fill('90');
+      await textBecomes(dialog.locator('.importance figcaption'), /58 of 64 channels/);
+      assert.ok((await at()) > half);
+      assert.equal(host.calls.filter((c) => c.method === 'importance').length, 1);
+      await dialog.getByLabel('Which channels').selectOption('l2');
+      await until(() => host.calls.filter((c) => c.method === 'importance').length === 2);
+    });
+  });
+
+  it('asks for data where it looks at activations', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const dialog = await openDialog(editor, 'f.3.0');
+      assert.equal(await dialog.locator('.calibration').count(), 0);
+      await dialog.getByLabel('Repair what stays').selectOption('least-squares');
+      await dialog.locator('.calibration').waitFor();
+    });
+  });
+});
+
+describe('webview: zeroing weights', () => {
+  it('says that zeros save no memory, and takes method, ratio and pattern', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const { page } = editor;
+      // as it crosses to the host: what is undefined is left out
+      const asked = (): unknown =>
+        JSON.parse(JSON.stringify(host.calls.findLast((c) => c.method === 'prune')?.args[1]));
+      let dialog = await openDialog(editor, 'fc1');
+      await dialog.getByLabel(/Zero weights/).check();
+      await dialog.getByText(/saves no GPU memory by itself/).waitFor();
+      // the weight alone, its bias stays: 128 × 128 × 4 bytes
+      await textBecomes(dialog.locator('.preview-figures'), /layer ?64\.0 KiB → 64\.0 KiB ±0 %/);
+      await dialog.getByRole('slider').fill('70');
+      await textBecomes(dialog.locator('.importance figcaption'), /11,469 of 16,384 weights/);
+      await dialog.getByLabel('Which weights').selectOption('random');
+      await dialog.getByRole('button', { name: 'Prune', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      assert.deepEqual(asked(), { kind: 'zeros', method: 'random', ratio: 0.7, scope: 'layer' });
+      await textBecomes(page.locator('.change-line'), /^pruned 70 % ?64\.5 KiB → 64\.5 KiB/);
+      dialog = await openDialog(editor, 'fc1');
+      await dialog.getByLabel(/Zero weights/).check();
+      await dialog.getByLabel('Pattern').selectOption('2:4');
+      assert.equal(await dialog.getByRole('slider').count(), 0, 'the pattern decides how many');
+      await dialog.getByRole('button', { name: 'Prune', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      assert.deepEqual(asked(), {
+        kind: 'zeros',
+        method: 'magnitude',
+        ratio: 0.5,
+        scope: 'layer',
+        pattern: '2:4',
+      });
+    });
+  });
+});
+
+describe('webview: sensitivity', () => {
+  const table = (page: Page) => page.getByRole('group', { name: 'Sensitivity, all figures' });
+
+  it('is measured from the dialog, with its choices', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const dialog = await openDialog(editor, 'f.3.0');
+      await dialog.getByLabel('Which channels').selectOption('l2');
+      await dialog.getByRole('button', { name: 'Measure Sensitivity…' }).click();
+      await dialog.waitFor({ state: 'detached' });
+      await textBecomes(editor.page.locator('.empty-text'), /^Nothing measured yet/);
+      const options: PruneOptions = { kind: 'channels', importance: 'l2', ratio: 0.5, repair: 'none' };
+      assert.deepEqual(host.calls.findLast((c) => c.method === 'sensitivity')?.args, [
+        ['/f/f.3/f.3.0/Conv'],
+        options,
+      ]);
+    });
+  });
+
+  it('is drawn as it comes, told as a table, and stopped', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async ({ page, remote, tab, row }) => {
+      await row('fc1').waitFor();
+      await tab('sensitivity');
+      await page.getByRole('button', { name: 'Measure Sensitivity…' }).click();
+      assert.equal((host.calls.findLast((c) => c.method === 'sensitivity')?.args[0] as string[]).length, 7);
+      await remote.showSensitivity(sampleSensitivity);
+      await textBecomes(page.locator('.pane-tools [role=status]'), 'by L1 norm: measuring, 9 of 21');
+      assert.equal(await page.locator('.plots li').count(), 2, 'nothing is drawn of what cannot go');
+      assert.equal(await page.locator('.plots circle').count(), 9);
+      await page.getByRole('img', { name: 'f.3.0: 40 % at 70 %' }).waitFor();
+      assert.deepEqual((await table(page).locator('tbody tr').allInnerTexts()).map(plain), [
+        'f.3.0 93.4 % 93 % 92.5 % 92 % 90 % 86 % 70 % 40 %',
+        'fc1 93.4 % 93.4 % 93 %',
+        'fc2 93.4 % graph output "logits" has these channels',
+      ]);
+      await page.getByRole('button', { name: 'Stop' }).click();
+      assert.ok(host.calls.some((c) => c.method === 'stopSensitivity'));
+      await remote.showSensitivity({
+        ...sampleSensitivity,
+        measure: 'similarity',
+        original: 1,
+        state: 'stopped',
+      });
+      await textBecomes(page.locator('.sensitivity > p'), /^The data have no labels: similarity/);
+      await page.locator('.plots').getByRole('button', { name: 'fc1' }).click();
+      await page.locator('#tab-layers[aria-selected=true]').waitFor();
+      assert.match((await row('fc1').getAttribute('class')) ?? '', /selected/);
+    });
+  });
+});

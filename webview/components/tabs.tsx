@@ -1,0 +1,90 @@
+/** The panes' tabs, and what VS Code itself can show of this document. */
+import { t, type TextKey } from '../l10n/index.ts';
+import { compareWithOriginal, openTextView } from '../state/actions.ts';
+import { checks, estimate, isSideShown, layers, model, patchView, viewState } from '../state/store.ts';
+import { type Tab, tabs } from '../state/view-state.ts';
+import { CheckButton } from './check-button.tsx';
+import { IconButton } from './icon.tsx';
+
+const titles: Readonly<Record<Tab, TextKey>> = {
+  layers: 'tab.layers',
+  timeline: 'tab.timeline',
+  treemap: 'tab.treemap',
+  graph: 'tab.graph',
+  compare: 'tab.compare',
+  checks: 'tab.checks',
+  sensitivity: 'tab.sensitivity',
+  overview: 'tab.overview',
+};
+
+/** A number on a tab; 0 shows none. */
+const counts: Readonly<Partial<Record<Tab, () => number>>> = {
+  layers: () => layers.value.length,
+  compare: () => estimate.value?.edits.length ?? 0,
+  checks: () => checks.value.length,
+  overview: () => model.value?.diagnostics.length ?? 0,
+};
+
+export function Tabs() {
+  const active = viewState.value.tab;
+  const onKeyDown = (event: KeyboardEvent): void => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const next =
+      step === undefined ? undefined : tabs[(tabs.indexOf(active) + step + tabs.length) % tabs.length];
+    if (next === undefined) return;
+    event.preventDefault();
+    patchView({ tab: next });
+    document.getElementById(`tab-${next}`)?.focus();
+  };
+  return (
+    <div class="tab-bar">
+      <div class="tabs" role="tablist" aria-label={t('tabs.label')} onKeyDown={onKeyDown}>
+        {tabs.map((tab) => (
+          <TabButton key={tab} tab={tab} isActive={tab === active} />
+        ))}
+      </div>
+      <Actions />
+    </div>
+  );
+}
+
+function TabButton({ tab, isActive }: { readonly tab: Tab; readonly isActive: boolean }) {
+  const count = counts[tab]?.() ?? 0;
+  return (
+    <button
+      type="button"
+      role="tab"
+      id={`tab-${tab}`}
+      aria-selected={isActive}
+      aria-controls={isActive ? `pane-${tab}` : undefined}
+      tabIndex={isActive ? 0 : -1}
+      onClick={() => patchView({ tab })}
+    >
+      {t(titles[tab])}
+      {count > 0 && <span class="badge">{count}</span>}
+    </button>
+  );
+}
+
+function Actions() {
+  const hasEdits = (estimate.value?.edits.length ?? 0) > 0;
+  const isOpen = isSideShown.value;
+  return (
+    <div class="tab-actions" role="toolbar" aria-label={t('actions.label')}>
+      <IconButton icon="go-to-file" label={t('action.textView')} onClick={() => void openTextView()} />
+      <IconButton
+        icon="diff"
+        label={hasEdits ? t('action.compare') : t('action.compare.none')}
+        isDisabled={!hasEdits}
+        onClick={() => void compareWithOriginal()}
+      />
+      <CheckButton />
+      <IconButton
+        icon={isOpen ? 'layout-sidebar-right' : 'layout-sidebar-right-off'}
+        label={isOpen ? t('side.hide') : t('side.show')}
+        isPressed={isOpen}
+        onClick={() => patchView({ isSideOpen: !isOpen })}
+      />
+    </div>
+  );
+}

@@ -1,0 +1,96 @@
+/** An edit being thought about: its options, what it would save, what it warns of; then it is applied or not. */
+import { useEffect, useRef } from 'preact/hooks';
+import { Icon, IconButton } from '../components/icon.tsx';
+import { t } from '../l10n/index.ts';
+import { applyDraft } from '../state/actions.ts';
+import { measureSensitivity } from '../state/sensitivity.ts';
+import { cancelDraft } from '../state/draft.ts';
+import { type Draft, draft, isTrusted, layerById } from '../state/store.ts';
+import { PreviewPanel } from './preview-panel.tsx';
+import { PruneFields } from './prune-fields.tsx';
+import { QuantizeFields } from './quantize-fields.tsx';
+
+export function EditDialog() {
+  const current = draft.value;
+  return current === undefined ? null : <Dialog current={current} />;
+}
+
+function Dialog({ current }: { readonly current: Draft }) {
+  const element = useRef<HTMLDialogElement>(null);
+  const { edit, preview } = current;
+  useEffect(() => {
+    const dialog = element.current;
+    const before = document.activeElement;
+    dialog?.showModal();
+    return () => {
+      dialog?.close();
+      if (before instanceof HTMLElement && before.isConnected) before.focus();
+    };
+  }, []);
+  const isPrune = edit.type === 'prune';
+  const isAuto = edit.type === 'quantize' && edit.options.form === 'auto';
+  const changesNothing = preview.kind === 'known' && preview.view.changedLayers === 0;
+  return (
+    <dialog
+      class="dialog"
+      ref={element}
+      aria-labelledby="edit-title"
+      onCancel={(e) => {
+        e.preventDefault();
+        cancelDraft();
+      }}
+      onMouseDown={(e) => {
+        if (e.target === element.current) cancelDraft(); // the backdrop
+      }}
+    >
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          void applyDraft();
+        }}
+      >
+        <header>
+          <Icon name={isPrune ? 'eraser' : 'fold-vertical'} />
+          <h2 id="edit-title">{isPrune ? t('prune.title') : t('quantize.title')}</h2>
+          <IconButton icon="close" label={t('cancel')} onClick={cancelDraft} />
+        </header>
+        <p class="dialog-layers muted">{layerNames(edit.layerIds)}</p>
+        <div class="dialog-columns">
+          {isPrune ? <PruneFields edit={edit} /> : <QuantizeFields edit={edit} />}
+          <PreviewPanel preview={preview} type={edit.type} isAuto={isAuto} />
+        </div>
+        <footer>
+          {isPrune && isTrusted.value && (
+            <button
+              type="button"
+              class="button secondary dialog-aside"
+              title={t('sensitivity.hint')}
+              onClick={() => measureSensitivity(edit)}
+            >
+              {t('sensitivity.measure')}
+            </button>
+          )}
+          <button type="button" class="button secondary" onClick={cancelDraft}>
+            {t('cancel')}
+          </button>
+          <button
+            type="submit"
+            class="button"
+            autofocus
+            disabled={preview.kind === 'failed' || changesNothing}
+          >
+            {isPrune ? t('prune.apply') : t('quantize.apply')}
+          </button>
+        </footer>
+      </form>
+    </dialog>
+  );
+}
+
+const namedLayers = 3;
+
+function layerNames(ids: readonly string[]): string {
+  const names = ids.slice(0, namedLayers).map((id) => layerById.value.get(id)?.name ?? id);
+  const rest = ids.length - names.length;
+  return rest === 0 ? names.join(', ') : t('layers.andMore', { names: names.join(', '), n: rest });
+}

@@ -1,0 +1,91 @@
+/** What can be done to the chosen layers, at the mouse or the cursor. */
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import type { LayerRow } from '../../../src/protocol.ts';
+import { Icon } from '../../components/icon.tsx';
+import { t } from '../../l10n/index.ts';
+import { layerCommands } from './commands.ts';
+
+export interface MenuPlace {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface ContextMenuProps {
+  readonly place: MenuPlace;
+  readonly rows: readonly LayerRow[];
+  readonly onClose: () => void;
+}
+
+export function ContextMenu({ place, rows, onClose }: ContextMenuProps) {
+  const root = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    const element = root.current;
+    if (element === null) return;
+    const { width, height } = element.getBoundingClientRect();
+    element.style.left = `${Math.max(4, Math.min(place.x, window.innerWidth - width - 4))}px`;
+    element.style.top = `${Math.max(4, Math.min(place.y, window.innerHeight - height - 4))}px`;
+    buttons(element)[0]?.focus();
+  }, [place]);
+  useEffect(() => {
+    const onDown = (event: Event): void => {
+      if (event.target instanceof Node && root.current?.contains(event.target) !== true) onClose();
+    };
+    document.addEventListener('pointerdown', onDown);
+    window.addEventListener('blur', onClose);
+    return () => {
+      document.removeEventListener('pointerdown', onDown);
+      window.removeEventListener('blur', onClose);
+    };
+  }, []);
+  return (
+    <div
+      class="context-menu"
+      ref={root}
+      role="menu"
+      aria-label={t('selection.label')}
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === 'Escape' || event.key === 'Tab') {
+          event.preventDefault();
+          onClose();
+        }
+        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+        if (step !== undefined && root.current !== null) {
+          event.preventDefault();
+          focusNext(root.current, step);
+        }
+      }}
+    >
+      {layerCommands.map((command) => {
+        const blocked = command.blocked(rows);
+        return (
+          <button
+            key={command.id}
+            type="button"
+            role="menuitem"
+            class="menu-item"
+            disabled={blocked !== undefined}
+            title={blocked}
+            onClick={() => {
+              onClose();
+              command.run(rows);
+            }}
+          >
+            <Icon name={command.icon} />
+            <span>{t(command.title)}</span>
+          </button>
+        );
+      })}
+    </div>
+  );
+}
+
+function buttons(root: HTMLElement): HTMLButtonElement[] {
+  return [...root.querySelectorAll<HTMLButtonElement>('button:not(:disabled)')];
+}
+
+function focusNext(root: HTMLElement, step: number): void {
+  const all = buttons(root);
+  const at = all.findIndex((b) => b === document.activeElement);
+  all[(at + step + all.length) % all.length]?.focus();
+}
