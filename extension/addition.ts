@@ -1,0 +1,109 @@
+/** What a request adds to the recipe: one edit, or those that a look at the weights tells (`auto`). */
+import { l10n, ProgressLocation, window } from 'vscode';
+import { RANDOM_CALIBRATION } from '../src/calibrated.ts';
+import type { AutoOptions, CalibrationView, EditRequest } from '../src/protocol.ts';
+import {
+  chooseForms,
+  type CalibrationData,
+  type ChosenForms,
+  type Edit,
+  type LayerSelector,
+} from '../src/transforms/index.ts';
+import { withSignal } from './document/abort.ts';
+import type { Base } from './document/base.ts';
+import type { OnnxDocument } from './document/onnx-document.ts';
+import { editFor, namedLayers } from './edits.ts';
+import { localize } from './l10n/domain-text.ts';
+
+export interface Addition {
+  readonly edits: readonly Edit[];
+  /** The data that the recipe names from then on; undefined: as before. */
+  readonly calibration?: CalibrationData | undefined;
+  /** Where forms were chosen: what becomes of each layer. */
+  readonly chosen?: ChosenForms['layers'] | undefined;
+}
+
+/** @throws RangeError where the request cannot be; of `auto` all of `chooseForms`, which reads the weights */
+export async function additionFor(
+  document: OnnxDocument,
+  request: EditRequest,
+  signal: AbortSignal,
+): Promise<Addition> {
+  if (request.type === 'cast') return { edits: [editFor(request)] };
+  if (request.type === 'prune') return withData([editFor(request)], request.options.calibration);
+  const { options, layerIds } = request;
+  if (options.form === 'auto') return autoAddition(document, namedLayers(request), options, signal);
+  const edits = [editFor({ type: 'quantize', layerIds, options })];
+  return withData(edits, 'calibration' in options ? options.calibration : undefined);
+}
+
+function withData(edits: readonly Edit[], data: CalibrationView | undefined): Addition {
+  return data === undefined ? { edits } : { edits, calibration: calibrationData(data) };
+}
+
+export function calibrationData({ path, samples }: CalibrationView): CalibrationData {
+  const { batchSize } = RANDOM_CALIBRATION;
+  return { ...(path === undefined ? {} : { path }), samples, batchSize };
+}
+
+export function calibrationView(data: CalibrationData | undefined): CalibrationView | undefined {
+  return data && { path: data.path, samples: data.samples };
+}
+
+export async function autoAddition(
+  document: OnnxDocument,
+  layers: LayerSelector,
+  { minSqnrDb }: Pick<AutoOptions, 'minSqnrDb'>,
+  signal: AbortSignal,
+): Promise<Addition> {
+  const { edits, layers: chosen } = await choose(document, layers, minSqnrDb, signal);
+  return { edits, chosen };
+}
+
+/** Why forms were chosen for no layer at all. */
+export function whyNothing(chosen: Addition['chosen'] = []): string {
+  const [first] = chosen;
+  return first === undefined
+    ? l10n.t('The model has no layer this can be applied to.')
+    : l10n.t('{0}: {1}', first.node, localize(first.reason ?? ''));
+}
+
+/** The last choice per file: what was looked at in the dialog is not worked out again when it is applied. */
+const last = new WeakMap<Base, { readonly key: string; readonly forms: ChosenForms }>();
+
+/** Below this, it is over before anyone could read a message. */
+const noteworthyBytes = 64 * 1024 * 1024;
+
+async function choose(
+  document: OnnxDocument,
+  layers: LayerSelector,
+  minSqnrDb: number,
+  outer: AbortSignal,
+): Promise<ChosenForms> {
+  if (!Number.isFinite(minSqnrDb)) throw new RangeError(`expected decibels, got ${minSqnrDb}`);
+  const { base } = document.snapshot;
+  const { ep } = document.options;
+  const key = JSON.stringify([ep, layers, minSqnrDb]);
+  const known = last.get(base);
+  if (known?.key === key) return known.forms;
+  const isLarge = base.sizeBytes >= noteworthyBytes;
+  const forms = await window.withProgress(
+    {
+      location: isLarge ? ProgressLocation.Notification : ProgressLocation.Window,
+      title: l10n.t('Trying forms on the weights of {0}', document.fileName),
+      cancellable: isLarge,
+    },
+    (progress, token) =>
+      withSignal(token, (own) => {
+        const signal = AbortSignal.any([outer, own]);
+        let reported = 0;
+        const onProgress = (done: number, total: number): void => {
+          progress.report({ increment: (100 * (done - reported)) / Math.max(1, total) });
+          reported = done;
+        };
+        return chooseForms(base.model, { ep, layers, minSqnrDb, signal, onProgress });
+      }),
+  );
+  last.set(base, { key, forms });
+  return forms;
+}

@@ -1,0 +1,181 @@
+/** The questions of "Quantize…": which layers, which form, with what each would save, and which data if it needs any. */
+import { l10n, window, type QuickPickItem, type Uri } from 'vscode';
+import { formatBytes, formatChange } from '../../src/format.ts';
+import type { FormName } from '../../src/protocol.ts';
+import { recommendForm, type CalibrationData, type LayerSelector } from '../../src/transforms/index.ts';
+import type { OnnxDocument } from '../document/onnx-document.ts';
+import { quantizeEdit } from '../edits.ts';
+import { nameOfChoice, usualEdit, type FormEdit } from '../forms.ts';
+import type { Services } from '../services.ts';
+import { settings, type Granularity } from '../settings.ts';
+import { whatCanBeDone } from '../views/estimate-view.ts';
+import { formView } from '../views/form-views.ts';
+import { layerStates } from '../views/layers.ts';
+import { askCalibration } from './ask-calibration.ts';
+
+/** What was chosen, for one model or for several. */
+export interface Quantization {
+  readonly layers: LayerSelector;
+  /** One form, or for each layer its own. */
+  readonly form: ((layers: LayerSelector) => FormEdit) | { readonly minSqnrDb: number };
+  readonly calibration?: CalibrationData | undefined;
+}
+
+/** An error of 3 % of the weight: as `vram-lens quantize --auto` has it. */
+export const usualSqnrDb = 30;
+
+interface Choice extends QuickPickItem {
+  readonly name: FormName | 'auto';
+  readonly form: Quantization['form'];
+}
+
+/** @param isSeveral for several models: then of all layers, with figures for the first */
+export async function askQuantization(
+  services: Services,
+  uri: Uri,
+  isSeveral: boolean,
+): Promise<Quantization | undefined> {
+  return services.documents.use(uri, async (document) => {
+    const layers = isSeveral ? { all: true as const } : await askLayers(document);
+    if (layers === undefined) return undefined;
+    const chosen = await window.showQuickPick(choicesFor(document, layers), {
+      title: l10n.t('Quantize to what?'),
+      placeHolder: l10n.t('Nothing is written until you save.'),
+      matchOnDetail: true,
+    });
+    if (chosen === undefined) return undefined;
+    const { name, form } = chosen;
+    if (name !== 'static') return { layers, form };
+    const calibration = await askCalibration(document);
+    return calibration && { layers, form, calibration };
+  });
+}
+
+/** Auto first, then the form that suits the EP, then the others. */
+function choicesFor(document: OnnxDocument, layers: LayerSelector): Choice[] {
+  const best = recommended(document);
+  const forms = forEachForm().map(({ name, form, label, detail }) => ({
+    ...{ name, form, label },
+    ...outcome(document, name, form(layers), detail),
+  }));
+  const auto: Choice = {
+    name: 'auto',
+    form: { minSqnrDb: usualSqnrDb },
+    label: l10n.t('Auto'),
+    description: l10n.t('for {0}; weights keep {1} dB', document.options.ep, usualSqnrDb),
+    detail: l10n.t('For each layer the smallest form that stays small there; reads the weights'),
+  };
+  const rank = ({ name }: Choice): number => (name === best ? 0 : 1);
+  return [auto, ...forms.sort((a, b) => rank(a) - rank(b))];
+}
+
+/** The form that stays small on the EP for the operator that holds most of the weights. */
+function recommended(document: OnnxDocument): FormName | undefined {
+  const bytes = new Map<string, number>();
+  for (const { opType, parameterBytes } of document.estimateBefore.layers)
+    bytes.set(opType, (bytes.get(opType) ?? 0) + parameterBytes);
+  const [heaviest] = [...bytes].sort(([, a], [, b]) => b - a);
+  const choice = heaviest && recommendForm(document.options.ep, heaviest[0]);
+  return choice && nameOfChoice(choice);
+}
+
+interface OfferedForm {
+  readonly name: FormName;
+  readonly form: (layers: LayerSelector) => FormEdit;
+  readonly label: string;
+  readonly detail: string;
+}
+
+function forEachForm(): OfferedForm[] {
+  const { granularity, reduceRange } = settings;
+  const usual = (name: FormName) => ({
+    name,
+    form: (layers: LayerSelector) => usualEdit(name, layers, settings),
+  });
+  const int8 = (of: Granularity, label: string, detail: string): OfferedForm => ({
+    ...{ name: 'dynamic-int8', label, detail },
+    form: (layers) => quantizeEdit(layers, { form: 'dynamic-int8', granularity: of, reduceRange }),
+  });
+  const perChannel = int8(
+    'per-channel',
+    l10n.t('int8, per channel'),
+    l10n.t('One scale per output channel: closest to the original'),
+  );
+  const perTensor = int8(
+    'per-tensor',
+    l10n.t('int8, per tensor'),
+    l10n.t('One scale per weight: smallest and simplest'),
+  );
+  return [
+    ...(granularity === 'per-channel' ? [perChannel, perTensor] : [perTensor, perChannel]),
+    {
+      ...usual('blocks-8'),
+      label: l10n.t('int8 in blocks, weights only'),
+      detail: l10n.t(
+        'MatMulNBits: matrix products stay small on GPUs, too; convolutions are left as they are',
+      ),
+    },
+    {
+      ...usual('blocks-4'),
+      label: l10n.t('int4 in blocks, weights only'),
+      detail: l10n.t('Half of that again, at the price of precision'),
+    },
+    {
+      ...usual('static'),
+      label: l10n.t('Static int8'),
+      detail: l10n.t('Activations, too, in ranges that data tell; asks for the data'),
+    },
+    {
+      ...usual('float16'),
+      label: 'float16',
+      detail: l10n.t('Weights and activations at half the size, for GPUs that compute in float16'),
+    },
+  ];
+}
+
+/** What the model would weigh, and what the EP would not save. */
+function outcome(
+  document: OnnxDocument,
+  name: FormName,
+  edit: FormEdit,
+  detail: string,
+): Pick<Choice, 'description' | 'detail'> {
+  const view = formView(document, name, edit);
+  if (view.changedLayers === 0) return { description: l10n.t('changes no layer') };
+  const before = document.estimate.parameterBytes;
+  const after = before - view.beforeBytes + view.afterBytes;
+  const description = `${formatBytes(before)} → ${formatBytes(after)} (${formatChange(before, after)})`;
+  return {
+    description,
+    detail: view.warning === undefined ? detail : `${detail} $(warning) ${view.warning}`,
+  };
+}
+
+/** All layers, or some of them, largest first; undefined where the person gave up. */
+async function askLayers(document: OnnxDocument): Promise<LayerSelector | undefined> {
+  const able = layerStates(document).filter((layer) => whatCanBeDone(document, layer).canQuantize);
+  const bytes = able.reduce((sum, l) => sum + l.parameterBytes, 0);
+  const all = {
+    label: l10n.t('All layers'),
+    description: l10n.t('{0} with {1}', able.length, formatBytes(bytes)),
+  };
+  const some = { label: l10n.t('Choose layers…') };
+  const chosen = await window.showQuickPick([all, some], {
+    title: l10n.t('Quantize which layers of {0}?', document.fileName),
+  });
+  if (chosen === undefined) return undefined;
+  if (chosen === all) return { all: true };
+  const items = able
+    .sort((a, b) => b.parameterBytes - a.parameterBytes)
+    .map((layer) => ({
+      label: layer.name,
+      description: `${layer.opType} · ${formatBytes(layer.parameterBytes)}`,
+      id: layer.id,
+    }));
+  const picked = await window.showQuickPick(items, {
+    title: l10n.t('Quantize which layers of {0}?', document.fileName),
+    canPickMany: true,
+    matchOnDescription: true,
+  });
+  return picked === undefined || picked.length === 0 ? undefined : { nodes: picked.map((p) => p.id) };
+}

@@ -1,0 +1,98 @@
+/** "Check Accuracy…": original and changed model in a child process, over batch sizes, on random inputs or data. */
+import { l10n, window, type Uri } from 'vscode';
+import type { EpName } from '../../src/analysis/index.ts';
+import type { CheckReport, CheckRequest, DataSpec } from '../../src/runtime/index.ts';
+import { showEditor } from '../apply-edit.ts';
+import type { OnnxDocument } from '../document/onnx-document.ts';
+import type { Services } from '../services.ts';
+import { settings } from '../settings.ts';
+import { targetModel } from '../target.ts';
+import { checkView } from '../views/check-view.ts';
+import { askCheck, givenCheck } from './ask-check.ts';
+import { withModelFiles } from './check-files.ts';
+import type { Command } from './command.ts';
+import { checkSummary } from './check-summary.ts';
+import { otherDims } from './other-dims.ts';
+import { withRunProgress } from './run-progress.ts';
+
+/** What a person chooses. */
+export interface CheckPlan {
+  readonly batchSizes: readonly number[];
+  readonly ep: EpName;
+  readonly data: DataSpec;
+  /** Another file to compare with, where the document has no edits of its own. */
+  readonly against?: Uri | undefined;
+}
+
+const plans = new WeakMap<OnnxDocument, CheckPlan>();
+
+/** What the document was checked with last in this session. */
+export function lastPlan(document: OnnxDocument): CheckPlan | undefined {
+  return plans.get(document);
+}
+
+export const checkAccuracy: Command = {
+  id: 'vramLens.checkAccuracy',
+  run: async (services, argument, given) => {
+    const uri = await targetModel(argument);
+    if (uri === undefined) return undefined;
+    // refused here already where the workspace is not trusted
+    const { runner } = services.runner;
+    return services.documents.use(uri, async (document) => {
+      const plan = (await givenCheck(document, given)) ?? (await askCheck(services, document));
+      if (plan === undefined) return undefined;
+      plans.set(document, plan);
+      const report = await withRunProgress(l10n.t('Checking {0}', document.fileName), (options) =>
+        withModelFiles(document, plan, options.signal, (files) =>
+          runner.check(checkRequest(document, plan, files), options),
+        ),
+      );
+      await showReport(services, document, report);
+      return report;
+    });
+  },
+};
+
+function checkRequest(
+  document: OnnxDocument,
+  plan: CheckPlan,
+  files: { readonly original: string; readonly compressed: string },
+): CheckRequest {
+  const at = otherDims(document);
+  return {
+    ...files,
+    ...at,
+    ep: plan.ep,
+    batchSizes: plan.batchSizes,
+    data: plan.data,
+    optimization: document.options.optimization,
+    session: settings.session,
+    predicted: plan.against === undefined ? predictions(document, plan, at.batchSymbols) : undefined,
+  };
+}
+
+/** What we say each run will hold, to be seen beside what it held. */
+function predictions(
+  document: OnnxDocument,
+  plan: CheckPlan,
+  batch: readonly string[],
+): CheckRequest['predicted'] {
+  const { snapshot, options } = document;
+  return Object.fromEntries(
+    plan.batchSizes.map((size) => {
+      const dims = { ...options.dims, ...Object.fromEntries(batch.map((name) => [name, size])) };
+      const at = { ...options, dims, ep: plan.ep };
+      const original = snapshot.base.analysis().estimate(at).totalPeak.bytes;
+      const compressed = snapshot.analysis().estimate(at).totalPeak.bytes;
+      return [size, { original, compressed }];
+    }),
+  );
+}
+
+async function showReport(services: Services, document: OnnxDocument, report: CheckReport): Promise<void> {
+  await showEditor(services, document.uri);
+  const view = checkView(await services.checks.add(document.uri, report));
+  for (const page of services.editors.pagesOf(document)) page.showCheck(view);
+  const { message, isGood } = checkSummary(report);
+  void (isGood ? window.showInformationMessage(message) : window.showWarningMessage(message));
+}

@@ -1,0 +1,210 @@
+/** "Sensitivity": each layer pruned alone, at several ratios, and run; the editor draws what comes, as it comes. */
+import { l10n, ProgressLocation, window, type CancellationToken } from 'vscode';
+import type { PruneOptions, SensitivityView } from '../../src/protocol.ts';
+import type { DataSpec, Runner } from '../../src/runtime/index.ts';
+import { measureSensitivity, type SensitivityPoint } from '../../src/sensitivity.ts';
+import { showEditor } from '../apply-edit.ts';
+import { withSignal } from '../document/abort.ts';
+import type { OnnxDocument } from '../document/onnx-document.ts';
+import { pruneEdit } from '../edits.ts';
+import { localize } from '../l10n/domain-text.ts';
+import type { Services } from '../services.ts';
+import { targetModel } from '../target.ts';
+import { changeName } from '../views/edit-label.ts';
+import { askData } from './ask-data.ts';
+import { withModelFiles } from './check-files.ts';
+import type { Command } from './command.ts';
+import { batchSymbols } from './estimate.ts';
+
+const ratios = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
+/** Small: many runs, of which each is to be short. */
+const samples = 256;
+const batchSize = 16;
+
+const running = new WeakMap<OnnxDocument, AbortController>();
+
+/** `{ layerIds, options }`, and for those who ask nothing `data`: the path of a .npz, or 'random'. */
+export const sensitivity: Command = {
+  id: 'vramLens.sensitivity',
+  run: async (services, argument, given) => {
+    const uri = await targetModel(argument);
+    const plan = givenPlan(given);
+    if (uri === undefined || plan === undefined) return undefined;
+    // refused here already where the workspace is not trusted
+    const { runner } = services.runner;
+    return services.documents.use(uri, async (document) => {
+      const data = dataOf(plan.data) ?? (await askData(document));
+      if (data === undefined) return undefined;
+      await showEditor(services, uri);
+      return measure(services, runner, document, plan, fewer(data));
+    });
+  },
+};
+
+export const stopSensitivity: Command = {
+  id: 'vramLens.sensitivity.stop',
+  run: async (services, argument) => {
+    const uri = await targetModel(argument);
+    if (uri === undefined) return;
+    await services.documents.use(uri, (document) => running.get(document)?.abort());
+  },
+};
+
+interface Plan {
+  readonly layerIds: readonly string[];
+  readonly options: PruneOptions;
+  readonly data?: unknown;
+}
+
+/** From our page, or a test: the edit that it makes is checked where it is made. */
+function givenPlan(given: unknown): Plan | undefined {
+  const isPlan = typeof given === 'object' && given !== null && 'layerIds' in given && 'options' in given;
+  return isPlan ? (given as Plan) : undefined;
+}
+
+function dataOf(data: unknown): DataSpec | undefined {
+  if (typeof data !== 'string') return undefined;
+  return data === 'random'
+    ? { kind: 'random', seed: 0, samples }
+    : { kind: 'numpy', path: data, limit: samples };
+}
+
+function fewer(data: DataSpec): DataSpec {
+  return data.kind === 'random' ? data : { ...data, limit: Math.min(samples, data.limit ?? samples) };
+}
+
+async function measure(
+  services: Services,
+  runner: Runner,
+  document: OnnxDocument,
+  plan: Plan,
+  data: DataSpec,
+): Promise<SensitivityView> {
+  running.get(document)?.abort();
+  const own = new AbortController();
+  running.set(document, own);
+  const state = new Measured(document, plan);
+  const show = (): void => {
+    for (const page of services.editors.pagesOf(document)) page.showSensitivity(state.view());
+  };
+  show();
+  try {
+    await withProgress(document.fileName, (progress, token) =>
+      withSignal(token, (outer) => {
+        const signal = AbortSignal.any([outer, own.signal]);
+        return withOriginal(document, data, signal, (modelPath) =>
+          measureSensitivity(document.snapshot.base.model, {
+            ...{ runner: () => runner, ep: 'cpu', signal, data, ratios },
+            ...{ modelPath, layers: plan.layerIds, recipe: document.snapshot.recipe },
+            ...dimsOf(document),
+            editAt: (layer, ratio) => pruneEdit({ nodes: [layer] }, { ...plan.options, ratio }),
+            onPoint: (point) => {
+              state.add(point);
+              progress.report({ increment: 100 / state.total, message: `${state.done} / ${state.total}` });
+              show();
+            },
+          }),
+        );
+      }),
+    );
+    state.state = 'done';
+  } finally {
+    if (state.state === 'running') state.state = 'stopped';
+    // another one may have begun, which ended this
+    if (running.get(document) === own) {
+      running.delete(document);
+      show();
+    }
+  }
+  return state.view();
+}
+
+/** Compared with itself, so that the edits of the document are not written for nothing. */
+function withOriginal<T>(
+  document: OnnxDocument,
+  data: DataSpec,
+  signal: AbortSignal,
+  work: (file: string) => Promise<T>,
+): Promise<T> {
+  const against = document.uri.scheme === 'file' ? document.uri : undefined;
+  return withModelFiles(document, { batchSizes: [], ep: 'cpu', data, against }, signal, (files) =>
+    work(files.original),
+  );
+}
+
+function dimsOf(document: OnnxDocument) {
+  const batch = batchSymbols(document);
+  const dims = Object.entries(document.options.dims).filter(([name]) => !batch.includes(name));
+  return {
+    dims: Object.fromEntries(dims),
+    batchSymbols: batch,
+    batchSize: batch.length === 0 ? 1 : batchSize,
+  };
+}
+
+function withProgress(
+  name: string,
+  work: (
+    progress: { report(value: { increment: number; message: string }): void },
+    token: CancellationToken,
+  ) => Promise<void>,
+): Thenable<void> {
+  return window.withProgress(
+    {
+      location: ProgressLocation.Notification,
+      title: l10n.t('Measuring how sensitive the layers of {0} are', name),
+      cancellable: true,
+    },
+    work,
+  );
+}
+
+/** What is known so far. */
+class Measured {
+  readonly total: number;
+  state: SensitivityView['state'] = 'running';
+  readonly #document: OnnxDocument;
+  readonly #plan: Plan;
+  readonly #points: SensitivityPoint[] = [];
+
+  constructor(document: OnnxDocument, plan: Plan) {
+    this.#document = document;
+    this.#plan = plan;
+    this.total = plan.layerIds.length * ratios.length;
+  }
+
+  get done(): number {
+    return this.#points.length;
+  }
+
+  add(point: SensitivityPoint): void {
+    this.#points.push(point);
+  }
+
+  view(): SensitivityView {
+    const names = new Map(this.#document.estimateBefore.layers.map((l) => [l.id, l.name]));
+    const ran = this.#points.find((p) => p.samples !== undefined);
+    const isLabelled = ran?.originalAccuracy !== undefined;
+    const value = (p: SensitivityPoint | undefined) => (isLabelled ? p?.accuracy : p?.cosine) ?? null;
+    return {
+      what: changeName(pruneEdit({ all: true }, this.#plan.options)),
+      measure: isLabelled ? 'accuracy' : 'similarity',
+      original: isLabelled ? ran.originalAccuracy : ran && 1,
+      data: localize(ran?.data ?? ''),
+      samples: ran?.samples ?? 0,
+      ep: 'cpu',
+      ratios,
+      layers: this.#plan.layerIds.map((layerId) => {
+        const own = this.#points.filter((p) => p.layer === layerId);
+        const reason = own.find((p) => p.reason !== undefined)?.reason;
+        return {
+          layerId,
+          name: names.get(layerId) ?? layerId,
+          values: ratios.map((ratio) => value(own.find((p) => p.ratio === ratio))),
+          reason: reason === undefined ? undefined : localize(reason),
+        };
+      }),
+      ...{ done: this.done, total: this.total, state: this.state },
+    };
+  }
+}

@@ -1,0 +1,50 @@
+/** What a person should know of each edit: what it does beside, and what it does not save on the chosen EP. */
+import type { EpName } from '../../src/analysis/index.ts';
+import type { Model } from '../../src/onnx/index.ts';
+import {
+  recipeWarnings,
+  type AppliedRecipe,
+  type Edit,
+  type Recipe,
+  type Warning,
+} from '../../src/transforms/index.ts';
+
+const CALIBRATED_AT_RANDOM: Warning = {
+  code: 'random-calibration',
+  message: 'calibrated on random inputs: choose data like those the model will see',
+};
+
+/** One list per edit. */
+export function editWarnings(
+  model: Model,
+  recipe: Recipe,
+  { changes, warnings, calibrationTargets }: AppliedRecipe,
+  ep: EpName,
+): (readonly Warning[])[] {
+  const editOf = new Map(changes.filter((c) => c.status === 'applied').map((c) => [c.node, c.edit]));
+  const firstApplied = Math.min(...editOf.values());
+  const isGuess = calibrationTargets.length > 0 && recipe.calibration?.path === undefined;
+  const applied = new Set(editOf.values());
+  return recipe.edits.map((edit, index) => {
+    const own = warnings.filter((w) => {
+      if (w.code === 'no-dense-saving') return edit.type === 'prune';
+      // what is said of the model as a whole is said once
+      return (w.node === undefined ? firstApplied : editOf.get(w.node)) === index;
+    });
+    const guess = isGuess && applied.has(index) && looksAtActivations(edit) ? [CALIBRATED_AT_RANDOM] : [];
+    return [...own, ...recipeWarnings(model, { ...recipe, edits: [edit] }, ep), ...guess];
+  });
+}
+
+function looksAtActivations(edit: Edit): boolean {
+  switch (edit.type) {
+    case 'quantize':
+      return edit.form === 'static' || (edit.form === 'blocks' && edit.algorithm === 'gptq');
+    case 'prune':
+      return edit.method === 'wanda' || edit.method === 'sparsegpt';
+    case 'prune-channels':
+      return edit.importance === 'activation' || (edit.repair ?? 'none') !== 'none';
+    case 'cast':
+      return false;
+  }
+}

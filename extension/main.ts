@@ -1,0 +1,59 @@
+/** Entry of the extension host: makes what the parts share, and registers them. Only this file knows them all. */
+import { l10n, window, type ExtensionContext } from 'vscode';
+import { CheckHistory } from './check-history.ts';
+import { commandList } from './commands/index.ts';
+import { registerCommand } from './commands/command.ts';
+import { Devices } from './devices.ts';
+import { Documents } from './document/documents.ts';
+import { OnnxEditorProvider } from './editor/provider.ts';
+import { ViewStates } from './editor/view-state.ts';
+import { disposeLog, log } from './log.ts';
+import { ModelsView } from './models-view.ts';
+import { RunnerClient } from './runner-client.ts';
+import { StatusItem } from './status-item.ts';
+import type { Services } from './services.ts';
+import { languageFeatures } from './text/language-features.ts';
+import { TextViews } from './text/text-views.ts';
+import { chatTools } from './tools/index.ts';
+import { publicApi, type PublicApi } from './public-api.ts';
+
+export async function activate(context: ExtensionContext): Promise<PublicApi> {
+  try {
+    const services = createServices(context);
+    // a run may be asked for at once
+    await services.runner.refresh();
+    context.subscriptions.push(
+      services.documents,
+      services.runner,
+      services.editors,
+      services.texts,
+      languageFeatures(services),
+      chatTools(services),
+      new StatusItem(services),
+      new ModelsView(services),
+      ...commandList.map((command) => registerCommand(services, command)),
+    );
+    return publicApi(services);
+  } catch (error) {
+    // VS Code shows such an error nowhere
+    log().error('Activation failed:', error);
+    void window.showErrorMessage(l10n.t('VRAM Lens could not be started: {0}', String(error)));
+    throw error;
+  }
+}
+
+export function deactivate(): void {
+  disposeLog();
+}
+
+function createServices(context: ExtensionContext): Services {
+  const runner = new RunnerClient(context);
+  const documents = new Documents(() => runner.runner);
+  const devices = new Devices();
+  const viewStates = new ViewStates(context.workspaceState);
+  const checks = new CheckHistory(context.workspaceState);
+  const host = { devices, viewStates, checks };
+  const editors = new OnnxEditorProvider(documents, context.extensionUri, host);
+  const texts = new TextViews(documents);
+  return { context, documents, devices, editors, texts, runner, checks };
+}

@@ -1,0 +1,75 @@
+/** The one runner of the window: made when first needed, refused where the workspace is not trusted. */
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { l10n, Uri, workspace, type Disposable, type ExtensionContext } from 'vscode';
+import { cudaInstallation, Runner, type CudaInstallation } from '../src/runtime/index.ts';
+import { log } from './log.ts';
+
+export class RunnerClient implements Disposable {
+  readonly #workerPath: string;
+  /** Of the window's machine, not of the extension, which an update replaces. */
+  readonly #storage: string;
+  #cuda: CudaInstallation | undefined;
+  #runner: Runner | undefined;
+
+  constructor({
+    extensionUri,
+    globalStorageUri,
+  }: Pick<ExtensionContext, 'extensionUri' | 'globalStorageUri'>) {
+    this.#workerPath = Uri.joinPath(extensionUri, 'dist', 'runtime-worker.cjs').fsPath;
+    this.#storage = globalStorageUri.fsPath;
+  }
+
+  /** @throws Error in an untrusted workspace: a model is run by native code, which must not be fed what is not trusted */
+  get runner(): Runner {
+    if (!workspace.isTrusted)
+      throw new Error(l10n.t('Models are run in trusted workspaces only. Trust this workspace first.'));
+    return (this.#runner ??= new Runner({
+      workerPath: this.#workerPath,
+      probeCache: path.join(this.#storage, 'execution-providers.json'),
+      ortFolder: this.#cuda?.ortFolder,
+    }));
+  }
+
+  /** Where CUDA support is installed. */
+  get cudaFolder(): string {
+    return path.join(this.#storage, 'cuda');
+  }
+
+  /** The package `onnxruntime-node` that comes with the extension. */
+  get ortFolder(): string {
+    return path.dirname(createRequire(this.#workerPath).resolve('onnxruntime-node/package.json'));
+  }
+
+  get cuda(): CudaInstallation | undefined {
+    return this.#cuda;
+  }
+
+  /** Finds what is installed: at the start, and when that changed, in which case the next run uses it. */
+  async refresh(): Promise<void> {
+    const found = await this.#findCuda();
+    if (found?.ortFolder === this.#cuda?.ortFolder) return;
+    this.#cuda = found;
+    await this.stop();
+  }
+
+  async #findCuda(): Promise<CudaInstallation | undefined> {
+    try {
+      return await cudaInstallation(this.cudaFolder, this.ortFolder);
+    } catch (error) {
+      log().warn('CUDA support cannot be read:', error);
+      return undefined;
+    }
+  }
+
+  /** Ends what runs; the next run starts anew. */
+  async stop(): Promise<void> {
+    const runner = this.#runner;
+    this.#runner = undefined;
+    await runner?.dispose();
+  }
+
+  dispose(): void {
+    this.stop().catch((error: unknown) => log().warn('The runner did not end well:', error));
+  }
+}

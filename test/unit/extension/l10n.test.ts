@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { domainTemplates } from '../../../extension/l10n/domain-templates.ts';
+import { placeholders, readJson, root, usedTexts } from './l10n-keys.ts';
+
+const bundleFile = 'l10n/bundle.l10n.zh-cn.json';
+
+describe('The words of the extension', () => {
+  const used = usedTexts();
+  const bundle = readJson(bundleFile);
+
+  it('are found', () => assert.ok(used.size > 100, `${used.size} texts`));
+
+  it('are all in the Chinese bundle', () => {
+    const wanted = [...used.keys(), ...domainTemplates];
+    assert.deepEqual(
+      wanted.filter((text) => (bundle[text] ?? '') === ''),
+      [],
+    );
+  });
+
+  it('leave nothing in the bundle that is not used', () => {
+    const known = new Set([...used.keys(), ...domainTemplates]);
+    assert.deepEqual(
+      Object.keys(bundle).filter((text) => !known.has(text)),
+      [],
+    );
+  });
+
+  it('keep their placeholders', () => {
+    for (const [text, translation] of Object.entries(bundle))
+      assert.deepEqual(placeholders(translation), placeholders(text), text);
+  });
+});
+
+describe('The words of package.json', () => {
+  const english = readJson('package.nls.json');
+  const chinese = readJson('package.nls.zh-cn.json');
+
+  it('exist in both languages', () => assert.deepEqual(Object.keys(chinese), Object.keys(english)));
+
+  it('are those that package.json names', () => {
+    const manifest = readFileSync(path.join(root, 'package.json'), 'utf8');
+    const named = new Set([...manifest.matchAll(/"%([\w.]+)%"/g)].map((m) => m[1] ?? ''));
+    assert.deepEqual([...named].sort(), Object.keys(english).sort());
+  });
+
+  it('keep their links', () => {
+    const links = (text: string): string[] => text.match(/\(command:[\w.]+\)/g) ?? [];
+    for (const [key, text] of Object.entries(english))
+      assert.deepEqual(links(chinese[key] ?? ''), links(text));
+  });
+});
