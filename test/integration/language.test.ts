@@ -1,0 +1,71 @@
+/** Run once per language (see run.ts): what a person reads is in the language of VS Code. */
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { pageHtml } from '../../extension/editor/page.ts';
+import { closeAll, copyOfSample, inWorkspace, openEditor, viewOf } from './host.ts';
+
+interface Words {
+  readonly lens: RegExp;
+  readonly error: RegExp;
+  readonly note: RegExp;
+}
+
+const words: Readonly<Record<string, Words>> = {
+  en: {
+    lens: /^64\.5 KiB weights · 1\.00 KiB activations @ batch 1$/,
+    error: /^# This is not an ONNX model$/m,
+    note: /^Activations at the peak: exact$/m,
+  },
+  'zh-cn': {
+    lens: /^权重 64\.5 KiB · 激活值 1\.00 KiB @ 批大小 1$/,
+    error: /^# 这不是 ONNX 模型$/m,
+    note: /^峰值时的激活值：精确$/m,
+  },
+};
+
+describe('The language of VS Code', () => {
+  afterEach(closeAll);
+  const expected = words[vscode.env.language] ?? assert.fail(`no words for ${vscode.env.language}`);
+
+  it('is that of CodeLens', async () => {
+    await vscode.commands.executeCommand('vramLens.openText', await copyOfSample('language.onnx'));
+    const document = vscode.window.activeTextEditor?.document;
+    assert.ok(document);
+    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+      'vscode.executeCodeLensProvider',
+      document.uri,
+      100,
+    );
+    const titles = lenses.map((l) => l.command?.title ?? '');
+    assert.ok(
+      titles.some((t) => expected.lens.test(t)),
+      titles.join('\n'),
+    );
+  });
+
+  it('is that of errors', async () => {
+    const uri = inWorkspace('nothing.onnx');
+    await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode('nothing at all'));
+    await vscode.commands.executeCommand('vramLens.openText', uri);
+    assert.match(vscode.window.activeTextEditor?.document.getText() ?? '', expected.error);
+  });
+
+  it('is that of the notes on figures', async () => {
+    const uri = await copyOfSample('language.onnx');
+    await openEditor(uri);
+    const { estimate } = await viewOf(uri);
+    assert.match(estimate.totals.notes.join('\n'), expected.note);
+  });
+
+  it('is that of the page', () => {
+    const panel = vscode.window.createWebviewPanel('test', 'test', vscode.ViewColumn.Active);
+    try {
+      const html = pageHtml(panel.webview, vscode.Uri.file('/extension'), { sort: '"<b>"' });
+      assert.match(html, new RegExp(`<html lang="${vscode.env.language}">`));
+      // what a file or a setting holds cannot leave its attribute
+      assert.doesNotMatch(html, /<b>/);
+    } finally {
+      panel.dispose();
+    }
+  });
+});
