@@ -1,0 +1,50 @@
+/** Runs a model in a process of its own, with the environment that SwiftShader needs where it is what WebGPU finds. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { EpName, Optimization } from '../../src/analysis/index.ts';
+import type { Run } from './child.ts';
+
+const execute = promisify(execFile);
+const child = path.join(import.meta.dirname, 'child.ts');
+/** Chromium's software Vulkan, used where the caller names no driver. */
+const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+export interface Settings {
+  readonly ep: EpName;
+  readonly optimization: Optimization;
+  readonly dims?: Readonly<Record<string, number>>;
+}
+
+/** What it takes; throws with ONNX Runtime's words where it does not run. */
+export async function measure(model: string, { ep, optimization, dims = {} }: Settings): Promise<Run> {
+  const args = ['--import=tsx', child, model, ep, optimization, JSON.stringify(dims)];
+  try {
+    const { stdout } = await execute(process.execPath, args, { env: environment(ep), maxBuffer: 2 ** 26 });
+    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Run;
+  } catch (error) {
+    throw new Error(reason(error), { cause: error });
+  }
+}
+
+/**
+ * glibc raises the size from which it maps memory apart whenever such memory is freed, and keeps what is below it: with a
+ * fixed size the system gets back what is freed, so that resident memory is memory in use.
+ */
+const exactMalloc = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
+
+function environment(ep: EpName): NodeJS.ProcessEnv {
+  const isSet = process.env['VK_ICD_FILENAMES'] !== undefined;
+  const needsSoftware = ep === 'webgpu' && !isSet && existsSync(swiftShader);
+  const vulkan = needsSoftware ? { VK_ICD_FILENAMES: swiftShader, XDG_RUNTIME_DIR: tmpdir() } : {};
+  return { ...process.env, ...exactMalloc, ...vulkan };
+}
+
+/** The line that says what went wrong. */
+function reason(error: unknown): string {
+  const { stderr = '', message = '' } = error as { stderr?: string; message?: string };
+  const line = stderr.split('\n').find((l) => /^\w*Error: /.test(l));
+  return (line ?? message).trim();
+}

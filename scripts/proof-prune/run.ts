@@ -1,0 +1,140 @@
+/**
+ * `npm run proof:prune`: channel pruning against zeroing on every group of the larger real models and on a thousand
+ * random networks; accuracy with and without repair; memory and time as measured and as predicted; beside
+ * Torch-Pruning where PYTHON names an interpreter that has it (`PYTHON=… npm run proof:prune`). Tables in Markdown.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { openModel } from '../../src/onnx/index.ts';
+import { Runner } from '../../src/runtime/index.ts';
+import { pruneGroups, type ChannelImportance, type ChannelRepair } from '../../src/transforms/index.ts';
+import { bundleFolder } from '../../test/unit/runtime/worker-bundle.ts';
+import { randomNet } from '../../test/unit/transforms/prune/random-nets.ts';
+import { fileOf, LARGE } from '../../test/unit/transforms/prune/real.ts';
+import { channels, compare, feeds } from '../../test/unit/transforms/prune/zeroed.ts';
+import { NETWORKS, prunedAccuracy } from './accuracy.ts';
+
+const RANDOM_NETWORKS = 1000;
+const TOLERANCE = 1e-3;
+const percent = (v: number): string => `${(100 * v).toFixed(1)} %`;
+
+async function exact(): Promise<void> {
+  console.log('\n| model | groups | worst difference from zeroing |\n|---|---|---|');
+  for (const real of LARGE) {
+    const model = await openModel(fileOf(real));
+    let worst = 0;
+    const groups = pruneGroups(model).filter((g) => g.blocker === undefined);
+    for (const { layers } of groups) {
+      const edit = channels({ layers: { nodes: layers.slice(0, 1) }, ratio: real.ratio });
+      worst = Math.max(worst, (await compare(model, edit, real.feeds)).difference);
+    }
+    await model.source.close();
+    console.log(`| ${path.basename(real.file)} | ${groups.length} | ${worst.toExponential(1)} |`);
+    if (worst > TOLERANCE) throw new Error(`${real.file} differs by ${worst}`);
+  }
+  let worst = 0;
+  await fc.assert(
+    fc.asyncProperty(randomNet, fc.constantFrom(0.25, 0.5, 0.8), async (model, ratio) => {
+      const { difference } = await compare(model, channels({ ratio }), feeds({ x: [1, 3, 4, 4] }));
+      worst = Math.max(worst, difference);
+      if (difference > TOLERANCE) throw new Error(`differs by ${difference}`);
+    }),
+    { numRuns: RANDOM_NETWORKS },
+  );
+  console.log(`| ${RANDOM_NETWORKS} random networks | all | ${worst.toExponential(1)} |`);
+}
+
+async function accuracy(runner: Runner): Promise<void> {
+  console.log('\n| network | importance | repair | top-1 before | after | parameters left | MACs left |');
+  console.log('|---|---|---|---|---|---|---|');
+  for (const network of NETWORKS) {
+    for (const importance of ['l1', 'activation'] satisfies ChannelImportance[]) {
+      for (const repair of ['none', 'bias', 'least-squares'] satisfies ChannelRepair[]) {
+        const o = await prunedAccuracy(runner, network, channels({ importance, repair }));
+        const left = [o.parameterBytes, o.macs].map(([before, after]) => percent(after / before));
+        const row = [network.name, importance, repair, o.original, o.accuracy, ...left];
+        console.log(`| ${row.join(' | ')} |`);
+      }
+    }
+  }
+}
+
+async function measured(runner: Runner): Promise<void> {
+  console.log(
+    '\n| network | batch | peak before, measured / predicted | after | latency before → after | MACs left |',
+  );
+  console.log('|---|---|---|---|---|---|');
+  for (const network of NETWORKS) {
+    const o = await prunedAccuracy(runner, network, channels({}));
+    const [a, b] = [o.before, o.after];
+    const ratio = (s: typeof a): string =>
+      s?.peakBytes === undefined || s.predictedPeakBytes === undefined
+        ? '–'
+        : `${(s.peakBytes / 1e6).toFixed(2)} / ${(s.predictedPeakBytes / 1e6).toFixed(2)} MB`;
+    const time = `${a?.latencyP50Ms.toFixed(2) ?? '–'} → ${b?.latencyP50Ms.toFixed(2) ?? '–'} ms`;
+    console.log(
+      `| ${network.name} | 100 | ${ratio(a)} | ${ratio(b)} | ${time} | ${percent(o.macs[1] / o.macs[0])} |`,
+    );
+  }
+}
+
+interface Found {
+  readonly groups: number;
+  readonly original?: number;
+  readonly accuracy?: number;
+}
+
+async function sideBySide(runner: Runner, python: string): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-torch-'));
+  try {
+    const script = path.join(import.meta.dirname, 'side_by_side.py');
+    const { stdout } = await promisify(execFile)(python, [script, folder, '0.5'], { maxBuffer: 1e8 });
+    const theirs = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Record<string, Found>;
+    const files = (await readdir(folder)).map((f) => path.join(folder, f));
+    console.log(
+      '\n| network | groups here | Torch-Pruning | top-1 at 50 % here, no repair | least squares | Torch-Pruning |',
+    );
+    console.log('|---|---|---|---|---|---|');
+    for (const [name, found] of Object.entries(theirs)) {
+      const network = NETWORKS.find((n) => n.name === name);
+      const model = await openModel(
+        network?.file ?? files.find((f) => path.basename(f) === `${name}.onnx`) ?? '',
+      );
+      const groups = pruneGroups(model).filter((g) => g.blocker === undefined).length;
+      await model.source.close();
+      const own: string[] = [];
+      for (const repair of ['none', 'least-squares'] satisfies ChannelRepair[]) {
+        const edit = channels({ repair, ...(repair === 'none' ? {} : { importance: 'activation' }) });
+        own.push(
+          network === undefined ? '–' : String((await prunedAccuracy(runner, network, edit)).accuracy),
+        );
+      }
+      console.log(
+        `| ${name} | ${groups} | ${found.groups} | ${own.join(' | ')} | ${found.accuracy ?? '–'} |`,
+      );
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function main(): Promise<void> {
+  const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
+  const runner = new Runner({ workerPath: path.join(bundles, 'worker.cjs') });
+  const python = process.env['PYTHON'];
+  try {
+    await accuracy(runner);
+    await measured(runner);
+    if (python !== undefined) await sideBySide(runner, python);
+    await exact();
+  } finally {
+    await runner.dispose();
+    await rm(bundles, { recursive: true });
+  }
+}
+
+await main();
