@@ -7,6 +7,8 @@ export interface Machine {
   readonly threads: number;
   /** Channels in a block of mlas's convolution layout: 16 with AVX-512, else 8; 1 where there is none. */
   readonly nchwcBlock: number;
+  /** Rows to which mlas fills up what it packs of an int8 matrix: 64 for the tiles of AMX, else 4. */
+  readonly int8Depth: number;
 }
 
 let found: Machine | undefined;
@@ -21,6 +23,7 @@ function detect(): Machine {
   return {
     threads: physicalCores(info) ?? availableParallelism(),
     nchwcBlock: isX64 ? (info.includes('avx512f') ? 16 : 8) : 1,
+    int8Depth: isX64 && info.includes('amx_int8') ? 64 : 4,
   };
 }
 

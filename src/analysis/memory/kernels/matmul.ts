@@ -1,6 +1,7 @@
 /** Matrix products: mlas packs constant B into panels of 16 columns. */
 import { attributeInt } from '../../../onnx/model.ts';
 import { DataType } from '../../../onnx/model.ts';
+import { thisMachine } from '../../ep/machine.ts';
 import type { Draft } from '../runtime.ts';
 import { elemTypeOfValue } from '../values.ts';
 import { constantDims, product } from './kernel.ts';
@@ -19,9 +20,9 @@ export function packedFloats(k: number, n: number): number {
   return roundTo(n, panel) * k * 4;
 }
 
-/** MlasGemmPackBSize, int8 [K, N]: K in fours, and one int32 sum per column. */
+/** MlasGemmPackBSize, int8 [K, N]: K filled up as the processor's kernels want it, and one int32 sum per column. */
 export function packedInt8(k: number, n: number): number {
-  return roundTo(n, panel) * roundTo(k, 4) + roundTo(n, panel) * 4;
+  return roundTo(n, panel) * roundTo(k, thisMachine().int8Depth) + roundTo(n, panel) * 4;
 }
 
 function isFloat(n: Draft, input: number): boolean {
