@@ -303,6 +303,11 @@ export function nodeIds(nodes: readonly Node[], prefix = ''): string[] {
   });
 }
 
+/** `Conv`, `com.microsoft.Attention`. */
+export function operatorOf({ domain, opType }: Pick<Node, 'domain' | 'opType'>): string {
+  return domain === '' ? opType : `${domain}.${opType}`;
+}
+
 /** The integer attribute `name`, clamped to ±2^53; `fallback` where it is absent or of another kind. */
 export function attributeInt(node: Pick<Node, 'attributes'>, name: string, fallback: number): number;
 export function attributeInt(node: Pick<Node, 'attributes'>, name: string): number | undefined;

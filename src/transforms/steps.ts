@@ -2,7 +2,7 @@
 import { FLOAT16_OPS } from './cast/float16-ops.ts';
 import { castToFloat16 } from './cast/step.ts';
 import type { Proposal, StepContext } from './context.ts';
-import { DataType } from '../onnx/model.ts';
+import { DataType, operatorOf } from '../onnx/model.ts';
 import type { Entry, Workspace } from './graph/workspace.ts';
 import { CHANNEL_OPS } from './prune/channels/operators.ts';
 import { pruneChannels } from './prune/channels/step.ts';
@@ -69,13 +69,10 @@ const FORM_OPS: { readonly [F in Form]: ReadonlySet<string> } = {
 
 /** What `edit` would do to `entry`, or why it cannot. */
 export function propose(context: StepContext, entry: Entry, edit: Edit): Proposal | Blocked {
-  const { opType, domain } = entry.original;
+  const { opType } = entry.original;
   if (QUANTIZED_OPS.has(opType)) return { reason: `already quantized: ${opType}` };
-  const known = domain === '' && opTypesOf(edit).has(opType);
-  if (!known) {
-    const what = nameOf(edit);
-    return { reason: `${what} does not apply to ${domain === '' ? opType : `${domain}.${opType}`}` };
-  }
+  const operator = operatorOf(entry.original);
+  if (!opTypesOf(edit).has(operator)) return { reason: `${nameOf(edit)} does not apply to ${operator}` };
   if (edit.type === 'prune') return prune(context, entry, edit);
   if (edit.type === 'prune-channels') return pruneChannels(context, entry, edit);
   if (edit.type === 'cast') return castToFloat16(context, entry, edit);
@@ -102,9 +99,10 @@ export function opTypesOf(edit: Edit): ReadonlySet<string> {
  * constant table: most of them pick a dim out of a shape.
  */
 export function isMeantFor(ws: Workspace, { original, scope }: Entry, edit: Edit): boolean {
-  const { opType, domain, inputs } = original;
-  if (domain !== '' || !opTypesOf(edit).has(opType)) return false;
-  if (opType !== 'Gather' || edit.type !== 'quantize' || edit.form === 'static') return true;
+  const { inputs } = original;
+  const operator = operatorOf(original);
+  if (!opTypesOf(edit).has(operator)) return false;
+  if (operator !== 'Gather' || edit.type !== 'quantize' || edit.form === 'static') return true;
   const data = ws.resolve(scope, inputs[0] ?? '');
   return data.kind === 'constant' && data.tensor.dataType === DataType.float && data.tensor.dims.length > 1;
 }

@@ -1,4 +1,5 @@
 /** Which constants of a node are its weights, and which one is its bias. */
+import { operatorOf } from '../../onnx/model.ts';
 import type { Entry, Workspace } from '../graph/workspace.ts';
 
 export interface Operand {
@@ -35,19 +36,20 @@ const OPERANDS: Readonly<Record<string, { weights: readonly [number, string][]; 
     ],
     bias: 3,
   },
+  'com.microsoft.Attention': { weights: [[1, 'weights']], bias: 2 },
 };
 
 export const PRUNE_OPS: ReadonlySet<string> = new Set(Object.keys(OPERANDS));
 
 export function weightOperands(entry: Entry): Operand[] {
-  const { weights = [] } = OPERANDS[entry.original.opType] ?? {};
+  const { weights = [] } = OPERANDS[operatorOf(entry.original)] ?? {};
   return weights.map(([input, label]) => ({ entry, input, label }));
 }
 
 /** The bias, where the layer has a constant one. For MatMul: the constant that the only reader of its output adds. */
 export function biasOperand(ws: Workspace, entry: Entry): Operand | undefined {
   const [node = entry.original] = entry.nodes;
-  const { bias } = OPERANDS[node.opType] ?? {};
+  const { bias } = OPERANDS[operatorOf(node)] ?? {};
   if (bias !== undefined) return constant(ws, { entry, input: bias, label: 'bias' });
   const [output = ''] = node.outputs;
   const [use, ...others] = ws.uses(entry.scope, output);

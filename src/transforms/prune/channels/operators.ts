@@ -8,4 +8,5 @@ export const CHANNEL_OPS: ReadonlySet<string> = new Set([
   'LSTM',
   'GRU',
   'RNN',
+  'com.microsoft.Attention',
 ]);

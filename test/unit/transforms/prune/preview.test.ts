@@ -7,6 +7,7 @@ import { applyRecipe, parseRecipe, pruneGroups, serializeRecipe } from '../../..
 import { encode, reopen } from '../../../support/model-builder.ts';
 import { recipe } from '../edits.ts';
 import { channels } from './zeroed.ts';
+import { cached } from './zoo-attention.ts';
 import { ZOO } from './zoo.ts';
 
 function network(name: string): Model {
@@ -131,6 +132,17 @@ describe('groups', () => {
   it('count heads, not channels, of attention', () => {
     const q = pruneGroups(network('GPT-like, grouped queries')).find((g) => g.layers.includes('attn.q'));
     assert.deepEqual([q?.channels, q?.units, q?.layers], [16, 2, ['attn.q', 'attn.k', 'attn.v']]);
+  });
+
+  it('stay where the cache of their heads is an input or an output of the model', () => {
+    const reasons = (side: 'input' | 'output') =>
+      new Set(
+        pruneGroups(cached(side))
+          .filter((g) => ['q', 'k', 'v'].some((id) => g.layers.includes(id)))
+          .map((g) => g.blocker?.reason),
+      );
+    assert.deepEqual([...reasons('input')], ['graph input "past_k" has these channels']);
+    assert.deepEqual([...reasons('output')], ['graph output "present_k" has these channels']);
   });
 
   it('are not tied by a bias that several layers share', () => {

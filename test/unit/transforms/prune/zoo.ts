@@ -1,6 +1,7 @@
 /** Small networks of the kinds that pruning meets, built in code; each names its inputs. */
 import { ints, node } from '../../../support/model-builder.ts';
 import { head, image, Net, type ZooModel } from './net.ts';
+import { ATTENTION_ZOO } from './zoo-attention.ts';
 
 export type { ZooModel };
 
@@ -380,6 +381,7 @@ export const ZOO: readonly ZooModel[] = [
   transformer(2),
   packed(),
   fused(),
+  ...ATTENTION_ZOO,
   lstm('LSTM'),
   lstm('GRU'),
   moves(),
