@@ -1,16 +1,9 @@
 /** What a request adds to the recipe: one edit, or those that a look at the weights tells (`auto`). */
-import { l10n, ProgressLocation, window } from 'vscode';
-import { RANDOM_CALIBRATION } from '../src/calibrated.ts';
+import { l10n, ProgressLocation } from 'vscode';
 import type { AutoOptions, CalibrationView, EditRequest } from '../src/protocol.ts';
-import {
-  chooseForms,
-  type CalibrationData,
-  type ChosenForms,
-  type Edit,
-  type LayerSelector,
-} from '../src/transforms/index.ts';
-import { withSignal } from './document/abort.ts';
-import type { Base } from './document/base.ts';
+import type { CalibrationData, ChosenForms, Edit, LayerSelector } from '../src/transforms/index.ts';
+import { calibrationData } from './calibration-data.ts';
+import { withJobProgress } from './document/job-progress.ts';
 import type { OnnxDocument } from './document/onnx-document.ts';
 import { editFor, namedLayers } from './edits.ts';
 import { localize } from './l10n/domain-text.ts';
@@ -41,15 +34,6 @@ function withData(edits: readonly Edit[], data: CalibrationView | undefined): Ad
   return data === undefined ? { edits } : { edits, calibration: calibrationData(data) };
 }
 
-export function calibrationData({ path, samples }: CalibrationView): CalibrationData {
-  const { batchSize } = RANDOM_CALIBRATION;
-  return { ...(path === undefined ? {} : { path }), samples, batchSize };
-}
-
-export function calibrationView(data: CalibrationData | undefined): CalibrationView | undefined {
-  return data && { path: data.path, samples: data.samples };
-}
-
 export async function autoAddition(
   document: OnnxDocument,
   layers: LayerSelector,
@@ -68,9 +52,6 @@ export function whyNothing(chosen: Addition['chosen'] = []): string {
     : l10n.t('{0}: {1}', first.node, localize(first.reason ?? ''));
 }
 
-/** The last choice per file: what was looked at in the dialog is not worked out again when it is applied. */
-const last = new WeakMap<Base, { readonly key: string; readonly forms: ChosenForms }>();
-
 /** Below this, it is over before anyone could read a message. */
 const noteworthyBytes = 64 * 1024 * 1024;
 
@@ -81,29 +62,17 @@ async function choose(
   outer: AbortSignal,
 ): Promise<ChosenForms> {
   if (!Number.isFinite(minSqnrDb)) throw new RangeError(`expected decibels, got ${minSqnrDb}`);
-  const { base } = document.snapshot;
-  const { ep } = document.options;
-  const key = JSON.stringify([ep, layers, minSqnrDb]);
-  const known = last.get(base);
-  if (known?.key === key) return known.forms;
-  const isLarge = base.sizeBytes >= noteworthyBytes;
-  const forms = await window.withProgress(
+  const isLarge = document.file.sizeBytes >= noteworthyBytes;
+  return withJobProgress(
     {
       location: isLarge ? ProgressLocation.Notification : ProgressLocation.Window,
       title: l10n.t('Trying forms on the weights of {0}', document.fileName),
       cancellable: isLarge,
     },
-    (progress, token) =>
-      withSignal(token, (own) => {
-        const signal = AbortSignal.any([outer, own]);
-        let reported = 0;
-        const onProgress = (done: number, total: number): void => {
-          progress.report({ increment: (100 * (done - reported)) / Math.max(1, total) });
-          reported = done;
-        };
-        return chooseForms(base.model, { ep, layers, minSqnrDb, signal, onProgress });
+    ({ signal, onProgress }) =>
+      document.run('chooseForms', [layers, minSqnrDb], {
+        signal: AbortSignal.any([outer, signal]),
+        onProgress,
       }),
   );
-  last.set(base, { key, forms });
-  return forms;
 }

@@ -3,13 +3,10 @@ import { commands, ViewColumn, type Uri } from 'vscode';
 import type { Addition } from './addition.ts';
 import { editorViewType } from './editor/view-type.ts';
 import type { Services } from './services.ts';
-import { isNoteworthy } from './views/layers.ts';
+import type { EditsOutcome } from './session/figures.ts';
 
-export interface Applied {
-  readonly changed: number;
-  /** Why layers were left as they are. */
-  readonly blocked: readonly { readonly layer: string; readonly reason: string }[];
-}
+/** What the edits changed, and why layers were left as they are. */
+export type Applied = EditsOutcome;
 
 /**
  * Adds the edits to the document's recipe, as one step to undo, if they change anything.
@@ -21,17 +18,14 @@ export async function applyEdit(
   { edits, calibration, chosen = [] }: Addition,
 ): Promise<Applied> {
   await showEditor(services, uri);
-  return services.documents.use(uri, (document) => {
-    const next = document.preview(edits);
-    const first = next.recipe.edits.length - edits.length;
-    const own = next.applied().changes.filter((c) => c.edit >= first);
-    const changed = own.filter((c) => c.status === 'applied').length;
+  return services.documents.use(uri, async (document) => {
+    const { changed, blocked } = await document.ask('outcomeOf', edits);
     if (changed > 0) document.addEdits(edits, calibration);
-    const blocked = [
-      ...own.filter((c) => c.status === 'blocked' && isNoteworthy(c, edits[c.edit - first])),
-      ...chosen.filter((l) => l.form === undefined),
-    ];
-    return { changed, blocked: blocked.map((c) => ({ layer: c.node, reason: c.reason ?? '' })) };
+    const left = chosen.filter((l) => l.form === undefined);
+    return {
+      changed,
+      blocked: [...blocked, ...left.map((l) => ({ layer: l.node, reason: l.reason ?? '' }))],
+    };
   });
 }
 

@@ -1,10 +1,11 @@
 /** Entry of the extension host: makes what the parts share, and registers them. Only this file knows them all. */
-import { l10n, window, type ExtensionContext } from 'vscode';
+import { l10n, Uri, window, type ExtensionContext } from 'vscode';
 import { CheckHistory } from './check-history.ts';
 import { commandList } from './commands/index.ts';
 import { registerCommand } from './commands/command.ts';
 import { Devices } from './devices.ts';
 import { Documents } from './document/documents.ts';
+import { SessionClient } from './document/session-client.ts';
 import { OnnxEditorProvider } from './editor/provider.ts';
 import { ViewStates } from './editor/view-state.ts';
 import { disposeLog, log } from './log.ts';
@@ -48,7 +49,10 @@ export function deactivate(): void {
 
 function createServices(context: ExtensionContext): Services {
   const runner = new RunnerClient(context);
-  const documents = new Documents(() => runner.runner);
+  const script = Uri.joinPath(context.extensionUri, 'dist', 'session-worker.cjs').fsPath;
+  const sessions = new SessionClient(script);
+  context.subscriptions.push(sessions);
+  const documents = new Documents(sessions, () => runner.options);
   const devices = new Devices();
   const viewStates = new ViewStates(context.workspaceState);
   const checks = new CheckHistory(context.workspaceState);

@@ -19,7 +19,6 @@ import type { OnnxDocument } from './document/onnx-document.ts';
 import { fileStamp } from './document/open-model.ts';
 import { editorViewType } from './editor/view-type.ts';
 import type { Services } from './services.ts';
-import { batchText } from './views/batch-text.ts';
 import { messageOf } from './views/error-view.ts';
 
 const viewId = 'vramLens.models';
@@ -132,8 +131,8 @@ export class ModelsView extends Owner implements TreeDataProvider<Uri> {
 const isNew = (look: Look | undefined): boolean => look?.peak === undefined && look?.error === undefined;
 
 /** e.g. `12.3 MiB @ batch 8` */
-function peakOf(document: OnnxDocument): Pick<Look, 'peak'> {
-  const { bytes, certainty } = document.estimate.heldPeak;
+async function peakOf(document: OnnxDocument): Promise<Pick<Look, 'peak'>> {
+  const { bytes, isAtLeast, batch } = await document.ask('peak');
   const text = bytes === undefined ? l10n.t('unknown') : formatBytes(bytes);
-  return { peak: `${certainty === 'atLeast' ? '≥ ' : ''}${text}${batchText(document)}` };
+  return { peak: `${isAtLeast ? '≥ ' : ''}${text}${batch}` };
 }

@@ -13,5 +13,11 @@ export interface PublicApi {
 }
 
 export function publicApi({ documents, devices }: Services): PublicApi {
-  return { view: (model) => documents.use(model, (document) => editorView(document, devices)) };
+  return {
+    view: (model) =>
+      documents.use(model, async (document) => {
+        const view = await editorView(document, devices);
+        return { ...view, estimate: view.estimate.parse() };
+      }),
+  };
 }

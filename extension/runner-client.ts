@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { l10n, Uri, workspace, type Disposable, type ExtensionContext } from 'vscode';
-import { cudaInstallation, Runner, type CudaInstallation } from '../src/runtime/index.ts';
+import { cudaInstallation, Runner, type CudaInstallation, type RunnerOptions } from '../src/runtime/index.ts';
 import { log } from './log.ts';
 
 export class RunnerClient implements Disposable {
@@ -20,15 +20,24 @@ export class RunnerClient implements Disposable {
     this.#storage = globalStorageUri.fsPath;
   }
 
-  /** @throws Error in an untrusted workspace: a model is run by native code, which must not be fed what is not trusted */
+  /** @throws as {@link options} */
   get runner(): Runner {
+    const { options } = this;
+    return (this.#runner ??= new Runner(options));
+  }
+
+  /**
+   * For a runner elsewhere.
+   * @throws Error in an untrusted workspace: a model is run by native code, which must not be fed what is not trusted
+   */
+  get options(): RunnerOptions {
     if (!workspace.isTrusted)
       throw new Error(l10n.t('Models are run in trusted workspaces only. Trust this workspace first.'));
-    return (this.#runner ??= new Runner({
+    return {
       workerPath: this.#workerPath,
       probeCache: path.join(this.#storage, 'execution-providers.json'),
       ortFolder: this.#cuda?.ortFolder,
-    }));
+    };
   }
 
   /** Where CUDA support is installed. */

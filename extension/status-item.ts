@@ -7,8 +7,7 @@ import type { OnnxDocument } from './document/onnx-document.ts';
 import { log } from './log.ts';
 import type { Services } from './services.ts';
 import { activeModel } from './target.ts';
-import { batchText } from './views/batch-text.ts';
-import { totalsNotes } from './views/totals.ts';
+import type { PeakFigure } from './session/figures.ts';
 
 export class StatusItem extends Owner {
   readonly #services: Services;
@@ -52,9 +51,15 @@ export class StatusItem extends Owner {
         this.#item.hide();
         return;
       }
-      this.#item.text = peakText(document);
-      this.#item.tooltip = tooltip(document);
-      this.#item.show();
+      document.ask('peak').then(
+        (peak) => {
+          if (shown.isDisposed) return;
+          this.#item.text = peakText(document, peak);
+          this.#item.tooltip = tooltip(document, peak);
+          this.#item.show();
+        },
+        (error: unknown) => log().warn(`${document.fileName}: peak:`, error),
+      );
     };
     shown.own(document.onDidChange(update));
     update();
@@ -62,16 +67,14 @@ export class StatusItem extends Owner {
 }
 
 /** e.g. `12.3 MiB @ batch 8 · cpu` */
-function peakText(document: OnnxDocument): string {
-  const { heldPeak, ep } = document.estimate;
-  const bytes = heldPeak.bytes === undefined ? l10n.t('unknown') : formatBytes(heldPeak.bytes);
-  const text = heldPeak.certainty === 'atLeast' ? `≥ ${bytes}` : bytes;
-  return `$(chip) ${text}${batchText(document)} · ${ep}`;
+function peakText({ options }: OnnxDocument, { bytes, isAtLeast, batch }: PeakFigure): string {
+  const figure = bytes === undefined ? l10n.t('unknown') : formatBytes(bytes);
+  return `$(chip) ${isAtLeast ? `≥ ${figure}` : figure}${batch} · ${options.ep}`;
 }
 
-function tooltip(document: OnnxDocument): MarkdownString {
+function tooltip(document: OnnxDocument, { notes }: PeakFigure): MarkdownString {
   const markdown = new MarkdownString();
   markdown.appendText(l10n.t('Peak memory of {0}', document.fileName));
-  for (const note of totalsNotes(document.estimate)) markdown.appendMarkdown('\n- ').appendText(note);
+  for (const note of notes) markdown.appendMarkdown('\n- ').appendText(note);
   return markdown;
 }

@@ -62,9 +62,19 @@ const workerText = {
   },
 };
 
+/** A thread of the extension host has no `vscode`: of it, it is given what its words need, and nothing else. */
+const wordsOnly = {
+  name: 'words-only',
+  setup({ onResolve }) {
+    onResolve({ filter: /^vscode$/ }, () => ({ path: path.join(root, 'extension/session/vscode.ts') }));
+  },
+};
+const session = { ...node, plugins: [...node.plugins, wordsOnly] };
+
 /** [entry, outfile, options] */
 const entries = [
   ['extension/main.ts', 'dist/extension.cjs', node],
+  ['extension/session/main.ts', 'dist/session-worker.cjs', session],
   ['src/cli/main.ts', 'dist/cli.cjs', { ...node, banner: { js: '#!/usr/bin/env node' } }],
   ['src/runtime/worker/main.ts', 'dist/runtime-worker.cjs', node],
   ['src/transforms/worker/main.ts', 'dist/transforms-worker.cjs', node],

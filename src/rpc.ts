@@ -11,6 +11,8 @@
  * ```
  */
 
+import { JsonText } from './json-text.ts';
+
 /** One end of a message channel. */
 export interface Port {
   /** May answer with a promise of `false` where the message did not arrive (as `vscode.Webview.postMessage`). */
@@ -24,11 +26,33 @@ export interface PeerOptions<Local extends object> {
   readonly announce?: boolean;
   /** Told of every error that a local method threw, before it is sent. */
   readonly onError?: (method: keyof Local & string, error: unknown) => void;
+  /** How errors cross where more than their text is to arrive; given on both sides. */
+  readonly errors?: ErrorCodec;
 }
+
+export interface ErrorCodec {
+  /** As plain data. */
+  dump(error: unknown): unknown;
+  revive(dumped: unknown): unknown;
+}
+
+/** Methods whose result may be a text of it. */
+export type Answering<Api> = {
+  readonly [K in keyof Api]: Api[K] extends (...args: infer Args) => Promise<infer Result>
+    ? (...args: Args) => Promise<Result | JsonText<Result>>
+    : Api[K];
+};
+
+/** Methods whose arguments may be texts of them. */
+export type Asking<Api> = {
+  readonly [K in keyof Api]: Api[K] extends (...args: infer Args) => infer Result
+    ? (...args: { [I in keyof Args]: Args[I] | JsonText<Args[I]> }) => Result
+    : Api[K];
+};
 
 export interface Peer<Remote extends object> {
   /** The other side's methods. */
-  readonly remote: Remote;
+  readonly remote: Asking<Remote>;
   /** Ends listening and rejects what is open. */
   dispose(): void;
 }
@@ -50,22 +74,36 @@ export class RpcError extends Error {
 
 type Message =
   | { readonly rpc: 'hello' }
-  | { readonly rpc: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
-  | { readonly rpc: 'ok'; readonly id: number; readonly value: unknown }
-  | { readonly rpc: 'error'; readonly id: number; readonly kind: RpcErrorKind; readonly message: string };
+  | {
+      readonly rpc: 'call';
+      readonly id: number;
+      readonly method: string;
+      readonly args: readonly unknown[];
+      /** Positions of arguments that are texts. */
+      readonly texts?: readonly number[];
+    }
+  | { readonly rpc: 'ok'; readonly id: number; readonly value: unknown; readonly isText?: boolean }
+  | {
+      readonly rpc: 'error';
+      readonly id: number;
+      readonly kind: RpcErrorKind;
+      readonly message: string;
+      /** As `ErrorCodec.dump` made it. */
+      readonly dumped?: unknown;
+    };
 
 interface Pending {
   readonly method: string;
   readonly resolve: (value: unknown) => void;
-  readonly reject: (error: RpcError) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export function createPeer<Local extends object, Remote extends object>(
   port: Port,
-  local: Local,
+  local: Answering<Local>,
   options: PeerOptions<Local> = {},
 ): Peer<Remote> {
-  const requests = new Requests(port);
+  const requests = new Requests(port, options.errors);
   const stop = port.listen((message) => {
     if (!isMessage(message)) return;
     if (message.rpc === 'call') void answer(port, local, message, options);
@@ -74,7 +112,7 @@ export function createPeer<Local extends object, Remote extends object>(
   });
   if (options.announce === true) post(port, { rpc: 'hello' }, () => undefined);
   return {
-    remote: remoteProxy(requests) as Remote,
+    remote: remoteProxy(requests) as Asking<Remote>,
     dispose: () => {
       stop();
       requests.dispose();
@@ -85,12 +123,14 @@ export function createPeer<Local extends object, Remote extends object>(
 /** What was asked of the other side and has no answer yet. */
 class Requests {
   readonly #port: Port;
+  readonly #errors: ErrorCodec | undefined;
   readonly #pending = new Map<number, Pending>();
   #nextId = 1;
   #isDisposed = false;
 
-  constructor(port: Port) {
+  constructor(port: Port, errors: ErrorCodec | undefined) {
     this.#port = port;
+    this.#errors = errors;
   }
 
   call(method: string, args: readonly unknown[]): Promise<unknown> {
@@ -99,7 +139,7 @@ class Requests {
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
       this.#pending.set(id, { method, resolve, reject });
-      post(this.#port, { rpc: 'call', id, method, args }, (cause) => {
+      post(this.#port, callOf(id, method, args), (cause) => {
         this.#take(id)?.reject(
           new RpcError('not-delivered', method, `${method}: the message did not arrive`, { cause }),
         );
@@ -110,7 +150,9 @@ class Requests {
   settle(message: Message & { readonly rpc: 'ok' | 'error' }): void {
     const request = this.#take(message.id);
     if (request === undefined) return;
-    if (message.rpc === 'ok') request.resolve(message.value);
+    if (message.rpc === 'ok') request.resolve(message.isText === true ? read(message.value) : message.value);
+    else if (this.#errors !== undefined && message.dumped !== undefined)
+      request.reject(this.#errors.revive(message.dumped));
     else request.reject(new RpcError(message.kind, request.method, message.message));
   }
 
@@ -130,6 +172,16 @@ class Requests {
     this.#pending.delete(id);
     return request;
   }
+}
+
+function callOf(id: number, method: string, args: readonly unknown[]): Message {
+  const texts = args.flatMap((arg, i) => (arg instanceof JsonText ? [i] : []));
+  if (texts.length === 0) return { rpc: 'call', id, method, args };
+  return { rpc: 'call', id, method, args: args.map((a) => (a instanceof JsonText ? a.json : a)), texts };
+}
+
+function read(text: unknown): unknown {
+  return JSON.parse(String(text));
 }
 
 /** An object whose every property is a function that sends a call. */
@@ -153,22 +205,23 @@ function remoteProxy(requests: Requests): object {
 
 async function answer<Local extends object>(
   port: Port,
-  local: Local,
-  { id, method, args }: Message & { readonly rpc: 'call' },
-  { onError }: PeerOptions<Local>,
+  local: Answering<Local>,
+  { id, method, args: sent, texts = [] }: Message & { readonly rpc: 'call' },
+  { onError, errors }: PeerOptions<Local>,
 ): Promise<void> {
   // Only a method that was found can have thrown.
   const complain = (error: unknown): void => onError?.(method as keyof Local & string, error);
   let reply: Message;
   try {
     const run = methodOf(local, method);
+    const args = sent.map((arg, i) => (texts.includes(i) ? read(arg) : arg));
     reply =
       run === undefined
         ? { rpc: 'error', id, kind: 'unknown-method', message: `${method}: no such method` }
-        : { rpc: 'ok', id, value: await run.apply(local, [...args]) };
+        : okOf(id, await run.apply(local, args));
   } catch (error) {
     complain(error);
-    reply = { rpc: 'error', id, kind: 'remote', message: messageOf(error) };
+    reply = { rpc: 'error', id, kind: 'remote', message: messageOf(error), dumped: errors?.dump(error) };
   }
   post(port, reply, (error) => {
     // A result that cannot be posted (not clonable) is an error of the method; its text always can.
@@ -176,6 +229,12 @@ async function answer<Local extends object>(
     complain(error);
     post(port, { rpc: 'error', id, kind: 'remote', message: messageOf(error) }, () => undefined);
   });
+}
+
+function okOf(id: number, value: unknown): Message {
+  return value instanceof JsonText
+    ? { rpc: 'ok', id, value: value.json, isText: true }
+    : { rpc: 'ok', id, value };
 }
 
 /** The method of that name, the ones every object inherits left out. */

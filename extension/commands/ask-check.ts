@@ -32,7 +32,7 @@ export async function givenCheck(document: OnnxDocument, given: unknown): Promis
 }
 
 export async function askCheck(services: Services, document: OnnxDocument): Promise<CheckPlan | undefined> {
-  const against = document.snapshot.hasEdits ? { uri: undefined } : await askAgainst(document);
+  const against = document.hasEdits ? { uri: undefined } : await askAgainst(document);
   if (against === undefined) return undefined;
   const data = await askConfirmedData(services, document);
   if (data === undefined) return undefined;

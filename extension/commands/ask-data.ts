@@ -40,7 +40,7 @@ async function askTokenizer(
   table: Extract<DataSpec, { kind: 'table' }>,
 ): Promise<DataSpec | undefined> {
   const isLines = path.extname(table.path).toLowerCase() === '.txt';
-  if (!isLines && !takesTokens(document)) return table;
+  if (!isLines && !(await document.ask('takesTokens'))) return table;
   const columns: Choice = { label: l10n.t('Columns of numbers'), choose: () => Promise.resolve(table) };
   const text: Choice = {
     label: l10n.t('Text, with a tokenizer.json…'),
@@ -59,8 +59,4 @@ async function askTokenizer(
     title: l10n.t('What does {0} hold?', path.basename(table.path)),
   });
   return chosen?.choose();
-}
-
-function takesTokens(document: OnnxDocument): boolean {
-  return document.snapshot.base.model.graph.inputs.some((i) => /(^|_|\b)(ids|tokens?)$/i.test(i.name));
 }

@@ -2,15 +2,12 @@
 import { l10n, window, type QuickPickItem, type Uri } from 'vscode';
 import { formatBytes, formatChange } from '../../src/format.ts';
 import type { FormName } from '../../src/protocol.ts';
-import { recommendForm, type CalibrationData, type LayerSelector } from '../../src/transforms/index.ts';
+import type { CalibrationData, LayerSelector } from '../../src/transforms/index.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { quantizeEdit } from '../edits.ts';
-import { nameOfChoice, usualEdit, type FormEdit } from '../forms.ts';
+import { usualEdit, type FormEdit } from '../forms.ts';
 import type { Services } from '../services.ts';
 import { settings, type Granularity } from '../settings.ts';
-import { whatCanBeDone } from '../views/estimate-view.ts';
-import { formView } from '../views/form-views.ts';
-import { layerStates } from '../views/layers.ts';
 import { askCalibration } from './ask-calibration.ts';
 
 /** What was chosen, for one model or for several. */
@@ -38,7 +35,7 @@ export async function askQuantization(
   return services.documents.use(uri, async (document) => {
     const layers = isSeveral ? { all: true as const } : await askLayers(document);
     if (layers === undefined) return undefined;
-    const chosen = await window.showQuickPick(choicesFor(document, layers), {
+    const chosen = await window.showQuickPick(await choicesFor(document, layers), {
       title: l10n.t('Quantize to what?'),
       placeHolder: l10n.t('Nothing is written until you save.'),
       matchOnDetail: true,
@@ -52,12 +49,14 @@ export async function askQuantization(
 }
 
 /** Auto first, then the form that suits the EP, then the others. */
-function choicesFor(document: OnnxDocument, layers: LayerSelector): Choice[] {
-  const best = recommended(document);
-  const forms = forEachForm().map(({ name, form, label, detail }) => ({
-    ...{ name, form, label },
-    ...outcome(document, name, form(layers), detail),
-  }));
+async function choicesFor(document: OnnxDocument, layers: LayerSelector): Promise<Choice[]> {
+  const best = await document.ask('recommendedForm');
+  const forms = await Promise.all(
+    forEachForm().map(async ({ name, form, label, detail }) => ({
+      ...{ name, form, label },
+      ...(await outcome(document, name, form(layers), detail)),
+    })),
+  );
   const auto: Choice = {
     name: 'auto',
     form: { minSqnrDb: usualSqnrDb },
@@ -67,16 +66,6 @@ function choicesFor(document: OnnxDocument, layers: LayerSelector): Choice[] {
   };
   const rank = ({ name }: Choice): number => (name === best ? 0 : 1);
   return [auto, ...forms.sort((a, b) => rank(a) - rank(b))];
-}
-
-/** The form that stays small on the EP for the operator that holds most of the weights. */
-function recommended(document: OnnxDocument): FormName | undefined {
-  const bytes = new Map<string, number>();
-  for (const { opType, parameterBytes } of document.estimateBefore.layers)
-    bytes.set(opType, (bytes.get(opType) ?? 0) + parameterBytes);
-  const [heaviest] = [...bytes].sort(([, a], [, b]) => b - a);
-  const choice = heaviest && recommendForm(document.options.ep, heaviest[0]);
-  return choice && nameOfChoice(choice);
 }
 
 interface OfferedForm {
@@ -134,15 +123,17 @@ function forEachForm(): OfferedForm[] {
 }
 
 /** What the model would weigh, and what the EP would not save. */
-function outcome(
+async function outcome(
   document: OnnxDocument,
   name: FormName,
   edit: FormEdit,
   detail: string,
-): Pick<Choice, 'description' | 'detail'> {
-  const view = formView(document, name, edit);
+): Promise<Pick<Choice, 'description' | 'detail'>> {
+  const view = await document.ask('formView', name, edit);
   if (view.changedLayers === 0) return { description: l10n.t('changes no layer') };
-  const before = document.estimate.parameterBytes;
+  const {
+    weights: [, before],
+  } = await document.ask('savings');
   const after = before - view.beforeBytes + view.afterBytes;
   const description = `${formatBytes(before)} → ${formatBytes(after)} (${formatChange(before, after)})`;
   return {
@@ -153,7 +144,7 @@ function outcome(
 
 /** All layers, or some of them, largest first; undefined where the person gave up. */
 async function askLayers(document: OnnxDocument): Promise<LayerSelector | undefined> {
-  const able = layerStates(document).filter((layer) => whatCanBeDone(document, layer).canQuantize);
+  const able = await document.ask('quantizableLayers');
   const bytes = able.reduce((sum, l) => sum + l.parameterBytes, 0);
   const all = {
     label: l10n.t('All layers'),
@@ -165,13 +156,11 @@ async function askLayers(document: OnnxDocument): Promise<LayerSelector | undefi
   });
   if (chosen === undefined) return undefined;
   if (chosen === all) return { all: true };
-  const items = able
-    .sort((a, b) => b.parameterBytes - a.parameterBytes)
-    .map((layer) => ({
-      label: layer.name,
-      description: `${layer.opType} · ${formatBytes(layer.parameterBytes)}`,
-      id: layer.id,
-    }));
+  const items = able.map((layer) => ({
+    label: layer.name,
+    description: `${layer.opType} · ${formatBytes(layer.parameterBytes)}`,
+    id: layer.id,
+  }));
   const picked = await window.showQuickPick(items, {
     title: l10n.t('Quantize which layers of {0}?', document.fileName),
     canPickMany: true,

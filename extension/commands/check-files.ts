@@ -2,8 +2,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { l10n } from 'vscode';
-import { saveModel, type Model } from '../../src/onnx/index.ts';
+import { l10n, Uri } from 'vscode';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import type { CheckPlan } from './check.ts';
 
@@ -32,23 +31,23 @@ async function modelFiles(
   folder: string,
   signal: AbortSignal,
 ): Promise<ModelFiles> {
-  const { snapshot, uri } = document;
-  const write = async (model: Model, side: string): Promise<string> => {
+  const { uri } = document;
+  const fileOf = async (side: string): Promise<Uri> => {
     // a folder for each, since external data keeps its own name
     const file = path.join(folder, side, document.fileName);
     await mkdir(path.dirname(file));
-    await saveModel(model, file, { signal });
-    return file;
+    return Uri.file(file);
   };
   const isOnDisk = uri.scheme === 'file' && document.isOriginalOnDisk;
-  const original = isOnDisk ? uri.fsPath : await write(snapshot.base.model, 'original');
+  const original = isOnDisk ? uri : await fileOf('original');
+  if (!isOnDisk) await document.writeOriginal(original, signal);
   if (against !== undefined) {
     if (against.scheme !== 'file')
       throw new Error(l10n.t('Only models on a local disk can be compared with.'));
-    return { original, compressed: against.fsPath };
+    return { original: original.fsPath, compressed: against.fsPath };
   }
-  const compressed = snapshot.hasEdits
-    ? await document.withModel(signal, (model) => write(model, 'compressed'))
-    : original;
-  return { original, compressed };
+  if (!document.hasEdits) return { original: original.fsPath, compressed: original.fsPath };
+  const compressed = await fileOf('compressed');
+  await document.write(compressed, signal);
+  return { original: original.fsPath, compressed: compressed.fsPath };
 }

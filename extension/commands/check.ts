@@ -44,7 +44,7 @@ export const checkAccuracy: Command = {
       plans.set(document, plan);
       const report = await withRunProgress(l10n.t('Checking {0}', document.fileName), (options) =>
         withModelFiles(document, plan, options.signal, (files) =>
-          runner.check(checkRequest(document, plan, files), options),
+          checkRequest(document, plan, files).then((request) => runner.check(request, options)),
         ),
       );
       await showReport(services, document, report);
@@ -53,11 +53,11 @@ export const checkAccuracy: Command = {
   },
 };
 
-function checkRequest(
+async function checkRequest(
   document: OnnxDocument,
   plan: CheckPlan,
   files: { readonly original: string; readonly compressed: string },
-): CheckRequest {
+): Promise<CheckRequest> {
   const at = otherDims(document);
   return {
     ...files,
@@ -67,26 +67,18 @@ function checkRequest(
     data: plan.data,
     optimization: document.options.optimization,
     session: settings.session,
-    predicted: plan.against === undefined ? predictions(document, plan, at.batchSymbols) : undefined,
+    predicted: plan.against === undefined ? await predictions(document, plan) : undefined,
   };
 }
 
 /** What we say each run will hold, to be seen beside what it held. */
-function predictions(
-  document: OnnxDocument,
-  plan: CheckPlan,
-  batch: readonly string[],
-): CheckRequest['predicted'] {
-  const { snapshot, options } = document;
-  return Object.fromEntries(
-    plan.batchSizes.map((size) => {
-      const dims = { ...options.dims, ...Object.fromEntries(batch.map((name) => [name, size])) };
-      const at = { ...options, dims, ep: plan.ep };
-      const original = snapshot.base.analysis().estimate(at).totalPeak.bytes;
-      const compressed = snapshot.analysis().estimate(at).totalPeak.bytes;
-      return [size, { original, compressed }];
-    }),
-  );
+async function predictions(document: OnnxDocument, plan: CheckPlan): Promise<CheckRequest['predicted']> {
+  const found = plan.batchSizes.map(async (size) => {
+    const dims = Object.fromEntries(document.batchSymbols.map((name) => [name, size]));
+    const { originalTotal: original, total: compressed } = await document.ask('peaksAt', dims, plan.ep);
+    return [size, { original, compressed }] as const;
+  });
+  return Object.fromEntries(await Promise.all(found));
 }
 
 async function showReport(services: Services, document: OnnxDocument, report: CheckReport): Promise<void> {

@@ -5,6 +5,7 @@ import type { LayersReport } from '../../src/runtime/index.ts';
 import { showEditor } from '../apply-edit.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { localize } from '../l10n/domain-text.ts';
+import type { QueryAnswer } from '../session/protocol.ts';
 import { settings } from '../settings.ts';
 import { targetModel } from '../target.ts';
 import { outputView } from '../views/check-view.ts';
@@ -24,7 +25,7 @@ export const compareLayers: Command = {
     const { runner } = services.runner;
     return services.documents.use(uri, async (document) => {
       const last = (await givenCheck(document, given)) ?? lastPlan(document);
-      const against = document.snapshot.hasEdits ? { uri: undefined } : await againstOf(document, last);
+      const against = document.hasEdits ? { uri: undefined } : await againstOf(document, last);
       if (against === undefined) return undefined;
       const run = last ?? (await askRun(services, document));
       if (run === undefined) return undefined;
@@ -41,7 +42,7 @@ export const compareLayers: Command = {
             ),
           ),
       );
-      const view = layerErrorsView(document, ep, report);
+      const view = layerErrorsView(await document.ask('layerNames'), ep, report);
       for (const page of services.editors.pagesOf(document)) page.showLayerErrors(view);
       return view;
     });
@@ -52,9 +53,11 @@ async function againstOf(document: OnnxDocument, last: CheckPlan | undefined) {
   return last?.against === undefined ? askAgainst(document, { isAlone: false }) : { uri: last.against };
 }
 
-function layerErrorsView(document: OnnxDocument, ep: string, report: LayersReport): LayerErrorsView {
-  const { layers } = document.estimateBefore;
-  const layerOf = new Map(layers.flatMap((l) => l.nodes.map((node) => [node, l] as const)));
+function layerErrorsView(
+  layerOf: QueryAnswer<'layerNames'>,
+  ep: string,
+  report: LayersReport,
+): LayerErrorsView {
   return {
     ep,
     data: localize(report.data),

@@ -1,6 +1,5 @@
 /** "Find Largest Batch…": sizes are run until the largest within the budget is found, beside the predicted one. */
 import { l10n, window } from 'vscode';
-import { largestBatch } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
 import type { LargestBatchResult } from '../../src/runtime/index.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
@@ -9,7 +8,6 @@ import { settings } from '../settings.ts';
 import { targetModel } from '../target.ts';
 import { askBudget } from './ask-budget.ts';
 import { showError, type Command } from './command.ts';
-import { batchSymbols } from './estimate.ts';
 import { runnableEp, withChangedModel } from './measure.ts';
 import { otherDims } from './other-dims.ts';
 import { withRunProgress } from './run-progress.ts';
@@ -26,7 +24,7 @@ export const findLargestBatch: Command = {
     // refused here already where the workspace is not trusted
     const { runner } = services.runner;
     return services.documents.use(uri, async (document): Promise<FoundBatch | undefined> => {
-      if (batchSymbols(document).length === 0)
+      if (document.batchSymbols.length === 0)
         throw new Error(l10n.t('{0} has no batch dimension that could be chosen.', document.fileName));
       const budgetBytes = numberIn(given, 'budgetBytes') ?? (await askBudget(services.devices))?.bytes;
       const ep = budgetBytes === undefined ? undefined : await runnableEp(services, document);
@@ -46,7 +44,7 @@ export const findLargestBatch: Command = {
             ),
           ),
       );
-      const predicted = predictedBatch(document, ep, budgetBytes);
+      const predicted = await document.ask('largestBatchOn', ep, budgetBytes);
       void tell(document, budgetBytes, result, predicted).catch(showError);
       return { ...result, predicted };
     });
@@ -57,15 +55,6 @@ function numberIn(given: unknown, key: 'budgetBytes' | 'maxBatch'): number | und
   const value: unknown =
     typeof given === 'object' && given !== null ? (given as Record<string, unknown>)[key] : undefined;
   return typeof value === 'number' && value > 0 ? value : undefined;
-}
-
-function predictedBatch(
-  document: OnnxDocument,
-  ep: OnnxDocument['options']['ep'],
-  budgetBytes: number,
-): number | undefined {
-  const found = largestBatch(document.snapshot.analysis(), { ...document.options, ep, budgetBytes });
-  return found.kind === 'fits' ? found.batch : undefined;
 }
 
 async function tell(
@@ -93,5 +82,5 @@ async function tell(
   const use = l10n.t('Use Batch {0}', batchSize);
   const chosen = await window.showInformationMessage(measured + beside, use);
   if (chosen === use)
-    document.setDims(Object.fromEntries(batchSymbols(document).map((symbol) => [symbol, batchSize])));
+    document.setDims(Object.fromEntries(document.batchSymbols.map((symbol) => [symbol, batchSize])));
 }

@@ -58,9 +58,8 @@ export const revertLayer: Command = layerCommand('vramLens.layer.revert', async 
 });
 
 function revert(services: Services, uri: Uri, layerId: string): Promise<void> {
-  return services.documents.use(uri, (document) => {
-    const changed = document.snapshot.layers().changes(layerId);
-    document.revertLayers(changed.map((c) => c.node));
+  return services.documents.use(uri, async (document) => {
+    document.revertLayers(await document.ask('changedNodes', layerId));
   });
 }
 

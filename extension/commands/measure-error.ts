@@ -11,7 +11,7 @@ export const measureError: Command = {
     const uri = await targetModel(argument);
     if (uri === undefined) return;
     await services.documents.use(uri, async (document) => {
-      if (!document.snapshot.hasEdits)
+      if (!document.hasEdits)
         throw new Error(l10n.t('{0} has no edits: its weights are as they were.', document.fileName));
       await showEditor(services, uri);
       await measureSqnr(document);

@@ -8,6 +8,7 @@ import { showEditor } from '../apply-edit.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { localize } from '../l10n/domain-text.ts';
 import type { Services } from '../services.ts';
+import type { QueryAnswer } from '../session/protocol.ts';
 import { settings } from '../settings.ts';
 import { targetModel } from '../target.ts';
 import { askEp } from './ask-ep.ts';
@@ -31,7 +32,7 @@ export const measure: Command = {
           runner.profile(file, { ...options, ep, dims, optimization, session: settings.session }),
         ),
       );
-      const view = measurementView(document, ep, dims, profile);
+      const view = measurementView(await document.ask('peaksAt', dims, ep), ep, dims, profile);
       await showEditor(services, uri);
       for (const page of services.editors.pagesOf(document)) page.showMeasurement(view);
       void window.showInformationMessage(measuredText(view));
@@ -59,20 +60,19 @@ export function withChangedModel<T>(
 }
 
 function measurementView(
-  document: OnnxDocument,
+  predicted: QueryAnswer<'peaksAt'>,
   ep: EpName,
   dims: Readonly<Record<string, number>>,
   profile: ModelProfile,
 ): MeasurementView {
   const { peakBytes, source, isArena } = measuredPeak(ep, profile);
-  const estimate = document.snapshot.estimate({ ...document.options, dims, ep });
   return {
     ep,
     dims,
     peakBytes,
     source: localize(source),
     // the arena holds less than the process
-    predictedBytes: isArena ? estimate.totalPeak.bytes : estimate.heldPeak.bytes,
+    predictedBytes: isArena ? predicted.total : predicted.held,
     processBytes: profile.processPeakBytes,
     nodes: profile.nodes.length,
     milliseconds: profile.nodes.reduce((sum, n) => sum + n.durationMs, 0),

@@ -19,9 +19,12 @@ export function reportNothingDone({ changed, blocked }: Applied): boolean {
 }
 
 /** e.g. `model.onnx: weights 2.4 MiB → 612 KiB (−75 %); peak on cpu 4.1 MiB → 2.2 MiB. Not saved yet.` */
-export function reportEdit(document: OnnxDocument, applied: Applied): void {
-  const { estimate, estimateBefore, uri } = document;
-  const [before, after] = [estimateBefore.parameterBytes, estimate.parameterBytes];
+export async function reportEdit(document: OnnxDocument, applied: Applied): Promise<void> {
+  const { uri } = document;
+  const {
+    weights: [before, after],
+    peaks,
+  } = await document.ask('savings');
   const weights = l10n.t(
     '{0}: weights {1} → {2} ({3})',
     document.fileName,
@@ -29,7 +32,7 @@ export function reportEdit(document: OnnxDocument, applied: Applied): void {
     formatBytes(after),
     formatChange(before, after),
   );
-  const peak = peakText(estimateBefore.heldPeak.bytes, estimate.heldPeak.bytes, estimate.ep);
+  const peak = peakText(...peaks, document.options.ep);
   const kept =
     applied.blocked.length === 0 ? '' : l10n.t('{0} layers stay as they are.', applied.blocked.length);
   const message = [`${weights}${peak}`, kept, l10n.t('Not saved yet.')].filter((p) => p !== '').join(' ');

@@ -1,7 +1,6 @@
 /** "Save Compressed Model As…": under a new name by default, so that the original stays. */
-import { commands, l10n, Uri, window } from 'vscode';
+import { commands, l10n, Uri, window, workspace } from 'vscode';
 import { formatBytes } from '../../src/format.ts';
-import { openBase } from '../document/open-model.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { fileName } from '../document/write-model.ts';
 import { askTarget } from '../editor/save.ts';
@@ -18,9 +17,10 @@ export const saveCompressed: Command = {
     return services.documents.use(source, async (document) => {
       const target = given instanceof Uri ? given : await askTarget(document);
       if (target === undefined) return undefined;
+      const { sizeBytes } = document.file;
       await document.saveAs(target);
       if (target.toString() !== source.toString()) await goOnWith(services, document, target);
-      await say(document, target);
+      await say(target, sizeBytes);
       return target;
     });
   },
@@ -35,10 +35,8 @@ async function goOnWith({ editors }: Services, document: OnnxDocument, target: U
   await commands.executeCommand('vscode.openWith', target, editorViewType, { preview: false });
 }
 
-async function say(document: OnnxDocument, target: Uri): Promise<void> {
-  const written = await openBase(target);
-  const [before, after] = [document.snapshot.base.sizeBytes, written.sizeBytes];
-  await written.close();
+async function say(target: Uri, sizeBefore: number): Promise<void> {
+  const [before, after] = [sizeBefore, (await workspace.fs.stat(target)).size];
   void window.showInformationMessage(
     l10n.t('Saved {0}: {1}, the original is {2}.', fileName(target), formatBytes(after), formatBytes(before)),
   );

@@ -1,20 +1,20 @@
 /** "Sensitivity": each layer pruned alone, at several ratios, and run; the editor draws what comes, as it comes. */
 import { l10n, ProgressLocation, window, type CancellationToken } from 'vscode';
 import type { PruneOptions, SensitivityView } from '../../src/protocol.ts';
-import type { DataSpec, Runner } from '../../src/runtime/index.ts';
-import { measureSensitivity, type SensitivityPoint } from '../../src/sensitivity.ts';
+import type { DataSpec, RunnerOptions } from '../../src/runtime/index.ts';
+import type { SensitivityPoint } from '../../src/sensitivity.ts';
 import { showEditor } from '../apply-edit.ts';
 import { withSignal } from '../document/abort.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { pruneEdit } from '../edits.ts';
 import { localize } from '../l10n/domain-text.ts';
 import type { Services } from '../services.ts';
+import type { QueryAnswer } from '../session/protocol.ts';
 import { targetModel } from '../target.ts';
 import { changeName } from '../views/edit-label.ts';
 import { askData } from './ask-data.ts';
 import { withModelFiles } from './check-files.ts';
 import type { Command } from './command.ts';
-import { batchSymbols } from './estimate.ts';
 
 const ratios = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
 /** Small: many runs, of which each is to be short. */
@@ -31,7 +31,7 @@ export const sensitivity: Command = {
     const plan = givenPlan(given);
     if (uri === undefined || plan === undefined) return undefined;
     // refused here already where the workspace is not trusted
-    const { runner } = services.runner;
+    const { options: runner } = services.runner;
     return services.documents.use(uri, async (document) => {
       const data = dataOf(plan.data) ?? (await askData(document));
       if (data === undefined) return undefined;
@@ -75,7 +75,7 @@ function fewer(data: DataSpec): DataSpec {
 
 async function measure(
   services: Services,
-  runner: Runner,
+  runner: RunnerOptions,
   document: OnnxDocument,
   plan: Plan,
   data: DataSpec,
@@ -83,7 +83,7 @@ async function measure(
   running.get(document)?.abort();
   const own = new AbortController();
   running.set(document, own);
-  const state = new Measured(document, plan);
+  const state = new Measured(await document.ask('layerNames'), plan);
   const show = (): void => {
     for (const page of services.editors.pagesOf(document)) page.showSensitivity(state.view());
   };
@@ -93,17 +93,26 @@ async function measure(
       withSignal(token, (outer) => {
         const signal = AbortSignal.any([outer, own.signal]);
         return withOriginal(document, data, signal, (modelPath) =>
-          measureSensitivity(document.snapshot.base.model, {
-            ...{ runner: () => runner, ep: 'cpu', signal, data, ratios },
-            ...{ modelPath, layers: plan.layerIds, recipe: document.snapshot.recipe },
-            ...dimsOf(document),
-            editAt: (layer, ratio) => pruneEdit({ nodes: [layer] }, { ...plan.options, ratio }),
-            onPoint: (point) => {
-              state.add(point);
-              progress.report({ increment: 100 / state.total, message: `${state.done} / ${state.total}` });
-              show();
+          document.run(
+            'sensitivity',
+            [
+              {
+                ...{ runner, isOnDisk: document.isOriginalOnDisk },
+                ...{ modelPath, layers: plan.layerIds, options: plan.options, data, ratios },
+                ...dimsOf(document),
+              },
+            ],
+            {
+              signal,
+              onProgress: ({ point }) => {
+                if (point === undefined) return;
+                state.add(point);
+                const message = `${state.done} / ${state.total}`;
+                progress.report({ increment: 100 / state.total, message });
+                show();
+              },
             },
-          }),
+          ),
         );
       }),
     );
@@ -133,7 +142,7 @@ function withOriginal<T>(
 }
 
 function dimsOf(document: OnnxDocument) {
-  const batch = batchSymbols(document);
+  const batch = document.batchSymbols;
   const dims = Object.entries(document.options.dims).filter(([name]) => !batch.includes(name));
   return {
     dims: Object.fromEntries(dims),
@@ -163,12 +172,12 @@ function withProgress(
 class Measured {
   readonly total: number;
   state: SensitivityView['state'] = 'running';
-  readonly #document: OnnxDocument;
+  readonly #names: QueryAnswer<'layerNames'>;
   readonly #plan: Plan;
   readonly #points: SensitivityPoint[] = [];
 
-  constructor(document: OnnxDocument, plan: Plan) {
-    this.#document = document;
+  constructor(names: QueryAnswer<'layerNames'>, plan: Plan) {
+    this.#names = names;
     this.#plan = plan;
     this.total = plan.layerIds.length * ratios.length;
   }
@@ -182,7 +191,6 @@ class Measured {
   }
 
   view(): SensitivityView {
-    const names = new Map(this.#document.estimateBefore.layers.map((l) => [l.id, l.name]));
     const ran = this.#points.find((p) => p.samples !== undefined);
     const isLabelled = ran?.originalAccuracy !== undefined;
     const value = (p: SensitivityPoint | undefined) => (isLabelled ? p?.accuracy : p?.cosine) ?? null;
@@ -199,7 +207,7 @@ class Measured {
         const reason = own.find((p) => p.reason !== undefined)?.reason;
         return {
           layerId,
-          name: names.get(layerId) ?? layerId,
+          name: this.#names.get(layerId)?.name ?? layerId,
           values: ratios.map((ratio) => value(own.find((p) => p.ratio === ratio))),
           reason: reason === undefined ? undefined : localize(reason),
         };

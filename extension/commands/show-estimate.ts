@@ -6,7 +6,7 @@ import { editorViewType } from '../editor/view-type.ts';
 import type { Services } from '../services.ts';
 import { cardsView } from '../views/training-view.ts';
 import { showError } from './command.ts';
-import { batchSymbols, type EstimateAnswer } from './estimate.ts';
+import type { EstimateAnswer } from '../views/estimate-answer.ts';
 
 interface Item extends QuickPickItem {
   readonly batch?: number | undefined;
@@ -30,7 +30,7 @@ export function showEstimate(services: Services, document: OnnxDocument, answer:
 async function showAt({ documents }: Services, uri: OnnxDocument['uri'], batch: number): Promise<void> {
   await commands.executeCommand('vscode.openWith', uri, editorViewType, { preview: false });
   await documents.use(uri, (document) => {
-    document.setDims(Object.fromEntries(batchSymbols(document).map((s) => [s, batch])));
+    document.setDims(Object.fromEntries(document.batchSymbols.map((s) => [s, batch])));
   });
 }
 

@@ -3,8 +3,6 @@ import { l10n, window, type QuickPickItem } from 'vscode';
 import { formatBytes } from '../../src/format.ts';
 import type { OptimizerName, TrainingChoice, TrainingView } from '../../src/protocol.ts';
 import { targetModel } from '../target.ts';
-import { trainedOf } from '../editor/webview-host.ts';
-import { trainingView } from '../views/training-view.ts';
 import { showError, type Command } from './command.ts';
 
 const optimizers: Readonly<Record<OptimizerName, string>> = {
@@ -24,7 +22,7 @@ export const estimateTraining: Command = {
       const known = givenChoice(given);
       const choice = known ?? (await askChoice());
       if (choice === undefined) return undefined;
-      const view = trainingView(trainedOf(document), choice);
+      const view = await document.ask('trainingView', choice);
       if (known === undefined) void show(document.fileName, choice, view).catch(showError);
       return view;
     });

@@ -1,10 +1,11 @@
 /** The open documents, one per file however many editors, text views and commands use it. */
 import { RelativePattern, Uri, workspace } from 'vscode';
-import type { Runner } from '../../src/runtime/index.ts';
+import type { RunnerOptions } from '../../src/runtime/index.ts';
 import { Owner, type Disposable } from '../disposable.ts';
 import { log } from '../log.ts';
 import { settings } from '../settings.ts';
 import { OnnxDocument } from './onnx-document.ts';
+import type { SessionClient } from './session-client.ts';
 
 /** A use of a document: it stays open until its last use ends. */
 export interface Lease extends Disposable {
@@ -20,10 +21,12 @@ interface Entry {
 export class Documents implements Disposable {
   readonly #entries = new Map<string, Entry>();
   readonly #created: ((document: OnnxDocument) => void)[] = [];
-  readonly #runner: () => Runner;
+  readonly #sessions: SessionClient;
+  readonly #runner: () => RunnerOptions;
 
   /** @param runner for edits that look at activations */
-  constructor(runner: () => Runner) {
+  constructor(sessions: SessionClient, runner: () => RunnerOptions) {
+    this.#sessions = sessions;
     this.#runner = runner;
   }
 
@@ -59,13 +62,15 @@ export class Documents implements Disposable {
   #open(uri: Uri, key: string): Entry {
     const owner = new Owner();
     const { ep, optimization, batchSize } = settings;
-    const runner = this.#runner;
-    const opening = OnnxDocument.open(uri, { ep, optimization, batchSize, runner }).then((document) => {
-      owner.own(document);
-      owner.own(watch(document));
-      for (const listener of this.#created) listener(document);
-      return document;
-    });
+    const [sessions, runner] = [this.#sessions, this.#runner];
+    const opening = OnnxDocument.open(uri, { sessions, ep, optimization, batchSize, runner }).then(
+      (document) => {
+        owner.own(document);
+        owner.own(watch(document));
+        for (const listener of this.#created) listener(document);
+        return document;
+      },
+    );
     const entry: Entry = { opening, owner, uses: 0 };
     this.#entries.set(key, entry);
     return entry;

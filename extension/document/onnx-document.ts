@@ -2,23 +2,22 @@
  * An open model: source file + recipe + the dims and EP that its figures are shown for. Editors, text views and
  * commands share one document per file; every one of them shows what `onDidChange` announces.
  */
-import { EventEmitter, type CancellationToken, type Uri } from 'vscode';
-import type { EpName, EstimateOptions, MemoryEstimate, Optimization } from '../../src/analysis/index.ts';
-import type { Model } from '../../src/onnx/index.ts';
-import type { Runner } from '../../src/runtime/index.ts';
-import {
-  removeLayers,
-  type CalibrationData,
-  type Edit,
-  type LayerSqnr,
-  type Recipe,
-} from '../../src/transforms/index.ts';
+import { EventEmitter, l10n, workspace, type CancellationToken, type Uri } from 'vscode';
+import type { EpName, Optimization } from '../../src/analysis/index.ts';
+import { JsonText } from '../../src/json-text.ts';
+import type { EstimateView } from '../../src/protocol.ts';
+import type { RunnerOptions } from '../../src/runtime/index.ts';
+import { removeLayers, type CalibrationData, type Edit, type Recipe } from '../../src/transforms/index.ts';
 import { Owner } from '../disposable.ts';
+import { log } from '../log.ts';
+import type { JobArgs, JobResult, QueryAnswer, QueryArgs, RunSettings } from '../session/protocol.ts';
+import type { Jobs, Queries } from '../session/queries.ts';
+import type { ShownOptions } from '../session/shown.ts';
 import { withSignal } from './abort.ts';
 import type { Base } from './base.ts';
-import { Calibrations } from './calibrations.ts';
+import { calibrating } from './calibrating.ts';
 import { fileStamp, openBase } from './open-model.ts';
-import { Snapshot } from './snapshot.ts';
+import type { JobOptions, SessionClient } from './session-client.ts';
 import { fileName, writeModel } from './write-model.ts';
 
 /** `source`: another file content, or none that can be read; `estimate`: another recipe, other dims, another EP. */
@@ -31,26 +30,40 @@ export interface UndoableEdit {
   readonly redo: () => void;
 }
 
+/** A file content with a recipe. Immutable: an edit makes another one, and undo goes back to the one before. */
+interface Version {
+  readonly base: Base;
+  readonly recipe: Recipe;
+}
+
 type State =
-  | { readonly kind: 'open'; readonly snapshot: Snapshot }
+  | { readonly kind: 'open'; readonly version: Version }
   /** `recipe`: what was being done to the file when it became unreadable. */
   | { readonly kind: 'failed'; readonly error: unknown; readonly recipe?: Recipe | undefined };
 
-export class OnnxDocument {
+/** Asks the thread about one version of a document. */
+export interface Answers {
+  ask<K extends keyof Queries>(query: K, ...args: QueryArgs<K>): Promise<QueryAnswer<K>>;
+  run<K extends keyof Jobs>(kind: K, args: JobArgs<K>, options?: JobOptions): Promise<JobResult<K>>;
+  /** Writes the changed model, after its data have run through the original where an edit looks at activations. */
+  write(target: Uri, signal?: AbortSignal): Promise<void>;
+}
+
+export class OnnxDocument implements Answers {
   readonly uri: Uri;
   readonly #owner = new Owner();
   readonly #changed = this.#owner.own(new EventEmitter<DocumentChange>());
   readonly #edited = this.#owner.own(new EventEmitter<UndoableEdit>());
+  readonly #defaults: DocumentDefaults;
   /** Every file content that undo may go back to. */
   readonly #bases = new Set<Base>();
-  readonly #calibrations: Calibrations;
+  /** What many views ask at once; until the next change. */
+  readonly #answers = new Map<keyof Queries, Promise<unknown>>();
   #state: State;
   /** What lies on disk. */
   #saved: Base | undefined;
   #dims: Readonly<Record<string, number>> = {};
   #ep: EpName;
-  readonly #optimization: Optimization;
-  readonly #batchSize: number;
 
   readonly onDidChange = this.#changed.event;
   /** An edit that VS Code can undo. */
@@ -59,19 +72,18 @@ export class OnnxDocument {
   private constructor(uri: Uri, state: State, defaults: DocumentDefaults) {
     this.uri = uri;
     this.#state = state;
+    this.#defaults = defaults;
     this.#ep = defaults.ep;
-    this.#optimization = defaults.optimization;
-    this.#batchSize = defaults.batchSize;
-    this.#calibrations = this.#owner.own(new Calibrations(defaults.runner));
     if (state.kind === 'failed') return;
-    this.#keep(state.snapshot.base);
-    this.#saved = state.snapshot.base;
-    this.#beginWithBatch(state.snapshot);
+    const { base } = state.version;
+    this.#keep(base);
+    this.#saved = base;
+    this.#beginWithBatch(base);
   }
 
   /** Never throws for a file that cannot be read: the document then is one that says why. */
   static async open(uri: Uri, defaults: DocumentDefaults): Promise<OnnxDocument> {
-    return new OnnxDocument(uri, await openState(uri, (base) => emptyRecipe(uri, base)), defaults);
+    return new OnnxDocument(uri, await openState(uri, defaults, (base) => emptyRecipe(uri, base)), defaults);
   }
 
   get fileName(): string {
@@ -84,50 +96,143 @@ export class OnnxDocument {
   }
 
   /** @throws what opening the file threw */
-  get snapshot(): Snapshot {
+  get #version(): Version {
     if (this.#state.kind === 'failed') throw this.#state.error;
-    return this.#state.snapshot;
+    return this.#state.version;
   }
 
-  get options(): EstimateOptions & Required<Pick<EstimateOptions, 'dims' | 'ep' | 'optimization'>> {
-    return { dims: this.#dims, ep: this.#ep, optimization: this.#optimization };
+  /** @throws what opening the file threw */
+  get recipe(): Recipe {
+    return this.#version.recipe;
   }
 
-  get estimate(): MemoryEstimate {
-    return this.snapshot.estimate(this.options);
+  get hasEdits(): boolean {
+    return this.recipe.edits.length > 0;
   }
 
-  /** The original at the same dims. */
-  get estimateBefore(): MemoryEstimate {
-    return this.snapshot.estimateBefore(this.options);
+  /** The file that the recipe is applied to. */
+  get file(): Pick<Base['file'], 'sizeBytes' | 'isCompressed'> {
+    return this.#version.base.file;
+  }
+
+  /** Symbols that stand for the batch. */
+  get batchSymbols(): readonly string[] {
+    return this.#version.base.file.batchSymbols;
+  }
+
+  get options(): ShownOptions {
+    return { dims: this.#dims, ep: this.#ep, optimization: this.#defaults.optimization };
   }
 
   get isDirty(): boolean {
     if (this.#state.kind === 'failed') return false;
-    const { snapshot } = this.#state;
-    return snapshot.hasEdits || snapshot.base.latest !== this.#saved;
+    return this.hasEdits || this.#version.base.latest !== this.#saved;
   }
 
   /** Whether the file on disk is the original that the recipe is applied to: not so after an undo past a save. */
   get isOriginalOnDisk(): boolean {
-    return this.#state.kind === 'open' && this.#state.snapshot.base.latest === this.#saved;
+    return this.#state.kind === 'open' && this.#state.version.base.latest === this.#saved;
+  }
+
+  /** Of what is shown now: a change meanwhile does not change the answer. */
+  ask<K extends keyof Queries>(query: K, ...args: QueryArgs<K>): Promise<QueryAnswer<K>> {
+    if (args.length > 0) return this.#ask(this.#version, query, args);
+    const known = this.#answers.get(query) as Promise<QueryAnswer<K>> | undefined;
+    if (known !== undefined) return known;
+    const answer = this.#ask(this.#version, query, args);
+    this.#answers.set(query, answer);
+    return answer;
+  }
+
+  /** For the page alone, to which it is handed on. */
+  async estimateText(): Promise<JsonText<EstimateView>> {
+    return new JsonText(await this.ask('estimateText'));
+  }
+
+  run<K extends keyof Jobs>(kind: K, args: JobArgs<K>, options?: JobOptions): Promise<JobResult<K>> {
+    return this.#run(this.#version, kind, args, options);
+  }
+
+  write(target: Uri, signal?: AbortSignal): Promise<void> {
+    return this.#write(this.#version, target, signal);
+  }
+
+  /** The file as it was read, without the recipe. */
+  writeOriginal(target: Uri, signal?: AbortSignal): Promise<void> {
+    const { base, recipe } = this.#version;
+    const write: Parameters<typeof writeModel>[0] = (path, options) =>
+      this.#run({ base, recipe }, 'writeOriginal', [path], options);
+    return writeModel(write, base.file.sizeBytes, target, signal);
+  }
+
+  /** The same file under another recipe, which is shown nowhere. */
+  under(edits: readonly Edit[], calibration: CalibrationData | undefined): Answers {
+    const { base, recipe } = this.#version;
+    const version = { base, recipe: { ...recipe, calibration, edits } };
+    return {
+      ask: (query, ...args) => this.#ask(version, query, args),
+      run: (kind, args, options) => this.#run(version, kind, args, options),
+      write: (target, signal) => this.#write(version, target, signal),
+    };
+  }
+
+  async #ask<K extends keyof Queries>(
+    { base, recipe }: Version,
+    query: K,
+    args: QueryArgs<K>,
+  ): Promise<QueryAnswer<K>> {
+    return base.file.ask(query, this.#stateOf(recipe), args);
+  }
+
+  async #run<K extends keyof Jobs>(
+    { base, recipe }: Version,
+    kind: K,
+    args: JobArgs<K>,
+    options?: JobOptions,
+  ): Promise<JobResult<K>> {
+    return base.file.run(kind, this.#stateOf(recipe), args, options);
+  }
+
+  #stateOf(recipe: Recipe) {
+    const { fileName, isDirty, options } = this;
+    return { fileName, isDirty, options, recipe };
+  }
+
+  async #write(version: Version, target: Uri, signal: AbortSignal | undefined): Promise<void> {
+    const needsData = await this.#ask(version, 'needsCalibration', []);
+    const settings = needsData ? this.#runSettings(version) : undefined;
+    if (settings !== undefined)
+      await calibrating(this.fileName, version.recipe, signal, (options) =>
+        this.#run(version, 'calibrate', [settings], options),
+      );
+    await writeModel(
+      (path, options) => this.#run(version, 'writeChanged', [path, settings], options),
+      version.base.file.sizeBytes,
+      target,
+      signal,
+    );
+  }
+
+  /** @throws Error in an untrusted workspace */
+  #runSettings({ base }: Version): RunSettings {
+    if (!workspace.isTrusted)
+      throw new Error(
+        l10n.t(
+          'An edit of {0} looks at activations: the model has to be run on data before it is written, and models are run in trusted workspaces only. Trust this workspace, or remove that edit.',
+          this.fileName,
+        ),
+      );
+    return { runner: this.#defaults.runner(), isOnDisk: base.latest === this.#saved };
   }
 
   setDims(dims: Readonly<Record<string, number>>): void {
     this.#dims = { ...this.#dims, ...dims };
-    this.#changed.fire('estimate');
+    this.#announce('estimate');
   }
 
   setEp(ep: EpName): void {
     this.#ep = ep;
-    this.#changed.fire('estimate');
-  }
-
-  /** What the recipe with more edits would give; changes nothing. */
-  preview(edits: readonly Edit[], calibration?: CalibrationData): Snapshot {
-    const { base, recipe } = this.snapshot;
-    const data = calibration === undefined ? {} : { calibration };
-    return new Snapshot(base, { ...recipe, ...data, edits: [...recipe.edits, ...edits] }, this.snapshot);
+    this.#announce('estimate');
   }
 
   /**
@@ -135,73 +240,75 @@ export class OnnxDocument {
    * @param calibration the data that the recipe runs from now on, for the edits before these, too
    */
   addEdits(edits: readonly Edit[], calibration?: CalibrationData): void {
-    this.#change(this.preview(edits, calibration), edits);
+    const { base, recipe } = this.#version;
+    const data = calibration === undefined ? {} : { calibration };
+    this.#change({ base, recipe: { ...recipe, ...data, edits: [...recipe.edits, ...edits] } }, edits);
   }
 
   revertLayers(nodes: readonly string[]): void {
-    const { base, recipe } = this.snapshot;
-    this.#change(new Snapshot(base, removeLayers(recipe, nodes), this.snapshot));
+    const { base, recipe } = this.#version;
+    this.#change({ base, recipe: removeLayers(recipe, nodes) });
   }
 
   revertEdit(index: number): void {
-    const { base, recipe } = this.snapshot;
-    const edits = recipe.edits.filter((_, i) => i !== index);
-    this.#change(new Snapshot(base, { ...recipe, edits }, this.snapshot));
+    const { base, recipe } = this.#version;
+    this.#change({ base, recipe: { ...recipe, edits: recipe.edits.filter((_, i) => i !== index) } });
   }
 
   revertAll(): void {
-    const { base, recipe, hasEdits } = this.snapshot;
-    if (hasEdits) this.#change(new Snapshot(base, { ...recipe, edits: [] }, this.snapshot));
+    const { base, recipe } = this.#version;
+    if (this.hasEdits) this.#change({ base, recipe: { ...recipe, edits: [] } });
   }
 
-  /** What was measured of a snapshot, which may be another than the one shown by now. */
-  setSqnr(snapshot: Snapshot, found: ReadonlyMap<string, LayerSqnr>): void {
-    snapshot.sqnr = found;
-    if (this.#state.kind === 'open' && snapshot === this.snapshot) this.#show(snapshot);
+  /** Reads the weights that the recipe rounds; the views of this version then say how much of each is left. */
+  async measureSqnr(options: JobOptions): Promise<void> {
+    const version = this.#version;
+    await this.#run(version, 'measureSqnr', [], options);
+    if (this.#state.kind === 'open' && this.#state.version === version) this.#show(version);
   }
 
   /** Takes the recipe of a backup, without a step to undo. */
-  restore(recipe: Recipe, base = this.snapshot.base): void {
+  restore(recipe: Recipe): void {
+    this.#show({ base: this.#version.base, recipe });
+  }
+
+  /** As {@link restore}, where the recipe's original is not on disk any more but in a copy. */
+  async restoreOriginal(recipe: Recipe, copy: Uri): Promise<void> {
+    const base = await openBase(this.#defaults.sessions, copy);
     this.#keep(base);
-    this.#show(new Snapshot(base, recipe));
+    this.#show({ base, recipe });
   }
 
   /** Back to what lies on disk, without reading it again and without a step to undo. */
   discardEdits(): void {
     if (!this.isDirty || this.#saved === undefined) return;
-    this.#show(new Snapshot(this.#saved, emptyRecipe(this.uri, this.#saved)));
+    this.#show({ base: this.#saved, recipe: emptyRecipe(this.uri, this.#saved) });
   }
 
   /** Writes the changed model over the file, which then is the original of an empty recipe. Undo goes back past it. */
   async save(token?: CancellationToken): Promise<void> {
-    await this.#write(this.uri, token);
-    const base = await openBase(this.uri);
+    const written = this.#version;
+    await withSignal(token, (signal) => this.#write(written, this.uri, signal));
+    const base = await openBase(this.#defaults.sessions, this.uri);
     this.#saved = base;
     this.#keep(base);
-    this.#show(new Snapshot(base, emptyRecipe(this.uri, base)), 'source');
+    const now = this.#version;
+    const later = editsAfter(written.recipe, now.recipe);
+    const recipe = emptyRecipe(this.uri, base);
+    if (now === written) this.#show({ base, recipe }, 'source');
+    // what was added while the file was written is not in it
+    else if (now.base === written.base && later !== undefined)
+      this.#show(
+        { base, recipe: { ...recipe, calibration: now.recipe.calibration, edits: later } },
+        'source',
+      );
+    else this.#show(now, 'source');
   }
 
   saveAs(target: Uri, token?: CancellationToken): Promise<void> {
-    return target.toString() === this.uri.toString() ? this.save(token) : this.#write(target, token);
-  }
-
-  /**
-   * Hands on the changed model as it can be written, while `work` runs: after its data have run through the original,
-   * where an edit looks at activations.
-   * @param snapshot of this document's file; what is shown where left out
-   */
-  withModel<T>(
-    signal: AbortSignal,
-    work: (model: Model) => Promise<T>,
-    snapshot = this.snapshot,
-  ): Promise<T> {
-    const isOnDisk = snapshot.base.latest === this.#saved;
-    const of = { uri: this.uri, snapshot, isOnDisk, dims: this.#dims, ep: this.#ep };
-    return this.#calibrations.use(of, signal, work);
-  }
-
-  #write(target: Uri, token: CancellationToken | undefined): Promise<void> {
-    return withSignal(token, (signal) => this.withModel(signal, (model) => writeModel(model, target, token)));
+    return target.toString() === this.uri.toString()
+      ? this.save(token)
+      : withSignal(token, (signal) => this.write(target, signal));
   }
 
   /** Back to the file as it is on disk. */
@@ -213,86 +320,104 @@ export class OnnxDocument {
   async refresh(): Promise<void> {
     const stamp = await fileStamp(this.uri);
     if (this.#owner.isDisposed || stamp === this.#saved?.stamp) return;
-    const recipe = this.#state.kind === 'open' ? this.#state.snapshot.recipe : this.#state.recipe;
-    await this.#reload((base) => recipe ?? emptyRecipe(this.uri, base));
+    await this.#reload((base) => this.#recipeSoFar ?? emptyRecipe(this.uri, base));
+  }
+
+  get #recipeSoFar(): Recipe | undefined {
+    return this.#state.kind === 'open' ? this.#state.version.recipe : this.#state.recipe;
   }
 
   async #reload(recipeFor: (base: Base) => Recipe): Promise<void> {
-    const state = await openState(this.uri, recipeFor);
+    const state = await openState(this.uri, this.#defaults, recipeFor);
     if (state.kind === 'failed') {
-      const recipe = this.#state.kind === 'open' ? this.#state.snapshot.recipe : this.#state.recipe;
-      this.#state = { ...state, recipe };
-      this.#changed.fire('source');
+      this.#state = { ...state, recipe: this.#recipeSoFar };
+      this.#announce('source');
       return;
     }
-    const { snapshot } = state;
+    const { version } = state;
     const old = this.#saved;
-    this.#saved = snapshot.base;
-    this.#keep(snapshot.base);
-    this.#beginWithBatch(snapshot);
-    this.#show(snapshot, 'source');
+    this.#saved = version.base;
+    this.#keep(version.base);
+    this.#beginWithBatch(version.base);
+    this.#show(version, 'source');
     if (old === undefined) return;
-    old.replaceBy(snapshot.base);
+    old.replaceBy(version.base);
     this.#bases.delete(old);
-    await old.close();
+    await old.file.close();
   }
 
   /** The batch that the settings ask for, where none was chosen. */
-  #beginWithBatch(snapshot: Snapshot): void {
-    const batch = snapshot.analysis().symbols.filter((s) => s.isBatch);
-    this.#dims = { ...Object.fromEntries(batch.map((s) => [s.name, this.#batchSize])), ...this.#dims };
+  #beginWithBatch({ file }: Base): void {
+    const { batchSize } = this.#defaults;
+    this.#dims = { ...Object.fromEntries(file.batchSymbols.map((name) => [name, batchSize])), ...this.#dims };
   }
 
-  #change(next: Snapshot, edits: readonly Edit[] = []): void {
-    const before = this.snapshot;
-    const back = (to: Snapshot) => () => this.#show(upToDate(to));
+  #change(next: Version, edits: readonly Edit[] = []): void {
+    const before = this.#version;
+    const back = (to: Version) => () => this.#show(upToDate(to));
     this.#show(next);
     this.#edited.fire({ edits, undo: back(before), redo: back(next) });
   }
 
-  #show(snapshot: Snapshot, change: DocumentChange = 'estimate'): void {
+  #show(version: Version, change: DocumentChange = 'estimate'): void {
     if (this.#owner.isDisposed) return;
-    this.#state = { kind: 'open', snapshot };
+    this.#state = { kind: 'open', version };
+    this.#announce(change);
+  }
+
+  #announce(change: DocumentChange): void {
+    this.#answers.clear();
     this.#changed.fire(change);
   }
 
   #keep(base: Base): void {
     this.#bases.add(base);
-    if (this.#owner.isDisposed) void base.close();
+    if (this.#owner.isDisposed) closeQuietly(base);
   }
 
   dispose(): void {
     this.#owner.dispose();
-    for (const base of this.#bases) void base.close();
+    for (const base of this.#bases) closeQuietly(base);
   }
 }
 
 export interface DocumentDefaults {
+  readonly sessions: SessionClient;
   readonly ep: EpName;
   readonly optimization: Optimization;
   readonly batchSize: number;
-  /** Runs models, for edits that look at activations. Throws where they must not be run. */
-  readonly runner: () => Runner;
+  /** What runs models, for edits that look at activations. Throws where they must not be run. */
+  readonly runner: () => RunnerOptions;
 }
 
-async function openState(uri: Uri, recipeFor: (base: Base) => Recipe): Promise<State> {
+async function openState(
+  uri: Uri,
+  { sessions }: DocumentDefaults,
+  recipeFor: (base: Base) => Recipe,
+): Promise<State> {
   try {
-    const base = await openBase(uri);
-    const snapshot = new Snapshot(base, recipeFor(base));
-    // what it throws belongs on the page that says why the file cannot be shown
-    snapshot.analysis();
-    return { kind: 'open', snapshot };
+    const base = await openBase(sessions, uri);
+    return { kind: 'open', version: { base, recipe: recipeFor(base) } };
   } catch (error) {
     return { kind: 'failed', error };
   }
 }
 
-/** The snapshot on the file as it was read last. */
-function upToDate(snapshot: Snapshot): Snapshot {
-  const { latest } = snapshot.base;
-  return latest === snapshot.base ? snapshot : new Snapshot(latest, snapshot.recipe);
+/** The version on the file as it was read last. */
+function upToDate({ base, recipe }: Version): Version {
+  return { base: base.latest, recipe };
 }
 
-function emptyRecipe(uri: Uri, base: Base): Recipe {
-  return { version: 1, source: { name: fileName(uri), sizeBytes: base.sizeBytes }, edits: [] };
+function emptyRecipe(uri: Uri, { file }: Base): Recipe {
+  return { version: 1, source: { name: fileName(uri), sizeBytes: file.sizeBytes }, edits: [] };
+}
+
+/** Those that were added to `written`; undefined where some were taken out. */
+function editsAfter(written: Recipe, now: Recipe): readonly Edit[] | undefined {
+  const isLonger = written.edits.every((edit, i) => edit === now.edits[i]);
+  return isLonger ? now.edits.slice(written.edits.length) : undefined;
+}
+
+function closeQuietly({ file }: Base): void {
+  file.close().catch((error: unknown) => log().debug('A file that was not closed well:', error));
 }

@@ -1,25 +1,24 @@
 /** Opens a model by URI: by path on local disk, through VS Code's file system everywhere else (git:, web, archives). */
 import { FileSystemError, l10n, Uri, workspace } from 'vscode';
-import { memorySource, OnnxError, openModel, type ByteSource, type Model } from '../../src/onnx/index.ts';
+import { OnnxError } from '../../src/onnx/index.ts';
 import { Base } from './base.ts';
+import type { SessionClient } from './session-client.ts';
 
-/**
- * VS Code's file system gives whole files only; what it gives is held in the extension host, beside every other
- * extension. A model on local disk has no such limit.
- */
+/** VS Code's file system gives whole files only; what it gives is held in memory. A model on local disk has no such limit. */
 const maxVirtualBytes = 1024 ** 3;
 
-export async function openBase(uri: Uri, signal?: AbortSignal): Promise<Base> {
+export async function openBase(sessions: SessionClient, uri: Uri): Promise<Base> {
   // before the file is opened: a change in between is seen as one
   const stamp = await fileStamp(uri);
-  return new Base(await open(uri, signal), stamp);
-}
-
-async function open(uri: Uri, signal: AbortSignal | undefined): Promise<Model> {
-  if (uri.scheme === 'file') return openModel(uri.fsPath, { signal });
+  const isLocal = uri.scheme === 'file';
   const folder = Uri.joinPath(uri, '..');
-  const openExternal = (path: string): Promise<ByteSource> => virtualSource(beside(uri, folder, path));
-  return openModel(await virtualSource(uri), { signal, openExternal });
+  const file = isLocal
+    ? { name: uri.fsPath, path: uri.fsPath }
+    : { name: uri.toString(true), path: undefined };
+  return new Base(
+    await sessions.open(file, (path) => readVirtual(path === undefined ? uri : beside(uri, folder, path))),
+    stamp,
+  );
 }
 
 /** git: and the like keep in the query which version of a file is meant, and its path: both are those of the sibling. */
@@ -36,7 +35,7 @@ export async function fileStamp(uri: Uri): Promise<string> {
   return `${mtime}/${size}`;
 }
 
-async function virtualSource(uri: Uri): Promise<ByteSource> {
+async function readVirtual(uri: Uri): Promise<Uint8Array> {
   const { size } = await statOf(uri);
   if (size > maxVirtualBytes) {
     const message = l10n.t(
@@ -47,7 +46,7 @@ async function virtualSource(uri: Uri): Promise<ByteSource> {
   }
   const { buffer, byteOffset, byteLength } = await workspace.fs.readFile(uri);
   // VS Code gives a Buffer, whose slice is no copy: what reads models takes plain arrays
-  return memorySource(uri.toString(true), new Uint8Array(buffer, byteOffset, byteLength));
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 async function statOf(uri: Uri): Promise<{ size: number; mtime: number }> {

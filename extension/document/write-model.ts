@@ -1,47 +1,36 @@
-/** Writes the model of a snapshot to a URI: streamed and atomic on local disk. */
-import { l10n, ProgressLocation, window, workspace, type CancellationToken, type Uri } from 'vscode';
-import { modelStream, saveModel, type Model } from '../../src/onnx/index.ts';
-import { withSignal } from './abort.ts';
+/** Writes a model to a URI: streamed and atomic on local disk. */
+import { l10n, ProgressLocation, workspace, type Uri } from 'vscode';
+import { withJobProgress } from './job-progress.ts';
+import type { JobOptions } from './session-client.ts';
 
 /** Below this, saving is over before anyone could read a message. */
 const noteworthyBytes = 64 * 1024 * 1024;
 
-export async function writeModel(model: Model, target: Uri, token?: CancellationToken): Promise<void> {
-  const isLarge = model.source.file.sizeBytes >= noteworthyBytes;
-  await window.withProgress(
+/** Writes to a path on local disk, or gives the bytes where there is none. */
+export type Write = (path: string | undefined, options: JobOptions) => Promise<Uint8Array | undefined>;
+
+/** @param sizeBytes about so much is written */
+export async function writeModel(
+  write: Write,
+  sizeBytes: number,
+  target: Uri,
+  signal?: AbortSignal,
+): Promise<void> {
+  const isLarge = sizeBytes >= noteworthyBytes;
+  await withJobProgress(
     {
       location: isLarge ? ProgressLocation.Notification : ProgressLocation.Window,
       title: l10n.t('Saving {0}', fileName(target)),
       cancellable: isLarge,
     },
-    (progress, own) => {
-      let reported = 0;
-      return withSignal(token, (outer) =>
-        withSignal(own, (inner) =>
-          write(model, target, AbortSignal.any([outer, inner]), (fraction) => {
-            progress.report({ increment: 100 * (fraction - reported) });
-            reported = fraction;
-          }),
-        ),
-      );
+    async (options) => {
+      const path = target.scheme === 'file' ? target.fsPath : undefined;
+      const bytes = await write(path, options);
+      // VS Code's file system takes whole files only
+      if (bytes !== undefined) await workspace.fs.writeFile(target, bytes);
     },
+    signal,
   );
-}
-
-async function write(
-  model: Model,
-  target: Uri,
-  signal: AbortSignal,
-  onFraction: (fraction: number) => void,
-): Promise<void> {
-  if (target.scheme === 'file') {
-    await saveModel(model, target.fsPath, { signal, onProgress: (p) => onFraction(p.fraction) });
-    return;
-  }
-  // VS Code's file system takes whole files only
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of modelStream(model, { signal })) chunks.push(chunk);
-  await workspace.fs.writeFile(target, Buffer.concat(chunks));
 }
 
 /** The last part of the path. */

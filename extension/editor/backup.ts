@@ -4,18 +4,16 @@
  */
 import { l10n, Uri, window, workspace, type CustomDocumentBackup } from 'vscode';
 import { parseRecipe, serializeRecipe, type Recipe } from '../../src/transforms/index.ts';
-import { openBase } from '../document/open-model.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
-import { writeModel } from '../document/write-model.ts';
 import { log } from '../log.ts';
 
 const originalSuffix = '.original.onnx';
 
 export async function writeBackup(document: OnnxDocument, destination: Uri): Promise<CustomDocumentBackup> {
-  const { base, recipe } = document.snapshot;
+  const { recipe } = document;
   await workspace.fs.createDirectory(Uri.joinPath(destination, '..'));
   const original = originalBeside(destination);
-  if (!document.isOriginalOnDisk) await writeModel(base.model, original);
+  if (!document.isOriginalOnDisk) await document.writeOriginal(original);
   await workspace.fs.writeFile(destination, new TextEncoder().encode(serializeRecipe(recipe)));
   return {
     id: destination.toString(),
@@ -35,7 +33,8 @@ export async function restoreBackup(document: OnnxDocument, backupId: string): P
     const recipe = parseRecipe(new TextDecoder().decode(await workspace.fs.readFile(destination)));
     const original = originalBeside(destination);
     const hasOriginal = await exists(original);
-    document.restore(recipe, hasOriginal ? await openBase(original) : undefined);
+    if (hasOriginal) await document.restoreOriginal(recipe, original);
+    else document.restore(recipe);
     log().info(`${document.fileName}: ${recipe.edits.length} unsaved edits are restored`);
     if (!hasOriginal) warnOfAnotherFile(document, recipe);
   } catch (error) {
@@ -47,8 +46,8 @@ export async function restoreBackup(document: OnnxDocument, backupId: string): P
 }
 
 /** The recipe names what it was made for by size: another file is one that was exported anew meanwhile. */
-function warnOfAnotherFile({ snapshot, fileName }: OnnxDocument, { source }: Recipe): void {
-  if (snapshot.base.sizeBytes === source.sizeBytes) return;
+function warnOfAnotherFile({ file, fileName }: OnnxDocument, { source }: Recipe): void {
+  if (file.sizeBytes === source.sizeBytes) return;
   void window.showWarningMessage(
     l10n.t(
       '{0} is another file than the unsaved changes were made for; look at them before you save.',

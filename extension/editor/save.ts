@@ -6,7 +6,7 @@
  * where it is on, a save that nobody is known to have asked for is put off, with a message to do it.
  */
 import { CancellationError, commands, l10n, Uri, window, workspace, type CancellationToken } from 'vscode';
-import { RECIPE_METADATA_KEY, type Recipe } from '../../src/transforms/index.ts';
+import type { Recipe } from '../../src/transforms/index.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { log } from '../log.ts';
 import { settings } from '../settings.ts';
@@ -51,9 +51,8 @@ export class Saving {
   }
 
   #mayOverwrite(document: OnnxDocument): boolean {
-    const { base, hasEdits } = document.snapshot;
-    const isOurs = base.model.metadata.some((m) => m.key === RECIPE_METADATA_KEY);
-    return isOurs || !hasEdits || !settings.confirmOverwrite || this.#allowed.has(document);
+    const { hasEdits, file } = document;
+    return file.isCompressed || !hasEdits || !settings.confirmOverwrite || this.#allowed.has(document);
   }
 
   /** One message per document at a time, which does not stand in the way. */
@@ -114,7 +113,7 @@ async function saveToNewFile(document: OnnxDocument, token: CancellationToken): 
 }
 
 export function askTarget(document: OnnxDocument): Thenable<Uri | undefined> {
-  const name = compressedName(document.fileName, document.snapshot.recipe);
+  const name = compressedName(document.fileName, document.recipe);
   return window.showSaveDialog({
     title: l10n.t('Save Compressed Model As'),
     defaultUri: Uri.joinPath(document.uri, '..', name),

@@ -16,8 +16,10 @@ import type {
   TrainingChoice,
   WebviewApi,
 } from '../../src/protocol.ts';
-import { createPeer, RpcError, type Peer, type Port } from '../../src/rpc.ts';
-import { additionFor, calibrationView, whyNothing, type Addition } from '../addition.ts';
+import { JsonText, textOf } from '../../src/json-text.ts';
+import { createPeer, RpcError, type Answering, type Asking, type Peer, type Port } from '../../src/rpc.ts';
+import { additionFor, whyNothing, type Addition } from '../addition.ts';
+import { calibrationView } from '../calibration-data.ts';
 import type { CheckHistory } from '../check-history.ts';
 import type { Devices } from '../devices.ts';
 import { Owner } from '../disposable.ts';
@@ -25,19 +27,11 @@ import { measureSqnr } from '../document/measure-sqnr.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { namedLayers } from '../edits.ts';
 import { log } from '../log.ts';
-import { isEpName } from '../settings.ts';
+import { isEpName, settings } from '../settings.ts';
 import { checkView } from '../views/check-view.ts';
-import { layerFacts, type Fact } from '../views/describe.ts';
+import type { Fact } from '../views/describe.ts';
 import { pageView } from '../views/editor-view.ts';
-import { estimateView } from '../views/estimate-view.ts';
-import { formViews } from '../views/form-views.ts';
-import { graphView } from '../views/graph-view.ts';
-import { importanceView } from '../views/importance-view.ts';
-import { largestBatchView } from '../views/largest-batch.ts';
-import { layerStates } from '../views/layers.ts';
-import { previewView } from '../views/preview-view.ts';
-import { cardsView, trainingView, type Trained } from '../views/training-view.ts';
-import { weightsView } from '../views/weights-view.ts';
+import { cardsView } from '../views/training-view.ts';
 import { pickCalibration } from '../commands/ask-calibration.ts';
 import { savePicture } from './save-picture.ts';
 import { saveReport } from './save-report.ts';
@@ -49,7 +43,7 @@ export interface HostServices {
   readonly viewStates: ViewStates;
 }
 
-export class WebviewHost implements HostApi {
+export class WebviewHost implements Answering<HostApi> {
   readonly #document: OnnxDocument;
   readonly #services: HostServices;
   readonly #owner = new Owner();
@@ -60,6 +54,9 @@ export class WebviewHost implements HostApi {
   #sensitivity: SensitivityView | undefined;
   /** Of the forms that a draft is about. */
   #choosing = new AbortController();
+  /** How often the document changed, and whether the page is being told. */
+  #changes = 0;
+  #isShowing = false;
 
   constructor(port: Port, document: OnnxDocument, services: HostServices) {
     this.#document = document;
@@ -73,66 +70,72 @@ export class WebviewHost implements HostApi {
     this.#owner.own({ dispose: () => this.#choosing.abort() });
     this.#owner.own(
       document.onDidChange((change) => {
+        this.#changes++;
         if (change === 'source' || document.failure !== undefined) this.#tell((page) => page.reload());
-        else this.#tell((page) => page.estimateChanged(estimateView(document)));
+        else void this.#showEstimate();
       }),
     );
   }
 
-  async open(): ReturnType<HostApi['open']> {
+  async open(): ReturnType<Answering<HostApi>['open']> {
     const page = await pageView(this.#document, this.#services.devices);
     if (page.kind === 'error') return page;
     const checks = this.#services.checks.list(this.#document.uri).map(checkView);
-    return { kind: 'model', view: { ...page.view, checks, sensitivity: this.#sensitivity } };
+    return textOf<Awaited<ReturnType<HostApi['open']>>>({
+      kind: 'model',
+      view: { ...page.view, checks, sensitivity: this.#sensitivity },
+    });
   }
 
-  setDims(dims: Readonly<Record<string, number>>): Promise<EstimateView> {
+  setDims(dims: Readonly<Record<string, number>>): Promise<JsonText<EstimateView>> {
     return this.#change(() => this.#document.setDims(checkedDims(dims)));
   }
 
-  setEp(ep: string): Promise<EstimateView> {
+  setEp(ep: string): Promise<JsonText<EstimateView>> {
     return this.#change(() => this.#document.setEp(checkedEp(ep)));
   }
 
-  quantize(layerIds: readonly string[], options: QuantizeOptions): Promise<EstimateView> {
+  quantize(layerIds: readonly string[], options: QuantizeOptions): Promise<JsonText<EstimateView>> {
     return this.#add({ type: 'quantize', layerIds, options });
   }
 
-  prune(layerIds: readonly string[], options: PruneOptions): Promise<EstimateView> {
+  prune(layerIds: readonly string[], options: PruneOptions): Promise<JsonText<EstimateView>> {
     return this.#add({ type: 'prune', layerIds, options });
   }
 
-  cast(layerIds: readonly string[]): Promise<EstimateView> {
+  cast(layerIds: readonly string[]): Promise<JsonText<EstimateView>> {
     return this.#add({ type: 'cast', layerIds });
   }
 
   async preview(edit: EditRequest): ReturnType<HostApi['preview']> {
-    return previewView(this.#document, await this.#additionFor(edit));
+    return this.#document.ask('previewView', await this.#additionFor(edit));
   }
 
-  forms(layerIds: readonly string[]): ReturnType<HostApi['forms']> {
-    return settle(() => formViews(this.#document, namedLayers({ layerIds })));
+  async forms(layerIds: readonly string[]): ReturnType<HostApi['forms']> {
+    const { granularity, reduceRange } = settings;
+    const layers = namedLayers({ layerIds });
+    return this.#document.ask('formViews', layers, { granularity, reduceRange });
   }
 
   async chooseCalibration(kind: 'file' | 'folder'): ReturnType<HostApi['chooseCalibration']> {
     return calibrationView(await pickCalibration(this.#document, kind));
   }
 
-  async measureSqnr(): Promise<EstimateView> {
+  async measureSqnr(): Promise<JsonText<EstimateView>> {
     await measureSqnr(this.#document);
-    return estimateView(this.#document);
+    return this.#document.estimateText();
   }
 
-  revertLayers(layerIds: readonly string[]): Promise<EstimateView> {
+  revertLayers(layerIds: readonly string[]): Promise<JsonText<EstimateView>> {
     return this.#change(() => this.#document.revertLayers(layerIds));
   }
 
-  revertEdit(index: number): Promise<EstimateView> {
+  revertEdit(index: number): Promise<JsonText<EstimateView>> {
     return this.#change(() => this.#document.revertEdit(index));
   }
 
   largestBatch(budgetBytes: number): ReturnType<HostApi['largestBatch']> {
-    return settle(() => largestBatchView(this.#document, budgetBytes));
+    return this.#document.ask('largestBatchView', budgetBytes);
   }
 
   listDevices(): ReturnType<HostApi['listDevices']> {
@@ -152,22 +155,21 @@ export class WebviewHost implements HostApi {
   }
 
   describeLayer(layerId: string): Promise<readonly Fact[]> {
-    return settle(() => {
-      const layer = layerStates(this.#document).find((l) => l.id === layerId);
-      return layer === undefined ? [] : layerFacts(this.#document, layer);
-    });
+    return this.#document.ask('describeLayer', layerId);
   }
 
   weights(layerId: string): ReturnType<HostApi['weights']> {
     this.#reading.abort();
     this.#reading = new AbortController();
-    return weightsView(this.#document, layerId, this.#reading.signal);
+    const { signal } = this.#reading;
+    return this.#document.run('weightsView', [layerId], { signal });
   }
 
   importance(layerId: string, options: PruneOptions): ReturnType<HostApi['importance']> {
     this.#ranking.abort();
     this.#ranking = new AbortController();
-    return importanceView(this.#document, layerId, options, this.#ranking.signal);
+    const { signal } = this.#ranking;
+    return this.#document.run('importanceView', [layerId, options], { signal });
   }
 
   sensitivity(layerIds: readonly string[], options: PruneOptions): Promise<void> {
@@ -178,8 +180,8 @@ export class WebviewHost implements HostApi {
     return run('vramLens.sensitivity.stop', this.#document.uri);
   }
 
-  graph(): ReturnType<HostApi['graph']> {
-    return settle(() => graphView(this.#document));
+  async graph(): ReturnType<Answering<HostApi>['graph']> {
+    return new JsonText(await this.#document.ask('graphText'));
   }
 
   savePicture(file: PictureFile): Promise<boolean> {
@@ -205,11 +207,11 @@ export class WebviewHost implements HostApi {
   }
 
   training(choice: TrainingChoice): ReturnType<HostApi['training']> {
-    return settle(() => trainingView(trainedOf(this.#document), choice));
+    return this.#document.ask('trainingView', choice);
   }
 
   cards(bytes: number): ReturnType<HostApi['cards']> {
-    return settle(() => cardsView(bytes));
+    return Promise.resolve(cardsView(bytes));
   }
 
   saveViewState(state: Readonly<Record<string, unknown>>): Promise<void> {
@@ -245,7 +247,7 @@ export class WebviewHost implements HostApi {
     this.#tell((page) => page.showSensitivity(view));
   }
 
-  async #add(request: EditRequest): Promise<EstimateView> {
+  async #add(request: EditRequest): Promise<JsonText<EstimateView>> {
     const { edits, calibration, chosen } = await this.#additionFor(request);
     if (edits.length === 0) throw new Error(whyNothing(chosen));
     return this.#change(() => this.#document.addEdits(edits, calibration));
@@ -259,15 +261,30 @@ export class WebviewHost implements HostApi {
   }
 
   /** Every page hears of the change by `onDidChange`; the one that asked also gets it as its answer. */
-  #change(change: () => void): Promise<EstimateView> {
-    return settle(() => {
-      change();
-      return estimateView(this.#document);
-    });
+  async #change(change: () => void): Promise<JsonText<EstimateView>> {
+    change();
+    return this.#document.estimateText();
+  }
+
+  /** Where one change follows the other, the page hears of the last: what is asked for between is of no use to anyone. */
+  async #showEstimate(): Promise<void> {
+    if (this.#isShowing) return;
+    this.#isShowing = true;
+    try {
+      for (let shown = -1; shown !== this.#changes && !this.#owner.isDisposed;) {
+        shown = this.#changes;
+        const view = await this.#document.estimateText();
+        if (shown === this.#changes) this.#tell((page) => page.estimateChanged(view));
+      }
+    } catch (error) {
+      log().warn(`${this.#document.fileName}: the estimate:`, error);
+    } finally {
+      this.#isShowing = false;
+    }
   }
 
   /** A page that is hidden or gone needs no news: it asks for everything when it is loaded again. */
-  #tell(call: (page: WebviewApi) => Promise<void>): void {
+  #tell(call: (page: Asking<WebviewApi>) => Promise<void>): void {
     call(this.#peer.remote).catch((error: unknown) => {
       if (error instanceof RpcError && error.kind !== 'remote' && error.kind !== 'unknown-method') return;
       log().warn(`${this.#document.fileName}: the page:`, error);
@@ -279,10 +296,6 @@ export class WebviewHost implements HostApi {
   }
 }
 
-export function trainedOf({ snapshot, options }: OnnxDocument): Trained {
-  return { original: snapshot.base.analysis(), changed: snapshot.analysis(), dims: options.dims };
-}
-
 /** A webview as a message port. */
 export function webviewPort(webview: Webview): Port {
   return {
@@ -292,10 +305,6 @@ export function webviewPort(webview: Webview): Port {
       return () => void listener.dispose();
     },
   };
-}
-
-function settle<T>(work: () => T): Promise<T> {
-  return new Promise((resolve) => resolve(work()));
 }
 
 async function run(command: string, uri: Uri, ...args: readonly unknown[]): Promise<void> {

@@ -10,13 +10,9 @@ import {
   type DecorationOptions,
   type TextEditor,
 } from 'vscode';
-import { formatBytes, formatChange } from '../../src/format.ts';
 import { Owner } from '../disposable.ts';
 import { log } from '../log.ts';
-import { changeLabel } from '../views/edit-label.ts';
-import type { LayerState } from '../views/layers.ts';
-import { firstLines, layersOfView } from './code-lens.ts';
-import type { TextView, TextViews } from './text-views.ts';
+import type { TextViews } from './text-views.ts';
 
 export class ChangeMarks extends Owner {
   readonly #texts: TextViews;
@@ -61,12 +57,11 @@ export class ChangeMarks extends Owner {
   async #update(editor: TextEditor): Promise<void> {
     const view = await this.#texts.viewOf(editor.document);
     if (view === undefined || view.side === 'original') return;
-    const lineOf = firstLines(view);
-    const changed = layersOfView(view).filter((l) => l.changes.some((c) => c.status === 'applied'));
-    const marks = changed.flatMap((layer) => {
-      const lines = layer.nodes.map((id) => lineOf.get(id) ?? Infinity);
+    const found = await view.document.ask('changeMarks');
+    const marks = found.flatMap((mark) => {
+      const lines = mark.nodes.map((id) => view.firstLines.get(id) ?? Infinity);
       const [first, last] = [Math.min(...lines), Math.max(...lines)];
-      return last < editor.document.lineCount ? [{ layer, first, last }] : [];
+      return last < editor.document.lineCount ? [{ ...mark, first, last }] : [];
     });
     editor.setDecorations(
       this.#mark,
@@ -74,11 +69,11 @@ export class ChangeMarks extends Owner {
     );
     editor.setDecorations(
       this.#before,
-      marks.map(({ layer, first }) => atEnd(editor, first, beforeText(layer))),
+      marks.map(({ before, first }) => atEnd(editor, first, before)),
     );
     editor.setDecorations(
       this.#saved,
-      marks.map(({ layer, first }) => atEnd(editor, first, changeText(view, layer))),
+      marks.map(({ after, first }) => atEnd(editor, first, after)),
     );
   }
 }
@@ -86,25 +81,4 @@ export class ChangeMarks extends Owner {
 function atEnd({ document }: TextEditor, line: number, contentText: string): DecorationOptions {
   const { end } = document.lineAt(line).range;
   return { range: new Range(end, end), renderOptions: { after: { contentText } } };
-}
-
-/** e.g. `Conv 36.1 KiB` */
-function beforeText({ before }: LayerState): string {
-  return before === undefined ? '' : `${before.opType} ${formatBytes(before.parameterBytes)}`;
-}
-
-/** e.g. `int8 9.06 KiB (−27.0 KiB, −74.9 %)` */
-function changeText({ document }: TextView, layer: LayerState): string {
-  const { recipe } = document.snapshot;
-  const applied = layer.changes.filter((c) => c.status === 'applied');
-  const labels = applied.flatMap((c) => {
-    const edit = recipe.edits[c.edit];
-    return edit === undefined ? [] : [changeLabel(edit)];
-  });
-  const label = [...new Set(labels)].join(', ');
-  const after = layer.parameterBytes;
-  const before = layer.before?.parameterBytes ?? after;
-  if (before === after) return label;
-  const saved = `${formatBytes(after - before)}, ${formatChange(before, after)}`;
-  return `${label} ${formatBytes(after)} (${saved})`;
 }

@@ -8,13 +8,8 @@ import {
   type Range,
   type TextDocument,
 } from 'vscode';
-import type { FormChoice } from '../../src/transforms/index.ts';
-import { nameOfChoice } from '../forms.ts';
-import { whatCanBeDone } from '../views/estimate-view.ts';
-import type { LayerState } from '../views/layers.ts';
-import { layersOfView } from './code-lens.ts';
+import type { ActionsView } from '../session/text/layer-actions.ts';
 import type { TextView, TextViews } from './text-views.ts';
-import { weightProblems } from './weight-problems.ts';
 
 export class LayerActions implements CodeActionProvider {
   static readonly kinds = [CodeActionKind.QuickFix, CodeActionKind.Refactor];
@@ -32,39 +27,32 @@ export class LayerActions implements CodeActionProvider {
     const view = await this.#texts.viewOf(document);
     if (view === undefined || view.side === 'original') return [];
     const id = view.lines.find((l) => l.line === range.start.line)?.nodeId;
-    const layer = id === undefined ? undefined : layersOfView(view).find((l) => l.nodes.includes(id));
-    if (layer === undefined) return [];
-    return [...fixes(view, layer, diagnostics), ...refactorings(view, layer)];
+    const found = id === undefined ? undefined : await view.document.ask('layerActions', id);
+    if (found === undefined) return [];
+    return [...fixes(view, found, diagnostics), ...refactorings(view, found)];
   }
 }
 
-function fixes(view: TextView, layer: LayerState, shown: CodeActionContext['diagnostics']): CodeAction[] {
-  return weightProblems(view, [layer]).flatMap(({ better, message, layerId }) => {
-    if (better === undefined) return [];
-    const form = nameOfChoice(better);
-    const [title, command] = [insteadTitle(better), 'vramLens.layer.requantize'];
-    const fix = action(view, title, CodeActionKind.QuickFix, command, layerId, form);
+function fixes(view: TextView, found: ActionsView, shown: CodeActionContext['diagnostics']): CodeAction[] {
+  return found.fixes.map(({ message, title, form }) => {
+    const { layerId } = found;
+    const fix = action(view, title, CodeActionKind.QuickFix, 'vramLens.layer.requantize', layerId, form);
     fix.diagnostics = shown.filter((d) => d.message === message);
     fix.isPreferred = true;
-    return [fix];
+    return fix;
   });
 }
 
-function insteadTitle({ settings }: FormChoice): string {
-  if (settings.form === 'blocks') return l10n.t('Quantize to int{0} in blocks instead', settings.bits);
-  return settings.form === 'static'
-    ? l10n.t('Quantize to static int8 instead')
-    : l10n.t('Quantize to int8 instead');
-}
-
-function refactorings(view: TextView, layer: LayerState): CodeAction[] {
-  const { canQuantize, canPrune } = whatCanBeDone(view.document, layer);
+function refactorings(
+  view: TextView,
+  { layerId, canQuantize, canPrune, isChanged }: ActionsView,
+): CodeAction[] {
   const act = (title: string, command: string): CodeAction =>
-    action(view, title, CodeActionKind.Refactor, command, layer.id);
+    action(view, title, CodeActionKind.Refactor, command, layerId);
   return [
     ...(canQuantize ? [act(l10n.t('Quantize int8'), 'vramLens.layer.quantize')] : []),
     ...(canPrune ? [act(l10n.t('Prune…'), 'vramLens.layer.prune')] : []),
-    ...(layer.changes.length > 0 ? [act(l10n.t('Revert'), 'vramLens.layer.revert')] : []),
+    ...(isChanged ? [act(l10n.t('Revert'), 'vramLens.layer.revert')] : []),
   ];
 }
 

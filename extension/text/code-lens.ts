@@ -6,21 +6,15 @@ import {
   Range,
   workspace,
   type CodeLensProvider,
+  type Command,
   type TextDocument,
 } from 'vscode';
-import { weightBehaviour } from '../../src/analysis/index.ts';
-import { formatBytes } from '../../src/format.ts';
-import { recommendForm } from '../../src/transforms/index.ts';
 import { Owner } from '../disposable.ts';
-import { nameOfChoice } from '../forms.ts';
-import { localize } from '../l10n/domain-text.ts';
+import type { LensView } from '../session/text/lenses.ts';
 import { settings } from '../settings.ts';
-import { batchText } from '../views/batch-text.ts';
-import { whatCanBeDone } from '../views/estimate-view.ts';
-import { layersOf, type LayerState } from '../views/layers.ts';
 import type { TextView, TextViews } from './text-views.ts';
 
-export class LayerLenses extends Owner implements CodeLensProvider {
+export class LayerLenses extends Owner implements CodeLensProvider<LayerLens> {
   readonly #texts: TextViews;
   readonly #changed = this.own(new EventEmitter<void>());
 
@@ -38,89 +32,49 @@ export class LayerLenses extends Owner implements CodeLensProvider {
     );
   }
 
-  async provideCodeLenses(document: TextDocument): Promise<CodeLens[]> {
+  async provideCodeLenses(document: TextDocument): Promise<LayerLens[]> {
     const view = settings.hasCodeLens ? await this.#texts.viewOf(document) : undefined;
     if (view === undefined) return [];
-    const lineOf = firstLines(view);
-    return layersOfView(view)
-      .filter((layer) => layer.parameterBytes > 0)
-      .flatMap((layer) => {
-        const line = Math.min(...layer.nodes.map((id) => lineOf.get(id) ?? Infinity));
-        return line < document.lineCount ? lensesFor(view, layer, new Range(line, 0, line, 0)) : [];
-      });
+    const found = await view.document.ask('lenses', view.side);
+    return found.flatMap((lens) => {
+      const line = Math.min(...lens.nodes.map((id) => view.firstLines.get(id) ?? Infinity));
+      return line < document.lineCount ? lensesFor(view, lens, new Range(line, 0, line, 0)) : [];
+    });
+  }
+
+  resolveCodeLens(lens: LayerLens): LayerLens {
+    lens.command = lens.make();
+    return lens;
   }
 }
 
-/** The first line of each node. */
-export function firstLines({ lines }: TextView): Map<string, number> {
-  const found = new Map<string, number>();
-  for (const { nodeId, line } of lines)
-    if (nodeId !== undefined && !found.has(nodeId)) found.set(nodeId, line);
-  return found;
+/** Its words are made when it comes into sight: a large model has thousands. */
+class LayerLens extends CodeLens {
+  readonly make: () => Command;
+
+  constructor(range: Range, make: () => Command) {
+    super(range);
+    this.make = make;
+  }
 }
 
-/** The layers as that side of the comparison has them. */
-export function layersOfView({ document, side, estimate }: TextView): LayerState[] {
-  if (side === 'current') return layersOf(document.snapshot, estimate, document.estimateBefore);
-  return estimate.layers.map((layer) => ({ ...layer, before: layer, changes: [] }));
-}
-
-function lensesFor(view: TextView, layer: LayerState, range: Range): CodeLens[] {
-  const { document, side } = view;
-  const source = document.uri.toString();
-  const lens = (title: string, command: string, tooltip?: string, ...args: readonly unknown[]): CodeLens =>
-    new CodeLens(range, {
+function lensesFor({ document, side }: TextView, found: LensView, range: Range): LayerLens[] {
+  const { layerId, cost, quantize, canPrune, isChanged } = found;
+  const lens = (title: string, command: string, tooltip?: string, ...args: readonly unknown[]): LayerLens =>
+    new LayerLens(range, () => ({
       title,
       command,
-      arguments: [source, layer.id, ...args],
+      arguments: [document.uri.toString(), layerId, ...args],
       ...(tooltip === undefined ? {} : { tooltip }),
-    });
-  const cost = lens(costText(view, layer), 'vramLens.layer.reveal', l10n.t('Show the layer in the editor'));
-  if (side === 'original') return [cost];
-  const { canQuantize, canPrune } = whatCanBeDone(document, layer);
-  const lenses = [cost];
-  if (canQuantize) lenses.push(quantizeLens(view, layer, lens));
+    }));
+  const lenses = [lens(cost, 'vramLens.layer.reveal', l10n.t('Show the layer in the editor'))];
+  if (side === 'original') return lenses;
+  if (quantize !== undefined) {
+    const { title, tooltip, form } = quantize;
+    const args = form === undefined ? [] : [form];
+    lenses.push(lens(title, 'vramLens.layer.quantize', tooltip, ...args));
+  }
   if (canPrune) lenses.push(lens(l10n.t('Prune…'), 'vramLens.layer.prune'));
-  if (layer.changes.length > 0) lenses.push(lens(l10n.t('Revert'), 'vramLens.layer.revert'));
+  if (isChanged) lenses.push(lens(l10n.t('Revert'), 'vramLens.layer.revert'));
   return lenses;
-}
-
-/** e.g. `1.2 MiB weights · 3.4 MiB activations @ batch 8`, `4.8 MiB → 1.2 MiB weights · …` where an edit changed them */
-function costText({ document }: TextView, layer: LayerState): string {
-  const before = layer.before?.parameterBytes ?? layer.parameterBytes;
-  const now = formatBytes(layer.parameterBytes);
-  const weights =
-    before === layer.parameterBytes
-      ? l10n.t('{0} weights', now)
-      : l10n.t('{0} → {1} weights', formatBytes(before), now);
-  const activations =
-    layer.activationBytes === undefined
-      ? l10n.t('unknown activations')
-      : l10n.t('{0} activations', formatBytes(layer.activationBytes));
-  return `${weights} · ${activations}${batchText(document)}`;
-}
-
-/** Offers the form that stays small on the EP; where there is none, says so before it is applied. */
-function quantizeLens(
-  { estimate }: TextView,
-  layer: LayerState,
-  lens: (title: string, command: string, tooltip?: string, ...args: readonly unknown[]) => CodeLens,
-): CodeLens {
-  const command = 'vramLens.layer.quantize';
-  const { ep } = estimate;
-  const int8 = weightBehaviour(ep, layer.opType, 'dynamic-int8');
-  const note = localize(int8.note);
-  if (int8.fate === 'small') return lens(l10n.t('Quantize int8'), command, note);
-  const better = recommendForm(ep, layer.opType);
-  if (better?.settings.form === 'blocks') {
-    const title = l10n.t('Quantize int{0} in blocks', better.settings.bits);
-    return lens(title, command, note, nameOfChoice(better));
-  }
-  if (better?.settings.form === 'static') {
-    const title = l10n.t('Quantize static int8');
-    return lens(title, command, localize(better.behaviour.note), nameOfChoice(better));
-  }
-  return int8.fate === 'cpu-fallback'
-    ? lens(l10n.t('Quantize int8 (leaves {0} for the CPU)', ep), command, note)
-    : lens(l10n.t('Quantize int8 (saves nothing on {0})', ep), command, note);
 }

@@ -1,9 +1,7 @@
 /** The cost of a node in full: shape, types, formula, share of the peak, and what the recipe does to its layer. */
 import { Hover, MarkdownString, type HoverProvider, type Position, type TextDocument } from 'vscode';
-import { describeNode } from '../../src/analysis/index.ts';
-import { changeFacts, formFacts, localizeFacts, type Fact } from '../views/describe.ts';
-import { layersOfView } from './code-lens.ts';
-import type { TextView, TextViews } from './text-views.ts';
+import type { Fact } from '../views/describe.ts';
+import type { TextViews } from './text-views.ts';
 
 export class CostHover implements HoverProvider {
   readonly #texts: TextViews;
@@ -16,16 +14,9 @@ export class CostHover implements HoverProvider {
     const view = await this.#texts.viewOf(document);
     const id = view?.lines.find((l) => l.line === position.line)?.nodeId;
     if (view === undefined || id === undefined) return undefined;
-    return new Hover(factsTable(id, factsOf(view, id)), document.lineAt(position.line).range);
+    const facts = await view.document.ask('nodeFacts', view.side, id);
+    return new Hover(factsTable(id, facts), document.lineAt(position.line).range);
   }
-}
-
-function factsOf(view: TextView, id: string): Fact[] {
-  const facts = localizeFacts(describeNode(view.analysis, view.estimate, id));
-  const layer = layersOfView(view).find((l) => l.nodes.includes(id));
-  if (layer === undefined) return facts;
-  const forms = view.side === 'current' ? formFacts(view.document, layer) : [];
-  return [...facts, ...forms, ...changeFacts(view.document, layer)];
 }
 
 /** Names come from the file: as text, they cannot be read as Markdown. */

@@ -12,8 +12,7 @@ export class PeakLink implements DocumentLinkProvider {
   async provideDocumentLinks(document: TextDocument): Promise<DocumentLink[]> {
     const view = await this.#texts.viewOf(document);
     if (view === undefined) return [];
-    const { nodes, peakStep } = view.estimate.timeline;
-    const node = nodes[peakStep];
+    const { peakNode: node } = view;
     const target = view.lines.find((l) => l.nodeId === node);
     if (node === undefined || target === undefined) return [];
     return view.lines

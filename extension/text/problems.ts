@@ -9,10 +9,7 @@ import {
 } from 'vscode';
 import { Owner } from '../disposable.ts';
 import { log } from '../log.ts';
-import { modelView } from '../views/model-view.ts';
-import { firstLines } from './code-lens.ts';
 import type { TextViews } from './text-views.ts';
-import { weightProblems } from './weight-problems.ts';
 
 const severities = {
   error: DiagnosticSeverity.Error,
@@ -49,14 +46,12 @@ export class Problems extends Owner {
       this.#collection.delete(uri);
       return;
     }
-    const lineOf = firstLines(view);
-    const found = modelView(view.document).diagnostics.map(({ severity, message, node }) => {
-      const line = node === undefined ? 0 : (lineOf.get(node) ?? 0);
-      return this.#problem(line, message, severity);
-    });
-    const weights = weightProblems(view).map(({ node, message }) => {
-      return this.#problem(lineOf.get(node) ?? 0, message, 'warning');
-    });
-    this.#collection.set(uri, [...found, ...weights]);
+    const found = await view.document.ask('problems');
+    this.#collection.set(
+      uri,
+      found.map(({ severity, message, node }) =>
+        this.#problem(view.firstLines.get(node ?? '') ?? 0, message, severity),
+      ),
+    );
   }
 }

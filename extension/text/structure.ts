@@ -9,8 +9,8 @@ import {
   type FoldingRangeProvider,
   type TextDocument,
 } from 'vscode';
-import { formatBytes } from '../../src/format.ts';
 import type { OutlineLine } from '../../src/analysis/index.ts';
+import type { TextLine } from '../session/text/text.ts';
 import type { TextView, TextViews } from './text-views.ts';
 
 export class Structure implements DocumentSymbolProvider, FoldingRangeProvider {
@@ -40,17 +40,26 @@ interface Open {
   readonly end: number;
 }
 
+/** VS Code copies symbols one by one: more would keep other extensions waiting for longer than a person notices. */
+const mostSymbols = 3000;
+
+/** Every named line; in a large model the layers and subgraphs, whose nodes are seen in the text. */
+function namedLines({ lines, regions }: TextView): readonly TextLine[] {
+  const named = lines.filter((l) => l.name !== undefined);
+  if (named.length <= mostSymbols) return named;
+  const starts = new Set(regions.map((r) => r.start));
+  return named.filter((l) => starts.has(l.line)).slice(0, mostSymbols);
+}
+
 /** One symbol per named line; what a region folds is within the symbol of its first line. */
 function symbols(document: TextDocument, view: TextView): DocumentSymbol[] {
   const ends = new Map(view.regions.map((r) => [r.start, r.end]));
-  const costs = new Map(view.estimate.nodes.map((n) => [n.id, n]));
   const root: DocumentSymbol[] = [];
   const open: Open[] = [{ children: root, end: Infinity }];
-  for (const entry of view.lines) {
+  for (const entry of namedLines(view)) {
     while (entry.line > (open.at(-1)?.end ?? Infinity)) open.pop();
-    if (entry.name === undefined) continue;
     const end = ends.get(entry.line) ?? entry.line;
-    const symbol = symbolFor(document, entry, end, costs.get(entry.nodeId ?? ''));
+    const symbol = symbolFor(document, entry, end);
     open.at(-1)?.children.push(symbol);
     if (end > entry.line) open.push({ children: symbol.children, end });
   }
@@ -59,15 +68,11 @@ function symbols(document: TextDocument, view: TextView): DocumentSymbol[] {
 
 function symbolFor(
   document: TextDocument,
-  { line, kind, name = [0, 0] }: OutlineLine,
+  { line, kind, name = [0, 0], detail = kind }: TextLine,
   end: number,
-  cost: TextView['estimate']['nodes'][number] | undefined,
 ): DocumentSymbol {
   const selection = new Range(line, name[0], line, name[1]);
   const range = new Range(line, 0, end, document.lineAt(end).text.length);
-  const isNode = kind === 'node' && cost !== undefined;
-  const weights = isNode && cost.parameterBytes > 0 ? ` · ${formatBytes(cost.parameterBytes)}` : '';
-  const detail = isNode ? `${cost.opType}${weights}` : kind;
   return new DocumentSymbol(
     document.getText(selection),
     detail,

@@ -6,21 +6,19 @@ import {
   type TextDocumentContentProvider,
   type Uri,
 } from 'vscode';
-import { outline, type Analysis, type MemoryEstimate, type Outline } from '../../src/analysis/index.ts';
 import { Owner } from '../disposable.ts';
 import type { Documents } from '../document/documents.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
+import type { ModelText } from '../session/text/text.ts';
 import { errorView } from '../views/error-view.ts';
 import { parseTextUri, textScheme, type Side } from './text-uri.ts';
 
 /** A text as it was handed to VS Code, with what its lines stand for. */
-export interface TextView {
+export interface TextView extends Pick<ModelText, 'lines' | 'regions' | 'peakNode'> {
   readonly document: OnnxDocument;
   readonly side: Side;
-  readonly analysis: Analysis;
-  readonly estimate: MemoryEstimate;
-  readonly lines: Outline['lines'];
-  readonly regions: Outline['regions'];
+  /** By node id. */
+  readonly firstLines: ReadonlyMap<string, number>;
 }
 
 interface Open {
@@ -67,10 +65,8 @@ export class TextViews extends Owner implements TextDocumentContentProvider {
     const { document, side } = open;
     open.view = undefined;
     if (document.failure !== undefined) return failureText(document);
-    const analysis = side === 'current' ? document.snapshot.analysis() : document.snapshot.base.analysis();
-    const estimate = side === 'current' ? document.estimate : document.estimateBefore;
-    const { text, lines, regions } = outline(analysis, estimate, { title: document.fileName });
-    open.view = { document, side, analysis, estimate, lines, regions };
+    const { text, ...view } = await document.ask('text', side);
+    open.view = { ...view, document, side, firstLines: firstLines(view.lines) };
     return text;
   }
 
@@ -87,10 +83,11 @@ export class TextViews extends Owner implements TextDocumentContentProvider {
   async lineOf(text: TextDocument, node: string): Promise<number | undefined> {
     const view = await this.viewOf(text);
     if (view === undefined) return undefined;
-    const { lines, document } = view;
-    const exact = lines.find((l) => l.nodeId === node) ?? lines.find((l) => l.layerId === node);
-    const map = document.snapshot.layers();
-    return (exact ?? lines.find((l) => l.nodeId !== undefined && map.layerId(l.nodeId) === node))?.line;
+    const { lines, document, firstLines } = view;
+    const exact = firstLines.get(node) ?? lines.find((l) => l.layerId === node)?.line;
+    if (exact !== undefined) return exact;
+    const own = new Set(await document.ask('nodesOfLayer', node));
+    return lines.find((l) => l.nodeId !== undefined && own.has(l.nodeId))?.line;
   }
 
   async #openUri(uri: Uri): Promise<Open | undefined> {
@@ -117,6 +114,13 @@ export class TextViews extends Owner implements TextDocumentContentProvider {
     this.#open.delete(key);
     void opening?.then((open) => open?.owner.dispose());
   }
+}
+
+function firstLines(lines: TextView['lines']): Map<string, number> {
+  const found = new Map<string, number>();
+  for (const { nodeId, line } of lines)
+    if (nodeId !== undefined && !found.has(nodeId)) found.set(nodeId, line);
+  return found;
 }
 
 /** What the editor's page would say, as comments. */

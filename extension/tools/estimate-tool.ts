@@ -7,9 +7,7 @@ import {
   workspace,
   type LanguageModelTool,
 } from 'vscode';
-import { estimateAnswer } from '../commands/estimate.ts';
 import { estimateMarkdown } from '../commands/show-estimate.ts';
-import { layerStates } from '../views/layers.ts';
 import type { Services } from '../services.ts';
 
 /** As `languageModelTools` in package.json describes it. */
@@ -29,13 +27,11 @@ export function estimateTool({ documents }: Services): LanguageModelTool<Input> 
       invocationMessage: l10n.t('Estimating the memory of {0}', input.path),
     }),
     invoke: async ({ input }) => {
-      const text = await documents.use(modelUri(input.path), (document) => {
+      const text = await documents.use(modelUri(input.path), async (document) => {
         const batchSizes = input.batchSizes ?? [1, 8, 32];
-        const answer = estimateAnswer(document, { batchSizes, budgetBytes: input.budgetBytes });
-        const heaviest = layerStates(document)
-          .sort((a, b) => b.parameterBytes - a.parameterBytes)
-          .slice(0, shownLayers)
-          .map((l) => `${l.id}\t${l.opType}\t${l.parameterBytes}\t${l.activationBytes ?? 'unknown'}`);
+        const question = { batchSizes, budgetBytes: input.budgetBytes };
+        const answer = await document.ask('estimateAnswer', question);
+        const heaviest = await document.ask('heaviestLayers', shownLayers);
         return [
           estimateMarkdown(answer),
           'layer\toperator\tweight bytes\tactivation bytes at the current dims',

@@ -1,10 +1,7 @@
 /** What a language model may do in chat, once the person agrees: write a quantized copy beside the model. */
 import { l10n, LanguageModelTextPart, LanguageModelToolResult, type LanguageModelTool } from 'vscode';
-import { formatBytes } from '../../src/format.ts';
 import type { LayerSelector } from '../../src/transforms/index.ts';
 import { withSignal } from '../document/abort.ts';
-import { Snapshot } from '../document/snapshot.ts';
-import { writeModel } from '../document/write-model.ts';
 import { dataFrom } from '../commands/ask-calibration.ts';
 import { quantizeEdit } from '../edits.ts';
 import { formNames, isFormName, usualEdit, type FormEdit } from '../forms.ts';
@@ -45,25 +42,15 @@ export function quantizeTool({ documents }: Services): LanguageModelTool<Input> 
           l10n.t('The output is the model itself; choose another file, so that the original stays.'),
         );
       const text = await documents.use(source, async (document) => {
-        const { base, recipe } = document.snapshot;
         const layers = input.layers === undefined ? { all: true as const } : { nodes: input.layers };
         // on the file as it is: what a person is editing meanwhile is theirs
         const edits = [editOf(input, layers)];
         const data = input.calibration === undefined ? undefined : dataFrom(source, input.calibration);
-        const quantized = new Snapshot(base, { ...recipe, calibration: data, edits });
-        const { changes } = quantized.applied();
-        if (changes.every((c) => c.status === 'blocked'))
-          throw new Error(changes[0]?.reason ?? 'the model has no layer that can be quantized');
-        await withSignal(token, (signal) =>
-          document.withModel(signal, (model) => writeModel(model, target, token), quantized),
-        );
-        const [before, after] = [quantized.estimateBefore({}), quantized.estimate({})];
-        const blocked = changes.filter((c) => c.status === 'blocked' && c.beforeBytes > 0);
-        return [
-          `weights ${formatBytes(before.parameterBytes)} -> ${formatBytes(after.parameterBytes)}`,
-          `${changes.length - blocked.length} layers quantized, written to ${target.fsPath}`,
-          ...blocked.map((c) => `kept: ${c.node}: ${c.reason ?? ''}`),
-        ].join('\n');
+        const quantized = document.under(edits, data);
+        const { lines, reason } = await quantized.ask('quantizedReport');
+        if (reason !== undefined) throw new Error(reason);
+        await withSignal(token, (signal) => quantized.write(target, signal));
+        return [...lines, `written to ${target.fsPath}`].join('\n');
       });
       return new LanguageModelToolResult([new LanguageModelTextPart(text)]);
     },

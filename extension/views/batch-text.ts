@@ -1,8 +1,8 @@
 /** The batch that figures hold for, e.g. ` @ batch 8`; empty for a model without a batch dim. */
 import { l10n } from 'vscode';
-import type { OnnxDocument } from '../document/onnx-document.ts';
+import type { Shown } from '../session/shown.ts';
 
-export function batchText(document: OnnxDocument): string {
+export function batchText(document: Shown): string {
   const { dims } = document.estimate;
   const sizes = document.snapshot
     .analysis()

@@ -3,7 +3,7 @@ import { l10n } from 'vscode';
 import { describeNode, type Fact as DomainFact } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
 import { recommendForm } from '../../src/transforms/index.ts';
-import type { OnnxDocument } from '../document/onnx-document.ts';
+import type { Shown } from '../session/shown.ts';
 import { localize } from '../l10n/domain-text.ts';
 import { changeLabel } from './edit-label.ts';
 import { whatCanBeDone } from './estimate-view.ts';
@@ -15,7 +15,7 @@ export interface Fact {
   readonly value: string;
 }
 
-export function layerFacts(document: OnnxDocument, layer: LayerState): Fact[] {
+export function layerFacts(document: Shown, layer: LayerState): Fact[] {
   const analysis = document.snapshot.analysis();
   const ids = new Set(layer.nodes);
   // of what an edit made of the layer, what holds the weights says most
@@ -27,7 +27,7 @@ export function layerFacts(document: OnnxDocument, layer: LayerState): Fact[] {
 }
 
 /** The form that would keep a layer small on the chosen EP, where its weights are still floats. */
-export function formFacts(document: OnnxDocument, layer: LayerState): Fact[] {
+export function formFacts(document: Shown, layer: LayerState): Fact[] {
   if (layer.parameterBytes === 0 || !whatCanBeDone(document, layer).canQuantize) return [];
   const { ep } = document.options;
   const label = l10n.t('smaller on {0} as', ep);
@@ -44,7 +44,7 @@ export function localizeFacts(facts: readonly DomainFact[]): Fact[] {
 }
 
 /** What the recipe does to the layer, one line per edit. */
-export function changeFacts(document: OnnxDocument, layer: LayerState): Fact[] {
+export function changeFacts(document: Shown, layer: LayerState): Fact[] {
   const { recipe } = document.snapshot;
   return layer.changes.flatMap((change) => {
     const edit = recipe.edits[change.edit];

@@ -1,15 +1,14 @@
 /** All that the page shows, or why there is nothing to show. */
 import { workspace } from 'vscode';
-import type { EditorView, ErrorView } from '../../src/protocol.ts';
+import type { JsonText } from '../../src/json-text.ts';
+import type { EditorView, ErrorView, EstimateView } from '../../src/protocol.ts';
 import type { Devices } from '../devices.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { epNames, settings } from '../settings.ts';
 import { errorView } from './error-view.ts';
-import { estimateView } from './estimate-view.ts';
-import { modelView } from './model-view.ts';
 
 export type PageView =
-  | { readonly kind: 'model'; readonly view: EditorView }
+  | { readonly kind: 'model'; readonly view: EditorViewParts }
   | { readonly kind: 'error'; readonly view: ErrorView };
 
 export async function pageView(document: OnnxDocument, devices: Devices): Promise<PageView> {
@@ -18,11 +17,18 @@ export async function pageView(document: OnnxDocument, devices: Devices): Promis
   return { kind: 'model', view: await editorView(document, devices) };
 }
 
-export async function editorView(document: OnnxDocument, devices: Devices): Promise<EditorView> {
-  const found = await devices.list();
+/** With what is large as text. */
+export type EditorViewParts = Omit<EditorView, 'estimate'> & { readonly estimate: JsonText<EstimateView> };
+
+export async function editorView(document: OnnxDocument, devices: Devices): Promise<EditorViewParts> {
+  const [found, model, estimate] = await Promise.all([
+    devices.list(),
+    document.ask('modelView'),
+    document.estimateText(),
+  ]);
   return {
-    model: modelView(document),
-    estimate: estimateView(document),
+    model,
+    estimate,
     eps: epNames,
     devices: found,
     budgetBytes: settings.budgetBytes ?? found[0]?.vramBytes,

@@ -4,14 +4,14 @@ import { tensorLifetimes, type DimSymbol, type MemoryEstimate } from '../../src/
 import { formatShape } from '../../src/format.ts';
 import type { Edit } from '../../src/transforms/index.ts';
 import type { EditView, EstimateView, LayerRow, SymbolView, TimelineView } from '../../src/protocol.ts';
-import { calibrationView } from '../addition.ts';
-import type { OnnxDocument } from '../document/onnx-document.ts';
+import { calibrationView } from '../calibration-data.ts';
+import type { Shown } from '../session/shown.ts';
 import { localize } from '../l10n/domain-text.ts';
 import { changeLabel, editLabel } from './edit-label.ts';
 import { layerStates, type LayerState } from './layers.ts';
 import { totalsView } from './totals.ts';
 
-export function estimateView(document: OnnxDocument): EstimateView {
+export function estimateView(document: Shown): EstimateView {
   const { estimate, snapshot } = document;
   const rows = layerRows(document);
   return {
@@ -37,12 +37,12 @@ function symbolView(symbol: DimSymbol, estimate: MemoryEstimate): SymbolView {
   };
 }
 
-function layerRows(document: OnnxDocument): LayerRow[] {
+function layerRows(document: Shown): LayerRow[] {
   const reasons = new Map(document.estimate.unknown.map((u) => [u.node, u.reason]));
   return layerStates(document).map((layer) => layerRow(document, layer, reasons));
 }
 
-function layerRow(document: OnnxDocument, layer: LayerState, reasons: ReadonlyMap<string, string>): LayerRow {
+function layerRow(document: Shown, layer: LayerState, reasons: ReadonlyMap<string, string>): LayerRow {
   const can = whatCanBeDone(document, layer);
   const unknown = layer.nodes.map((id) => reasons.get(id)).find((r) => r !== undefined);
   return {
@@ -62,7 +62,7 @@ function layerRow(document: OnnxDocument, layer: LayerState, reasons: ReadonlyMa
   };
 }
 
-function sqnrOf({ snapshot }: OnnxDocument, layer: LayerState): LayerRow['sqnrDb'] {
+function sqnrOf({ snapshot }: Shown, layer: LayerState): LayerRow['sqnrDb'] {
   const found = layer.changes.map((c) => snapshot.sqnr?.get(c.node)).find((f) => f !== undefined);
   if (found === undefined) return undefined;
   return Number.isFinite(found.sqnrDb) ? found.sqnrDb : 'inf';
@@ -70,7 +70,7 @@ function sqnrOf({ snapshot }: OnnxDocument, layer: LayerState): LayerRow['sqnrDb
 
 /** What can still be done to a layer; the reason where nothing can. */
 export function whatCanBeDone(
-  document: OnnxDocument,
+  document: Shown,
   layer: LayerState,
 ): Pick<LayerRow, 'canQuantize' | 'canPrune' | 'blocked'> {
   const { base, recipe } = document.snapshot;
@@ -96,7 +96,7 @@ function isPruning(edit: Edit | undefined): boolean {
 }
 
 /** Where several edits change one layer, the last that could be applied speaks for all. */
-function changeView(document: OnnxDocument, layer: LayerState): LayerRow['change'] {
+function changeView(document: Shown, layer: LayerState): LayerRow['change'] {
   const { recipe } = document.snapshot;
   const change = layer.changes.findLast((c) => c.status === 'applied') ?? layer.changes.at(-1);
   const edit = change && recipe.edits[change.edit];
@@ -126,7 +126,7 @@ function timelineView({ timeline }: MemoryEstimate, rows: readonly LayerRow[]): 
   };
 }
 
-function editViews(document: OnnxDocument): EditView[] {
+function editViews(document: Shown): EditView[] {
   const { recipe, applied, layers, warnings } = document.snapshot;
   const { changes } = applied();
   const said = warnings(document.options.ep);

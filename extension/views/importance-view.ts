@@ -3,7 +3,8 @@ import { l10n } from 'vscode';
 import { OnnxError, type Model } from '../../src/onnx/index.ts';
 import type { ImportanceView, PruneOptions } from '../../src/protocol.ts';
 import { channelImportance, weightImportance } from '../../src/transforms/index.ts';
-import type { OnnxDocument } from '../document/onnx-document.ts';
+import type { Job } from '../session/protocol.ts';
+import type { Shown } from '../session/shown.ts';
 import { localize } from '../l10n/domain-text.ts';
 
 /** What was read once stays as long as the model is shown. */
@@ -11,10 +12,10 @@ const known = new WeakMap<Model, Map<string, ImportanceView>>();
 
 /** Streams the weights of the layer's groups (of channels) or its own, once or twice. */
 export async function importanceView(
-  document: OnnxDocument,
+  document: Shown,
+  { signal }: Job,
   layerId: string,
   options: PruneOptions,
-  signal: AbortSignal,
 ): Promise<ImportanceView> {
   const { applied, model } = document.snapshot;
   const node = applied().idsAfter.get(layerId)?.[0] ?? layerId;

@@ -3,10 +3,10 @@ import { l10n } from 'vscode';
 import { largestBatch } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
 import type { LargestBatchView } from '../../src/protocol.ts';
-import type { OnnxDocument } from '../document/onnx-document.ts';
+import type { Shown } from '../session/shown.ts';
 import { localize } from '../l10n/domain-text.ts';
 
-export function largestBatchView(document: OnnxDocument, budgetBytes: number): LargestBatchView {
+export function largestBatchView(document: Shown, budgetBytes: number): LargestBatchView {
   const answer = largestBatch(document.snapshot.analysis(), { ...document.options, budgetBytes });
   switch (answer.kind) {
     case 'fits':

@@ -1,8 +1,8 @@
 /** The layers of the changed model under the ids of the original, with what the recipe does to each. */
 import type { LayerMemory, MemoryEstimate, NodeMemory } from '../../src/analysis/index.ts';
 import type { Edit, LayerChange } from '../../src/transforms/index.ts';
-import type { OnnxDocument } from '../document/onnx-document.ts';
-import type { Snapshot } from '../document/snapshot.ts';
+import type { Shown } from '../session/shown.ts';
+import type { Snapshot } from '../session/snapshot.ts';
 
 export interface LayerState {
   /** Id of the original's layer where it stands for one, else its own. */
@@ -22,7 +22,7 @@ export interface LayerState {
 }
 
 /** In the order of the changed model. */
-export function layerStates(document: OnnxDocument): LayerState[] {
+export function layerStates(document: Shown): LayerState[] {
   return layersOf(document.snapshot, document.estimate, document.estimateBefore);
 }
 

@@ -1,10 +1,10 @@
 /** What does not change with the dims: the file as it is. */
 import { dataTypeName, type DeclaredDim, type Model, type TypeInfo } from '../../src/onnx/index.ts';
 import type { ModelView } from '../../src/protocol.ts';
-import type { OnnxDocument } from '../document/onnx-document.ts';
+import type { Shown } from '../session/shown.ts';
 import { localize } from '../l10n/domain-text.ts';
 
-export function modelView(document: OnnxDocument): ModelView {
+export function modelView(document: Shown): ModelView {
   const { base } = document.snapshot;
   const { model } = base;
   const analysis = base.analysis();
@@ -27,7 +27,7 @@ export function modelView(document: OnnxDocument): ModelView {
 }
 
 /** What the analysis found, and what the reader found odd in the file. */
-function diagnostics(document: OnnxDocument): ModelView['diagnostics'] {
+function diagnostics(document: Shown): ModelView['diagnostics'] {
   const { base } = document.snapshot;
   const found = base.analysis().diagnostics;
   const known = new Set(found.map((d) => d.message));

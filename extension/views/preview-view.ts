@@ -2,14 +2,14 @@
 import type { PreviewView } from '../../src/protocol.ts';
 import type { ChosenForms, LayerChange, PruneChannelsEdit } from '../../src/transforms/index.ts';
 import type { Addition } from '../addition.ts';
-import type { OnnxDocument } from '../document/onnx-document.ts';
-import type { Snapshot } from '../document/snapshot.ts';
+import type { Shown } from '../session/shown.ts';
+import type { Snapshot } from '../session/snapshot.ts';
 import { localize } from '../l10n/domain-text.ts';
 import { channelGroups, type Side } from './channel-groups.ts';
 import { isNoteworthy, sum } from './layers.ts';
 import { totalsView } from './totals.ts';
 
-export function previewView(document: OnnxDocument, { edits, calibration, chosen }: Addition): PreviewView {
+export function previewView(document: Shown, { edits, calibration, chosen }: Addition): PreviewView {
   const next = document.preview(edits, calibration);
   const first = next.recipe.edits.length - edits.length;
   const changes = next.applied().changes.filter((c) => c.edit >= first);
@@ -46,7 +46,7 @@ export function previewView(document: OnnxDocument, { edits, calibration, chosen
 }
 
 function groupsOf(
-  document: OnnxDocument,
+  document: Shown,
   next: Snapshot,
   edit: PruneChannelsEdit,
   changes: readonly LayerChange[],

@@ -3,7 +3,8 @@ import { formatShape } from '../../src/format.ts';
 import { OnnxError } from '../../src/onnx/index.ts';
 import type { WeightsView } from '../../src/protocol.ts';
 import { weightHistogram } from '../../src/transforms/index.ts';
-import type { OnnxDocument } from '../document/onnx-document.ts';
+import type { Job } from '../session/protocol.ts';
+import type { Shown } from '../session/shown.ts';
 import { gridView } from './grid-view.ts';
 
 /** As many as the page has room to draw. */
@@ -11,9 +12,9 @@ const bins = 72;
 
 /** Undefined where the layer has no float32 weights. Streams them two to four times. */
 export async function weightsView(
-  document: OnnxDocument,
+  document: Shown,
+  { signal }: Job,
   layerId: string,
-  signal: AbortSignal,
 ): Promise<WeightsView | undefined> {
   const { base, recipe } = document.snapshot;
   const node = base.analysis().nodes.find((n) => n.id === layerId);

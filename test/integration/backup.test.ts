@@ -6,9 +6,9 @@ import * as vscode from 'vscode';
 import { OnnxDocument } from '../../extension/document/onnx-document.ts';
 import { restoreBackup, writeBackup } from '../../extension/editor/backup.ts';
 import { quantizeEdit } from '../../extension/edits.ts';
-import { configure, copyOfSample, noRunner } from './host.ts';
+import { configure, copyOfSample, noRunner, sessions } from './host.ts';
 
-const defaults = { ep: 'cpu', optimization: 'all', batchSize: 1, runner: noRunner } as const;
+const defaults = { sessions, ep: 'cpu', optimization: 'all', batchSize: 1, runner: noRunner } as const;
 const quantizeAll = quantizeEdit(
   { all: true },
   { form: 'dynamic-int8', granularity: 'per-tensor', reduceRange: false },
@@ -35,8 +35,8 @@ describe('Hot exit', () => {
     assert.ok(size < 1000, 'the backup is the recipe, not the weights');
     const next = await OnnxDocument.open(uri, defaults);
     await restoreBackup(next, id);
-    assert.deepEqual(next.snapshot.recipe, document.snapshot.recipe);
-    assert.deepEqual(next.estimate, document.estimate);
+    assert.deepEqual(next.recipe, document.recipe);
+    assert.deepEqual(await next.ask('estimate'), await document.ask('estimate'));
     assert.equal(next.isDirty, true);
     document.dispose();
     next.dispose();
@@ -45,7 +45,7 @@ describe('Hot exit', () => {
   it('restores an undo past a save, though the original is not on disk any more', async () => {
     const uri = await copyOfSample('backup-undo.onnx');
     const document = await OnnxDocument.open(uri, defaults);
-    const original = document.estimate;
+    const original = await document.ask('estimate');
     const undos: (() => void)[] = [];
     document.onDidEdit((e) => undos.push(e.undo));
     document.addEdits([quantizeAll]);
@@ -53,9 +53,9 @@ describe('Hot exit', () => {
     undos[0]?.();
     const { id } = await writeBackup(document, vscode.Uri.file(path.join(folder, 'backup-2')));
     const next = await OnnxDocument.open(uri, defaults);
-    assert.notDeepEqual(next.estimate.parameterBytes, original.parameterBytes);
+    assert.notEqual((await next.ask('estimate')).parameterBytes, original.parameterBytes);
     await restoreBackup(next, id);
-    assert.deepEqual(next.estimate, original);
+    assert.deepEqual(await next.ask('estimate'), original);
     assert.equal(next.isDirty, true);
     document.dispose();
     next.dispose();
@@ -65,7 +65,7 @@ describe('Hot exit', () => {
     const document = await OnnxDocument.open(await copyOfSample('backup-bad.onnx'), defaults);
     await restoreBackup(document, vscode.Uri.file(path.join(folder, 'no such backup')).toString());
     assert.equal(document.isDirty, false);
-    assert.equal(document.snapshot.analysis().nodes.length, 16);
+    assert.equal((await document.ask('modelView')).nodeCount, 16);
     document.dispose();
   });
 });

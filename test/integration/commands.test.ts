@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import type { EstimateAnswer } from '../../extension/commands/estimate.ts';
+import type { EstimateAnswer } from '../../extension/views/estimate-answer.ts';
 import type { FoundBatch } from '../../extension/commands/find-largest.ts';
 import type { LayerErrorsView, MeasurementView, SensitivityView } from '../../src/protocol.ts';
 import type { CheckReport } from '../../src/runtime/index.ts';

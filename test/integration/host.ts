@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import * as vscode from 'vscode';
+import { SessionClient } from '../../extension/document/session-client.ts';
 import type { PublicApi } from '../../extension/public-api.ts';
 import { openModel, saveModel } from '../../src/onnx/index.ts';
 import type { EditorView } from '../../src/protocol.ts';
@@ -42,6 +43,9 @@ export async function sampleWith(name: string, from: string, to: string): Promis
   await model.source.close();
   return uri;
 }
+
+/** The thread of the documents that tests open by themselves. */
+export const sessions = new SessionClient(path.resolve(import.meta.dirname, '../../dist/session-worker.cjs'));
 
 /** For documents of which nothing is run. */
 export function noRunner(): never {

@@ -12,11 +12,27 @@ import type {
 
 /** Two ends of one channel; what crosses it must be plain data. */
 export function channel(): [Port, Port] {
+  return channelOf((message) => {
+    const copy: unknown = structuredClone(message);
+    return () => copy;
+  });
+}
+
+/** As VS Code does it: what is posted is made a text in the host; read it is elsewhere, which here is left out. */
+export function textChannel(): [Port, Port] {
+  return channelOf((message) => {
+    JSON.stringify(message);
+    return () => message;
+  });
+}
+
+function channelOf(cross: (message: unknown) => () => unknown): [Port, Port] {
   const handlers: ((message: unknown) => void)[][] = [[], []];
   const end = (own: number): Port => ({
     post: (message) => {
-      const copy: unknown = structuredClone(message);
+      const arrive = cross(message);
       queueMicrotask(() => {
+        const copy = arrive();
         for (const h of handlers[1 - own] ?? []) h(copy);
       });
       return true;

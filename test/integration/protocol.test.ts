@@ -15,7 +15,7 @@ import type {
   SensitivityView,
   WebviewApi,
 } from '../../src/protocol.ts';
-import { inWorkspace, noRunner } from './host.ts';
+import { inWorkspace, noRunner, sessions } from './host.ts';
 import { channel, memento, Page } from './page.ts';
 
 const blocks4: BlocksOptions = {
@@ -35,6 +35,7 @@ describe('The page', () => {
 
   async function open(uri: vscode.Uri): Promise<void> {
     document = await OnnxDocument.open(uri, {
+      sessions,
       ep: 'cpu',
       optimization: 'all',
       batchSize: 1,
@@ -106,7 +107,7 @@ describe('The page', () => {
     const preview = await host.preview({ type: 'quantize', layerIds: [fc1], options: int8 });
     assert.equal(preview.changedLayers, 1);
     assert.equal(preview.beforeBytes, (128 * 128 + 128) * 4);
-    assert.equal(document.snapshot.hasEdits, false);
+    assert.equal(document.hasEdits, false);
     const after = await host.quantize([fc1], int8);
     assert.deepEqual(after.totals, preview.after);
     assert.deepEqual(after.edits[0]?.layerIds, [fc1]);
@@ -145,7 +146,7 @@ describe('The page', () => {
       ],
     );
     assert.ok((preview.macs?.after ?? 0) < (preview.macs?.before ?? 0));
-    assert.equal(document.snapshot.hasEdits, false);
+    assert.equal(document.hasEdits, false);
     const after = await host.prune([conv], channels);
     assert.deepEqual(after.totals, preview.after);
     assert.deepEqual(

@@ -5,7 +5,7 @@ import { quantizeTool } from '../../extension/tools/quantize-tool.ts';
 import { Documents } from '../../extension/document/documents.ts';
 import type { Services } from '../../extension/services.ts';
 import { openModel } from '../../src/onnx/index.ts';
-import { copyOfSample, extension, inWorkspace, noRunner } from './host.ts';
+import { copyOfSample, extension, inWorkspace, noRunner, sessions } from './host.ts';
 
 const { token } = new vscode.CancellationTokenSource();
 
@@ -17,7 +17,7 @@ async function invoke<T>(tool: vscode.LanguageModelTool<T>, input: T): Promise<s
 }
 
 describe('The tools for chat', () => {
-  const documents = new Documents(noRunner);
+  const documents = new Documents(sessions, noRunner);
   const services = { documents } as Services;
   after(() => documents.dispose());
 

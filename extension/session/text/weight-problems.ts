@@ -1,14 +1,13 @@
 /** What is wasteful about weights on the chosen EP, with what would be better: problems that a recipe edit solves. */
 import { l10n } from 'vscode';
-import { weightBehaviour } from '../../src/analysis/index.ts';
-import { formatBytes } from '../../src/format.ts';
-import { DataType, tensorByteLength } from '../../src/onnx/index.ts';
-import { recommendForm, weightFormOf, type FormChoice } from '../../src/transforms/index.ts';
-import { localize } from '../l10n/domain-text.ts';
-import { changeLabel } from '../views/edit-label.ts';
-import type { LayerState } from '../views/layers.ts';
-import { layersOfView } from './code-lens.ts';
-import type { TextView } from './text-views.ts';
+import { weightBehaviour } from '../../../src/analysis/index.ts';
+import { formatBytes } from '../../../src/format.ts';
+import { DataType, tensorByteLength } from '../../../src/onnx/index.ts';
+import { recommendForm, weightFormOf, type FormChoice } from '../../../src/transforms/index.ts';
+import { localize } from '../../l10n/domain-text.ts';
+import { changeLabel } from '../../views/edit-label.ts';
+import type { LayerState } from '../../views/layers.ts';
+import { layersOfSide, type SideView } from './side.ts';
 
 export interface WeightProblem {
   readonly node: string;
@@ -19,14 +18,14 @@ export interface WeightProblem {
 }
 
 /** Of all layers, or of those asked for. */
-export function weightProblems(view: TextView, layers = layersOfView(view)): readonly WeightProblem[] {
+export function weightProblems(view: SideView, layers = layersOfSide(view)): readonly WeightProblem[] {
   const doubles = doubleBytes(view.analysis);
   return layers.flatMap((layer) => [...expandedWeights(view, layer), ...doubleWeights(doubles, layer)]);
 }
 
 /** Weights that an edit made small in the file, and that the EP makes large again. */
-function expandedWeights({ document, estimate }: TextView, layer: LayerState): WeightProblem[] {
-  const { recipe } = document.snapshot;
+function expandedWeights({ shown, estimate }: SideView, layer: LayerState): WeightProblem[] {
+  const { recipe } = shown.snapshot;
   const opType = layer.before?.opType ?? layer.opType;
   return layer.changes.flatMap((change) => {
     const edit = recipe.edits[change.edit];
@@ -51,7 +50,7 @@ function doubleWeights(doubles: ReadonlyMap<string, number>, layer: LayerState):
 }
 
 /** Bytes of float64 weights by node id, where there are any. */
-function doubleBytes({ nodes, model }: TextView['analysis']): ReadonlyMap<string, number> {
+function doubleBytes({ nodes, model }: SideView['analysis']): ReadonlyMap<string, number> {
   const { initializers } = model.graph;
   const found = new Map<string, number>();
   for (const { id, weights } of nodes) {

@@ -1,0 +1,145 @@
+/**
+ * Runs the data of a document's recipe through its original where an edit looks at activations, and keeps what they
+ * told while the file is open: a save after a check does not run them again.
+ */
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { EpName } from '../../src/analysis/index.ts';
+import { calibrate, calibrationPath, RANDOM_CALIBRATION } from '../../src/calibrated.ts';
+import { saveModel, type Model } from '../../src/onnx/index.ts';
+import type { CollectedCalibration, Runner } from '../../src/runtime/index.ts';
+import { applyRecipe } from '../../src/transforms/index.ts';
+import type { Job } from './protocol.ts';
+import type { Shown } from './shown.ts';
+
+/** What a calibration is of, and what it runs on. */
+export interface Calibrated {
+  readonly shown: Pick<Shown, 'fileName' | 'snapshot' | 'options'>;
+  /** Whether the snapshot's original is what lies on disk. */
+  readonly isOnDisk: boolean;
+  readonly runner: () => Pick<Runner, 'calibrate' | 'probeEps'>;
+}
+
+interface Kept {
+  readonly key: string;
+  readonly found: Promise<CollectedCalibration>;
+  uses: number;
+}
+
+export class Calibrations {
+  /** The last one: another recipe mostly asks for something else. */
+  #kept: Kept | undefined;
+
+  /**
+   * Hands on the changed model as it can be written; what makes its tensors is there until `work` is over.
+   * @throws all of `calibrate`
+   */
+  async use<T>(of: Calibrated, job: Job, work: (model: Model) => Promise<T>): Promise<T> {
+    const { base, recipe, applied } = of.shown.snapshot;
+    if (applied().calibrationTargets.length === 0) return work(applied().model);
+    const kept = await this.#take(of, job);
+    try {
+      const calibration = await kept.found;
+      return await work(applyRecipe(base.model, recipe, { calibration }).model);
+    } finally {
+      kept.uses--;
+      if (kept !== this.#kept) release(kept);
+    }
+  }
+
+  /** The calibration, as one that is in use. */
+  async #take(of: Calibrated, job: Job): Promise<Kept> {
+    const key = await keyOf(of);
+    if (this.#kept?.key === key) {
+      this.#kept.uses++;
+      return this.#kept;
+    }
+    const kept = { key, found: run(of, job), uses: 1 };
+    this.dispose();
+    this.#kept = kept;
+    kept.found.catch(() => {
+      if (this.#kept === kept) this.#kept = undefined;
+    });
+    return kept;
+  }
+
+  dispose(): void {
+    const kept = this.#kept;
+    this.#kept = undefined;
+    if (kept !== undefined) release(kept);
+  }
+}
+
+/** Whoever uses it last disposes of it. */
+function release({ found, uses }: Kept): void {
+  if (uses > 0) return;
+  // one that ended badly has told whoever asked for it
+  found.then((calibration) => calibration.dispose()).catch(() => undefined);
+}
+
+async function run(of: Calibrated, { signal, report }: Job): Promise<CollectedCalibration> {
+  const { base, recipe, applied } = of.shown.snapshot;
+  const ep = await runnableEp(of, signal);
+  return withOriginal(of, signal, (modelPath) =>
+    calibrate(base.model, recipe, applied().calibrationTargets, {
+      ...{ runner: of.runner, ep, modelPath, signal },
+      ...{ dims: otherDims(of), batchSymbols: batchSymbolsOf(of) },
+      onProgress: ({ fraction, message }) => report({ done: fraction, total: 1, message }),
+    }),
+  );
+}
+
+function batchSymbolsOf({ shown }: Calibrated): readonly string[] {
+  const { symbols } = shown.snapshot.base.analysis();
+  return symbols.filter((s) => s.isBatch).map((s) => s.name);
+}
+
+/** Without the batch, which the data decide. */
+function otherDims(of: Calibrated): Readonly<Record<string, number>> {
+  const batch = batchSymbolsOf(of);
+  return Object.fromEntries(Object.entries(of.shown.options.dims).filter(([name]) => !batch.includes(name)));
+}
+
+/** Everything that its result depends on, beside the file; which EP ran it is not of it. */
+async function keyOf(of: Calibrated): Promise<string> {
+  const { base, recipe, applied } = of.shown.snapshot;
+  const data = recipe.calibration ?? RANDOM_CALIBRATION;
+  const { localPath } = base.model.source.file;
+  const file = calibrationPath(data, localPath === undefined ? '.' : path.dirname(localPath));
+  // data that are no longer there are complained of by who reads them
+  const written =
+    file === undefined
+      ? 0
+      : await stat(file).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => 0,
+        );
+  return JSON.stringify([applied().calibrationTargets, data, written, otherDims(of)]);
+}
+
+/** Figures may be shown for an EP that this machine does not have; the CPU gives the same activations. */
+async function runnableEp({ shown, runner }: Calibrated, signal: AbortSignal): Promise<EpName> {
+  const { ep } = shown.options;
+  if (ep === 'cpu') return ep;
+  const status = (await runner().probeEps({ signal })).find((s) => s.ep === ep);
+  return status?.available === true && status.isSoftware !== true ? ep : 'cpu';
+}
+
+/** A file to run: the model's own (undefined), or a copy where that is not on the local disk or is another by now. */
+async function withOriginal<T>(
+  { shown, isOnDisk }: Calibrated,
+  signal: AbortSignal,
+  work: (modelPath: string | undefined) => Promise<T>,
+): Promise<T> {
+  const { model } = shown.snapshot.base;
+  if (model.source.file.localPath !== undefined && isOnDisk) return work(undefined);
+  const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-calibrate-'));
+  try {
+    const file = path.join(folder, shown.fileName);
+    await saveModel(model, file, { signal });
+    return await work(file);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,133 @@
+/** What takes its time: reading weights, running models, writing files. Each can be cancelled, and says how far it is. */
+import { modelStream, saveModel, type Model } from '../../src/onnx/index.ts';
+import type { DataSpec } from '../../src/runtime/index.ts';
+import type { PruneOptions } from '../../src/protocol.ts';
+import { measureSensitivity } from '../../src/sensitivity.ts';
+import {
+  chooseForms as choose,
+  weightSqnr,
+  type ChosenForms,
+  type LayerSelector,
+} from '../../src/transforms/index.ts';
+import { pruneEdit } from '../edits.ts';
+import type { Base } from './base.ts';
+import type { Job, RunSettings } from './protocol.ts';
+import { runnerFor } from './runners.ts';
+import type { Shown } from './shown.ts';
+
+/** How much of each weight survives the recipe: kept with the snapshot, and shown by its views from then on. */
+export async function measureSqnr({ snapshot }: Shown, { signal, report }: Job): Promise<void> {
+  snapshot.sqnr ??= await weightSqnr(snapshot.base.model, snapshot.recipe, {
+    signal,
+    onProgress: (done, total) => report({ done, total }),
+  });
+}
+
+/** The last choice per file: what was looked at in the dialog is not worked out again when it is applied. */
+const lastChoice = new WeakMap<Base, { readonly key: string; readonly forms: ChosenForms }>();
+
+export async function chooseForms(
+  { snapshot: { base }, options: { ep } }: Shown,
+  { signal, report }: Job,
+  layers: LayerSelector,
+  minSqnrDb: number,
+): Promise<ChosenForms> {
+  const key = JSON.stringify([ep, layers, minSqnrDb]);
+  const known = lastChoice.get(base);
+  if (known?.key === key) return known.forms;
+  const onProgress = (done: number, total: number): void => report({ done, total });
+  const forms = await choose(base.model, { ep, layers, minSqnrDb, signal, onProgress });
+  lastChoice.set(base, { key, forms });
+  return forms;
+}
+
+/** Where a model is written: a path on local disk, or nowhere: then its bytes are the answer. */
+export type Target = string | undefined;
+
+/** The file as it was read, without the recipe. */
+export function writeOriginal(
+  { snapshot }: Shown,
+  job: Job,
+  target: Target,
+): Promise<Uint8Array | undefined> {
+  return write(snapshot.base.model, target, job);
+}
+
+/**
+ * The changed model.
+ * @param settings where it has to be run before: see `Queries.needsCalibration`
+ */
+export function writeChanged(
+  shown: Shown,
+  job: Job,
+  target: Target,
+  settings?: RunSettings,
+): Promise<Uint8Array | undefined> {
+  return calibrated(shown, job, settings, (model) => write(model, target, job));
+}
+
+/** Runs the data of the recipe ahead of what needs them, and keeps what they tell. */
+export async function calibrate(shown: Shown, job: Job, settings: RunSettings): Promise<void> {
+  await calibrated(shown, job, settings, () => Promise.resolve());
+}
+
+function calibrated<T>(
+  shown: Shown,
+  job: Job,
+  settings: RunSettings | undefined,
+  work: (model: Model) => Promise<T>,
+): Promise<T> {
+  const runner = () => {
+    if (settings === undefined) throw new Error(`${shown.fileName}: the recipe looks at activations`);
+    return runnerFor(settings.runner);
+  };
+  return shown.calibrations.use({ shown, isOnDisk: settings?.isOnDisk === true, runner }, job, work);
+}
+
+async function write(model: Model, target: Target, { signal, report }: Job): Promise<Uint8Array | undefined> {
+  if (target !== undefined) {
+    const onProgress = ({ fraction }: { readonly fraction: number }): void =>
+      report({ done: fraction, total: 1 });
+    await saveModel(model, target, { signal, onProgress });
+    return undefined;
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of modelStream(model, { signal })) chunks.push(chunk);
+  // not Buffer.concat, whose memory is shared with others: this is handed over
+  const bytes = new Uint8Array(chunks.reduce((sum, c) => sum + c.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
+}
+
+export interface SensitivityRequest extends RunSettings {
+  readonly layers: readonly string[];
+  readonly ratios: readonly number[];
+  readonly options: PruneOptions;
+  readonly data: DataSpec;
+  /** A file with the original's content. */
+  readonly modelPath: string;
+  readonly dims: Readonly<Record<string, number>>;
+  readonly batchSymbols: readonly string[];
+  readonly batchSize: number;
+}
+
+/** Each point is reported as it comes. */
+export async function sensitivity(
+  { snapshot: { base, recipe } }: Shown,
+  { signal, report }: Job,
+  request: SensitivityRequest,
+): Promise<void> {
+  const { layers, ratios, options } = request;
+  let done = 0;
+  await measureSensitivity(base.model, {
+    ...request,
+    ...{ ep: 'cpu', signal, recipe },
+    runner: () => runnerFor(request.runner),
+    editAt: (layer, ratio) => pruneEdit({ nodes: [layer] }, { ...options, ratio }),
+    onPoint: (point) => report({ done: ++done, total: layers.length * ratios.length, point }),
+  });
+}

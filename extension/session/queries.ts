@@ -1,0 +1,57 @@
+/** Everything that can be asked of a document, by name. What is quick is a query; what reads weights or writes is a job. */
+import type { TrainingChoice } from '../../src/protocol.ts';
+import { layerFacts } from '../views/describe.ts';
+import { estimateAnswer } from '../views/estimate-answer.ts';
+import { estimateView } from '../views/estimate-view.ts';
+import { formView, formViews } from '../views/form-views.ts';
+import { graphView } from '../views/graph-view.ts';
+import { importanceView } from '../views/importance-view.ts';
+import { largestBatchView } from '../views/largest-batch.ts';
+import { layerStates } from '../views/layers.ts';
+import { modelView } from '../views/model-view.ts';
+import { previewView } from '../views/preview-view.ts';
+import { trainingView } from '../views/training-view.ts';
+import { weightsView } from '../views/weights-view.ts';
+import * as figures from './figures.ts';
+import * as jobList from './jobs.ts';
+import type { Shown } from './shown.ts';
+import { changeMarks } from './text/change-marks.ts';
+import { layerActions } from './text/layer-actions.ts';
+import { lensViews } from './text/lenses.ts';
+import { nodeFacts } from './text/node-facts.ts';
+import { problems } from './text/problems.ts';
+import { modelText, nodesOfLayer } from './text/text.ts';
+import { weightNotes } from './text/weight-notes.ts';
+
+export const queries = {
+  ...figures,
+  estimate: (shown: Shown) => shown.estimate,
+  estimateBefore: (shown: Shown) => shown.estimateBefore,
+  modelView,
+  estimateText: (shown: Shown) => JSON.stringify(estimateView(shown)),
+  previewView,
+  formViews,
+  formView,
+  graphText: (shown: Shown) => JSON.stringify(graphView(shown)),
+  trainingView: ({ snapshot, options: { dims } }: Shown, choice: TrainingChoice) =>
+    trainingView({ original: snapshot.base.analysis(), changed: snapshot.analysis(), dims }, choice),
+  largestBatchView,
+  estimateAnswer,
+  describeLayer: (shown: Shown, layerId: string) => {
+    const layer = layerStates(shown).find((l) => l.id === layerId);
+    return layer === undefined ? [] : layerFacts(shown, layer);
+  },
+  text: modelText,
+  nodesOfLayer,
+  lenses: lensViews,
+  nodeFacts,
+  problems,
+  layerActions,
+  changeMarks,
+  weightNotes,
+};
+
+export const jobs = { ...jobList, weightsView, importanceView };
+
+export type Queries = typeof queries;
+export type Jobs = typeof jobs;

@@ -1,0 +1,82 @@
+/** What stands over each layer with weights: what it costs, and what can be done about it. */
+import { l10n } from 'vscode';
+import { weightBehaviour } from '../../../src/analysis/index.ts';
+import { formatBytes } from '../../../src/format.ts';
+import { recommendForm } from '../../../src/transforms/index.ts';
+import { nameOfChoice } from '../../forms.ts';
+import { localize } from '../../l10n/domain-text.ts';
+import type { Side } from '../../text/text-uri.ts';
+import { batchText } from '../../views/batch-text.ts';
+import { whatCanBeDone } from '../../views/estimate-view.ts';
+import type { LayerState } from '../../views/layers.ts';
+import type { Shown } from '../shown.ts';
+import { layersOfSide, sideView } from './side.ts';
+
+export interface LensView {
+  readonly layerId: string;
+  readonly nodes: readonly string[];
+  readonly cost: string;
+  /** Undefined where it cannot be quantized. */
+  readonly quantize: QuantizeLens | undefined;
+  readonly canPrune: boolean;
+  readonly isChanged: boolean;
+}
+
+export interface QuantizeLens {
+  readonly title: string;
+  readonly tooltip: string;
+  /** Name of the form; undefined: dynamic int8. */
+  readonly form?: string | undefined;
+}
+
+export function lensViews(shown: Shown, side: Side): LensView[] {
+  const view = sideView(shown, side);
+  const batch = batchText(shown);
+  return layersOfSide(view)
+    .filter((layer) => layer.parameterBytes > 0)
+    .map((layer) => {
+      const can = side === 'original' ? { canQuantize: false, canPrune: false } : whatCanBeDone(shown, layer);
+      return {
+        layerId: layer.id,
+        nodes: layer.nodes,
+        cost: `${costText(layer)}${batch}`,
+        quantize: can.canQuantize ? quantizeLens(view.estimate.ep, layer.opType) : undefined,
+        canPrune: can.canPrune,
+        isChanged: layer.changes.length > 0,
+      };
+    });
+}
+
+/** e.g. `1.2 MiB weights · 3.4 MiB activations`, `4.8 MiB → 1.2 MiB weights · …` where an edit changed them */
+function costText(layer: LayerState): string {
+  const before = layer.before?.parameterBytes ?? layer.parameterBytes;
+  const now = formatBytes(layer.parameterBytes);
+  const weights =
+    before === layer.parameterBytes
+      ? l10n.t('{0} weights', now)
+      : l10n.t('{0} → {1} weights', formatBytes(before), now);
+  const activations =
+    layer.activationBytes === undefined
+      ? l10n.t('unknown activations')
+      : l10n.t('{0} activations', formatBytes(layer.activationBytes));
+  return `${weights} · ${activations}`;
+}
+
+/** Offers the form that stays small on the EP; where there is none, says so before it is applied. */
+function quantizeLens(ep: Shown['options']['ep'], opType: string): QuantizeLens {
+  const int8 = weightBehaviour(ep, opType, 'dynamic-int8');
+  const tooltip = localize(int8.note);
+  if (int8.fate === 'small') return { title: l10n.t('Quantize int8'), tooltip };
+  const better = recommendForm(ep, opType);
+  if (better?.settings.form === 'blocks') {
+    const title = l10n.t('Quantize int{0} in blocks', better.settings.bits);
+    return { title, tooltip, form: nameOfChoice(better) };
+  }
+  if (better?.settings.form === 'static') {
+    const title = l10n.t('Quantize static int8');
+    return { title, tooltip: localize(better.behaviour.note), form: nameOfChoice(better) };
+  }
+  return int8.fate === 'cpu-fallback'
+    ? { title: l10n.t('Quantize int8 (leaves {0} for the CPU)', ep), tooltip }
+    : { title: l10n.t('Quantize int8 (saves nothing on {0})', ep), tooltip };
+}

@@ -1,0 +1,19 @@
+/** What is wrong or wasteful in a model, where a node is named with it. */
+import { modelView } from '../../views/model-view.ts';
+import type { Shown } from '../shown.ts';
+import { sideView } from './side.ts';
+import { weightProblems } from './weight-problems.ts';
+
+export interface ProblemView {
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly message: string;
+  readonly node?: string | undefined;
+}
+
+export function problems(shown: Shown): ProblemView[] {
+  const weights = weightProblems(sideView(shown, 'current'));
+  return [
+    ...modelView(shown).diagnostics,
+    ...weights.map(({ node, message }) => ({ severity: 'warning' as const, message, node })),
+  ];
+}

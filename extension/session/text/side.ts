@@ -1,0 +1,25 @@
+/** One side of a text comparison: the changed model, or the file as it is, at the dims of the document. */
+import type { Analysis, MemoryEstimate } from '../../../src/analysis/index.ts';
+import type { Side } from '../../text/text-uri.ts';
+import { layersOf, type LayerState } from '../../views/layers.ts';
+import type { Shown } from '../shown.ts';
+
+export interface SideView {
+  readonly shown: Shown;
+  readonly side: Side;
+  readonly analysis: Analysis;
+  readonly estimate: MemoryEstimate;
+}
+
+export function sideView(shown: Shown, side: Side): SideView {
+  const { snapshot, estimate, estimateBefore } = shown;
+  return side === 'current'
+    ? { shown, side, analysis: snapshot.analysis(), estimate }
+    : { shown, side, analysis: snapshot.base.analysis(), estimate: estimateBefore };
+}
+
+/** The layers as that side has them. */
+export function layersOfSide({ shown, side, estimate }: SideView): LayerState[] {
+  if (side === 'current') return layersOf(shown.snapshot, estimate, shown.estimateBefore);
+  return estimate.layers.map((layer) => ({ ...layer, before: layer, changes: [] }));
+}
