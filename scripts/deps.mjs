@@ -1,7 +1,7 @@
 // Installs what package-lock.json asks for, unless it is there already.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 export const root = path.resolve(import.meta.dirname, '..');
@@ -23,8 +23,16 @@ export function ensureNode() {
   process.exit(1);
 }
 
-/** `npm ci` when the lock file changed since the last one (a marker in node_modules tells). */
+/**
+ * `npm ci` when the lock file changed since the last one (a marker in node_modules tells). Not where node_modules is a
+ * link: `npm ci` would first delete everything in the folder it leads to, which other checkouts share.
+ */
 export function ensureDependencies() {
+  const folder = path.join(root, 'node_modules');
+  if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() === true) {
+    console.log('node_modules is a link: its packages are used as they are.');
+    return;
+  }
   const lock = createHash('sha256')
     .update(readFileSync(path.join(root, 'package-lock.json')))
     .digest('hex');
