@@ -1,8 +1,14 @@
-/** Opens a model, infers all shapes, and ends: `node child.mjs MODEL`. */
+/** Opens a model, infers all shapes, and ends, with the settings of the command line: `node child.cjs MODEL`. */
 import { openModel } from '../../src/onnx/index.ts';
 import { inferShapes } from '../../src/analysis/shapes/index.ts';
+import { optimizeLate } from '../../src/cli/short-run.ts';
 
-const model = await openModel(process.argv[2] ?? '');
-const { main } = inferShapes(model);
-await model.source.close();
-console.log(JSON.stringify({ known: main.values.size - main.unknown.size }));
+async function infer(file: string): Promise<void> {
+  optimizeLate();
+  const model = await openModel(file);
+  const { main } = inferShapes(model);
+  await model.source.close();
+  console.log(JSON.stringify({ known: main.values.size - main.unknown.size }));
+}
+
+void infer(process.argv[2] ?? '');

@@ -18,6 +18,7 @@ import { estimateCommand } from './estimate.ts';
 import { exitCodes, failureLine } from './failure.ts';
 import { pruneCommand } from './prune.ts';
 import { quantizeCommand } from './quantize.ts';
+import { optimizeLate } from './short-run.ts';
 import { colour } from './terminal.ts';
 import { textCommand } from './text.ts';
 import { verifyCommand } from './verify.ts';
@@ -34,6 +35,7 @@ const commands = [
 ];
 
 async function main(argv: readonly string[]): Promise<void> {
+  optimizeLate();
   const interrupt = new AbortController();
   // once: a second Ctrl-C ends the process at once
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, () => interrupt.abort());

@@ -20,6 +20,35 @@ export function joined(pieces: readonly Uint8Array[]): Uint8Array {
 
 const NOTHING: readonly never[] = [];
 
+/** Longest list that {@link appended} makes without room to spare. */
+const SHORT_LIST = 4;
+
+/**
+ * The list with one more element: a short one anew and without room to spare, a longer one by `push`. Most lists of a
+ * graph have one to three elements.
+ */
+export function appended<T>(list: readonly T[], item: T): readonly T[] {
+  const [a, b, c] = list as readonly [T, T, T];
+  switch (list.length) {
+    case 0:
+      return [item];
+    case 1:
+      return [a, item];
+    case 2:
+      return [a, b, item];
+    case 3:
+      return [a, b, c, item];
+    default:
+      (list as T[]).push(item);
+      return list;
+  }
+}
+
+/** A list that {@link appended} made, with exactly the room it needs. */
+export function settled<T>(list: readonly T[]): readonly T[] {
+  return list.length <= SHORT_LIST ? list : list.slice();
+}
+
 /** The list with exactly the room it needs: one that grew by `push` keeps 17 places for its first element. */
 export function trimmed<T>(list: readonly T[]): readonly T[] {
   return list.length === 0 ? NOTHING : list.slice();

@@ -4,6 +4,8 @@ import type { Dim, Shape } from '../types.ts';
 import { dimsOf, ShapeError } from './rule.ts';
 import type { Dims } from './rule.ts';
 
+const absent = unknown('');
+
 /** The shape that all of them broadcast to. */
 export function broadcastShapes(shapes: readonly Shape[]): Shape {
   const known: Dims[] = [];
@@ -18,13 +20,18 @@ export function broadcastShapes(shapes: readonly Shape[]): Shape {
 export function broadcastDims(all: readonly Dims[]): Dims {
   const [first] = all;
   if (first !== undefined && all.every((d) => sameDims(d, first))) return first;
-  const rank = Math.max(0, ...all.map((d) => d.length));
-  return Array.from({ length: rank }, (_, i) =>
-    all.reduce<Dim>((out, d) => {
+  let rank = 0;
+  for (const d of all) rank = Math.max(rank, d.length);
+  const dims: Dim[] = [];
+  for (let i = 0; i < rank; i++) {
+    let dim: Dim = 1;
+    for (const d of all) {
       const from = d[i - (rank - d.length)];
-      return from === undefined ? out : broadcastDim(out, from);
-    }, 1),
-  );
+      if (from !== undefined) dim = broadcastDim(dim, from);
+    }
+    dims.push(dim);
+  }
+  return dims;
 }
 
 /**
@@ -49,9 +56,9 @@ export function broadcastDim(a: Dim, b: Dim): Dim {
 
 /** The same dims, each a number or a formula: unknown dims are equal to none. */
 export function sameDims(a: Dims, b: Dims): boolean {
-  return a === b
-    ? a.every((d) => !isUnknown(d))
-    : a.length === b.length && a.every((d, i) => sameDim(d, b[i] ?? unknown('')));
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!sameDim(a[i] ?? absent, b[i] ?? absent)) return false;
+  return true;
 }
 
 function simpler(a: Dim, b: Dim): Dim {

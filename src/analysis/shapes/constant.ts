@@ -4,7 +4,7 @@ import type { Attribute, TensorRef } from '../../onnx/model.ts';
 import { add, ceilReal, isUnknown, max, mul, sub, unknown, equal } from '../dim.ts';
 import type { InferredType, KnownContent } from '../inference.ts';
 import type { Dim } from '../types.ts';
-import { hasReadableContent, maxContent, readContent, staticCount } from './content.ts';
+import { hasReadableContent, maxContent, readContent, staticCount, StoredTensor } from './content.ts';
 import { ofUnknownRank, ShapeError, tensor, unknownDims } from './rule.ts';
 import type { Dims, Rule, RuleContext, RuleTable } from './rule.ts';
 
@@ -19,18 +19,8 @@ export function typeOfTensor(t: TensorRef): InferredType {
   return type;
 }
 
-/** The content is read when first asked for: most weights' never is. */
 function makeTypeOfTensor(t: TensorRef): InferredType {
-  if (!hasReadableContent(t)) return tensor(t.dataType, t.dims);
-  let content: KnownContent | undefined;
-  return {
-    kind: 'tensor',
-    elemType: t.dataType,
-    shape: t.dims,
-    get content() {
-      return (content ??= readContent(t));
-    },
-  };
+  return hasReadableContent(t) ? new StoredTensor(t) : tensor(t.dataType, t.dims);
 }
 
 const ofAttribute: Readonly<Record<string, (a: Attribute) => InferredType | undefined>> = {

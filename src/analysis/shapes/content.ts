@@ -66,6 +66,25 @@ export function readContent(t: TensorRef): KnownContent | undefined {
   return Array.from({ length: count }, (_, i) => read(view, i));
 }
 
+/** Type of a small tensor of the file. Its content is read when first asked for: most weights' never is. */
+export class StoredTensor {
+  readonly kind = 'tensor';
+  readonly elemType: number;
+  readonly shape: Dims;
+  private readonly stored: TensorRef;
+  private read: KnownContent | undefined;
+
+  constructor(stored: TensorRef) {
+    this.elemType = stored.dataType;
+    this.shape = stored.dims;
+    this.stored = stored;
+  }
+
+  get content(): KnownContent | undefined {
+    return (this.read ??= readContent(this.stored));
+  }
+}
+
 /** The upper half of a float32. */
 function bfloatToNumber(v: DataView, at: number): number {
   const wide = new DataView(new ArrayBuffer(4));

@@ -3,6 +3,7 @@ import type { Attribute, Graph, Node, TensorRef } from '../../onnx/model.ts';
 import { dimSymbols, unknown } from '../dim.ts';
 import type { InferredType, KnownContent } from '../inference.ts';
 import type { Dim, Shape, Unknown } from '../types.ts';
+import { StoredTensor } from './content.ts';
 import { dimsOf, isTensor } from './rule.ts';
 import type { Dims, RuleContext, SubgraphOptions, SubgraphResult } from './rule.ts';
 
@@ -92,7 +93,7 @@ export class NodeContext implements RuleContext {
 
   hasContent(i: number): boolean {
     const t = this.tensor(i);
-    return t !== undefined && ('content' in t ? isLazy(t) || t.content !== undefined : false);
+    return t !== undefined && (t instanceof StoredTensor || t.content !== undefined);
   }
 
   attribute(name: string): Attribute | undefined {
@@ -168,11 +169,6 @@ export class NodeContext implements RuleContext {
     const graph = this.graphAttribute(attribute);
     return graph && this.scope.subgraph(this.node, { attribute, graph, types: inputs, taken });
   }
-}
-
-/** Content that is read when first asked for (see `typeOfTensor`). */
-function isLazy(t: object): boolean {
-  return Object.getOwnPropertyDescriptor(t, 'content')?.get !== undefined;
 }
 
 function clampInt(v: bigint): number {

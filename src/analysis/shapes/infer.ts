@@ -15,9 +15,9 @@ import type { NodeScope, SubgraphCall } from './context.ts';
 import { withDeclared } from './declared.ts';
 import { countNodes, dependencies, executableOrder } from './order.ts';
 import { findRule } from './registry.ts';
-import { cacheOf, canReuse, rememberCache, ReuseRecord } from './reuse.ts';
+import { cacheOf, canReuse, nothingFound, rememberCache, ReuseRecord } from './reuse.ts';
 import type { Findings, ReuseCache } from './reuse.ts';
-import { dimsOf, isTensor, ShapeError, tensor } from './rule.ts';
+import { isTensor, ShapeError, tensor } from './rule.ts';
 import type { SubgraphResult } from './rule.ts';
 import { Scope } from './scope.ts';
 import { SymbolTable } from './symbols.ts';
@@ -127,7 +127,8 @@ class Inferrer {
 
   /** A node of the main graph: taken over from the previous inference where nothing it sees has changed. */
   private mainNode(scope: Scope, node: Node): void {
-    const seen = dependencies(node).map((name) => scope.values.get(name));
+    const seen: (InferredType | undefined)[] = [];
+    for (const name of dependencies(node)) seen.push(scope.values.get(name));
     const kept = this.previous?.records.get(node);
     if (kept?.fits(seen, node, scope) && this.assumesTheSame(kept)) {
       kept.applyTo(scope, node, this);
@@ -135,13 +136,19 @@ class Inferrer {
       return;
     }
     this.record = new ReuseRecord(seen);
-    const [reported, assumed] = [this.diagnostics.length, this.assumptions.length];
+    const reported = this.diagnostics.length;
+    const assumed = this.assumptions.length;
     this.node(scope, node);
-    this.record.keep(scope, node, {
+    this.record.keep(scope, node, this.foundSince(reported, assumed));
+    this.records.set(node, this.record);
+  }
+
+  private foundSince(reported: number, assumed: number): Findings {
+    if (reported === this.diagnostics.length && assumed === this.assumptions.length) return nothingFound;
+    return {
       diagnostics: this.diagnostics.slice(reported),
       assumptions: this.assumptions.slice(assumed),
-    });
-    this.records.set(node, this.record);
+    };
   }
 
   private assumesTheSame(kept: ReuseRecord): boolean {
@@ -149,26 +156,34 @@ class Inferrer {
   }
 
   private node(scope: Scope, node: Node): void {
-    const inputs = node.inputs.map((name) => this.input(scope, node, name));
+    const inputs: (InferredType | undefined)[] = [];
+    for (const name of node.inputs) inputs.push(this.input(scope, node, name));
     const results = this.outputs(scope, node, inputs);
-    node.outputs.forEach((name, i) => {
-      if (name === '') return;
-      const inferred = results[i] ?? unknown(`no rule for output ${i} of ${label(node)}`);
-      const type = withDeclared(inferred, scope.declared(name)?.type, {
-        dimOf: (d) => this.derivedKept(d),
-        isDerived: (s) => this.symbols.isDerived(s),
-        contradiction: (message) => this.report(scope, node, 'declared-mismatch', `${name} is ${message}`),
-      });
-      scope.values.set(name, type);
-      const reason = unknownReason(type);
-      if (reason !== undefined && !scope.unknown.has(node)) scope.unknown.set(node, reason);
-    });
+    for (let i = 0; i < node.outputs.length; i++) {
+      const name = node.outputs[i] ?? '';
+      if (name !== '') this.output(scope, node, name, results[i] ?? noRuleFor(node, i));
+    }
+  }
+
+  private output(scope: Scope, node: Node, name: string, inferred: InferredType): void {
+    const declared = scope.declared(name)?.type;
+    const type =
+      declared === undefined
+        ? inferred
+        : withDeclared(inferred, declared, {
+            dimOf: (d) => this.derivedKept(d),
+            isDerived: (s) => this.symbols.isDerived(s),
+            contradiction: (message) =>
+              this.report(scope, node, 'declared-mismatch', `${name} is ${message}`),
+          });
+    scope.values.set(name, type);
+    const reason = unknownReason(type);
+    if (reason !== undefined && !scope.unknown.has(node)) scope.unknown.set(node, reason);
   }
 
   private derivedKept(d: Parameters<SymbolTable['declared']>[0]): Dim {
     const dim = this.symbols.declared(d);
-    if (d.kind === 'symbol' && this.symbols.isDerived(d.symbol))
-      this.record.derived.push([d.symbol, undefined]);
+    if (d.kind === 'symbol' && this.symbols.isDerived(d.symbol)) this.record.addDerived(d.symbol, undefined);
     return dim;
   }
 
@@ -185,7 +200,7 @@ class Inferrer {
     node: Node,
     inputs: readonly (InferredType | undefined)[],
   ): readonly InferredType[] {
-    const called = this.functions.get(functionKey(node.domain, node.opType, node.overload ?? ''));
+    const called = this.calledBy(node);
     if (called) return this.call(scope, node, called, inputs);
     const version = scope.opsets.get(node.domain) ?? 1;
     const rule = findRule(node.domain, node.opType, version);
@@ -198,12 +213,21 @@ class Inferrer {
       this.report(scope, node, 'shape-mismatch', `${node.opType}: ${e.message}`);
       return node.outputs.map(() => unknown(e.message));
     } finally {
-      for (const found of this.inSubgraphs.get(node)?.values() ?? []) {
-        this.diagnostics.push(...found.diagnostics);
-        this.assumptions.push(...found.assumptions);
-      }
-      this.inSubgraphs.delete(node);
+      if (this.inSubgraphs.size > 0) this.addFromSubgraphs(node);
     }
+  }
+
+  private addFromSubgraphs(node: Node): void {
+    for (const found of this.inSubgraphs.get(node)?.values() ?? []) {
+      this.diagnostics.push(...found.diagnostics);
+      this.assumptions.push(...found.assumptions);
+    }
+    this.inSubgraphs.delete(node);
+  }
+
+  private calledBy(node: Node): LocalFunction | undefined {
+    if (this.functions.size === 0) return undefined;
+    return this.functions.get(functionKey(node.domain, node.opType, node.overload ?? ''));
   }
 
   /** What the contexts of a graph's nodes ask for; the same for all of them. */
@@ -238,7 +262,7 @@ class Inferrer {
   }
 
   private derived(name: string, bound: Dim | undefined): Dim {
-    this.record.derived.push([name, bound]);
+    this.record.addDerived(name, bound);
     return this.symbols.derived(name, bound);
   }
 
@@ -353,6 +377,10 @@ function functionKey(domain: string, name: string, overload: string): string {
   return `${domain}::${name}::${overload}`;
 }
 
+function noRuleFor(node: Node, output: number): Unknown {
+  return unknown(`no rule for output ${output} of ${label(node)}`);
+}
+
 function label(node: Node): string {
   return `${node.domain || 'ai.onnx'}::${node.opType}`;
 }
@@ -363,12 +391,7 @@ function unknownReason(type: InferredType | Unknown): string | undefined {
   if (type.kind === 'sequence' || type.kind === 'optional')
     return isUnknown(type.elem) ? type.elem.reason : undefined;
   if (type.kind !== 'tensor') return undefined;
-  const dims = dimsOf(type.shape);
-  if (dims === undefined) return isUnknown(type.shape) ? type.shape.reason : undefined;
-  const open = dims.find((d) => isUnknown(d));
-  return open !== undefined && isUnknown(open)
-    ? open.reason
-    : type.elemType === 0
-      ? 'element type is not known'
-      : undefined;
+  if (isUnknown(type.shape)) return type.shape.reason;
+  for (const d of type.shape) if (typeof d !== 'number' && d.kind === 'unknown') return d.reason;
+  return type.elemType === 0 ? 'element type is not known' : undefined;
 }

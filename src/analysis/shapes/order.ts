@@ -40,6 +40,7 @@ export function dependencies(node: Node): readonly string[] {
 }
 
 function holdsGraphs(node: Node): boolean {
+  if (node.attributes.size === 0) return false;
   for (const a of node.attributes.values()) if (a.kind === 'graph' || a.kind === 'graphs') return true;
   return false;
 }
@@ -50,10 +51,9 @@ function holdsGraphs(node: Node): boolean {
  */
 export function executableOrder(nodes: readonly Node[]): { order: readonly Node[]; cyclic: readonly Node[] } {
   const producer = new Map<string, number>();
-  nodes.forEach((n, i) => n.outputs.forEach((o) => o !== '' && producer.set(o, i)));
-  const isBefore = (name: string, i: number) => (producer.get(name) ?? -1) < i;
-  if (nodes.every((n, i) => dependencies(n).every((name) => isBefore(name, i))))
-    return { order: nodes, cyclic: [] };
+  for (let i = 0; i < nodes.length; i++)
+    for (const o of nodes[i]?.outputs ?? []) if (o !== '') producer.set(o, i);
+  if (isInOrder(nodes, producer)) return { order: nodes, cyclic: [] };
 
   const needs = nodes.map((n) => dependencies(n).flatMap((name) => producer.get(name) ?? []));
   const state = new Uint8Array(nodes.length); // 0 unseen, 1 begun, 2 placed
@@ -76,6 +76,13 @@ export function executableOrder(nodes: readonly Node[]): { order: readonly Node[
     }
   }
   return { order, cyclic: [...cyclic] };
+}
+
+function isInOrder(nodes: readonly Node[], producer: ReadonlyMap<string, number>): boolean {
+  return nodes.every((n, i) => {
+    for (const name of dependencies(n)) if ((producer.get(name) ?? -1) >= i) return false;
+    return true;
+  });
 }
 
 function addNode(set: Set<Node>, node: Node | undefined): void {

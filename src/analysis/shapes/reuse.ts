@@ -50,6 +50,8 @@ export interface Findings {
   readonly assumptions: readonly Assumption[];
 }
 
+export const nothingFound: Findings = { diagnostics: [], assumptions: [] };
+
 /** Where a record is played back to. */
 interface Inference {
   readonly symbols: SymbolTable;
@@ -59,11 +61,13 @@ interface Inference {
 
 /** What one node saw and gave. */
 export class ReuseRecord {
-  readonly derived: [name: string, bound: Dim | undefined][] = [];
+  /** Symbols it asked for; most nodes ask for none. */
+  private derived: (readonly [name: string, bound: Dim | undefined])[] | undefined;
   private readonly seen: readonly (InferredType | undefined)[];
-  private declared: readonly (Value | undefined)[] = [];
-  private outputs: readonly (InferredType | undefined)[] = [];
-  found: Findings = { diagnostics: [], assumptions: [] };
+  /** What the file says of its outputs; of most nothing. */
+  private declared: (Value | undefined)[] | undefined;
+  private readonly outputs: (InferredType | undefined)[] = [];
+  found = nothingFound;
   private subgraphs: readonly SubgraphInference[] | undefined;
   private call: GraphInference | undefined;
   private unknown: string | undefined;
@@ -72,13 +76,22 @@ export class ReuseRecord {
     this.seen = seen;
   }
 
+  addDerived(name: string, bound: Dim | undefined): void {
+    (this.derived ??= []).push([name, bound]);
+  }
+
   keep(scope: Scope, node: Node, found: Findings): void {
-    this.declared = node.outputs.map((o) => scope.declared(o));
-    this.outputs = node.outputs.map((o) => scope.values.get(o));
+    const { outputs } = node;
+    for (let i = 0; i < outputs.length; i++) {
+      const name = outputs[i] ?? '';
+      this.outputs.push(scope.values.get(name));
+      const declared = scope.declared(name);
+      if (declared !== undefined) (this.declared ??= [])[i] = declared;
+    }
     this.found = found;
-    this.subgraphs = scope.subgraphs.get(node);
-    this.call = scope.calls.get(node);
-    this.unknown = scope.unknown.get(node);
+    if (scope.subgraphs.size > 0) this.subgraphs = scope.subgraphs.get(node);
+    if (scope.calls.size > 0) this.call = scope.calls.get(node);
+    if (scope.unknown.size > 0) this.unknown = scope.unknown.get(node);
   }
 
   /** Whether the node would see the same again. */
@@ -86,12 +99,12 @@ export class ReuseRecord {
     return (
       seen.length === this.seen.length &&
       seen.every((t, i) => sameType(t, this.seen[i])) &&
-      node.outputs.every((o, i) => scope.declared(o) === this.declared[i])
+      node.outputs.every((o, i) => scope.declared(o) === this.declared?.[i])
     );
   }
 
   applyTo(scope: Scope, node: Node, inference: Inference): void {
-    for (const [name, bound] of this.derived) inference.symbols.derived(name, bound);
+    for (const [name, bound] of this.derived ?? []) inference.symbols.derived(name, bound);
     node.outputs.forEach((o, i) => {
       const type = this.outputs[i];
       if (o !== '' && type) scope.values.set(o, type);
@@ -99,6 +112,7 @@ export class ReuseRecord {
     if (this.subgraphs) scope.subgraphs.set(node, this.subgraphs);
     if (this.call) scope.calls.set(node, this.call);
     if (this.unknown !== undefined) scope.unknown.set(node, this.unknown);
+    if (this.found === nothingFound) return;
     inference.diagnostics.push(...this.found.diagnostics);
     inference.assumptions.push(...this.found.assumptions);
   }

@@ -1,12 +1,36 @@
 /** AttributeProto: one of fourteen kinds of value, named by a type that comes after it in the file. */
 import type { Attribute, FileBytes, Graph, SparseTensorRef, TensorRef, TypeInfo } from '../model.ts';
-import { FIELD_BYTES, fixed32, len, varint, type Cursor, type Step } from '../wire/cursor.ts';
-import { keepField, keepRange } from '../wire/kept.ts';
+import { FIELD_BYTES, fieldSet, fixed32, len, varint, type Cursor, type Step } from '../wire/cursor.ts';
+import { inWindow } from '../wire/drive.ts';
+import { keepField, keepFieldInWindow, keepRange } from '../wire/kept.ts';
+import type { ParsedRange } from '../pristine.ts';
 import { trimmed } from '../bytes.ts';
 import { ATTRIBUTE_KINDS, type AttributeKind } from '../attribute-kinds.ts';
 import { readGraph } from './graph.ts';
-import { readSparseTensor, readTensorRef } from './tensor.ts';
+import { readSparseTensor, readTensorInSteps } from './tensor.ts';
 import { readType } from './type.ts';
+
+const NAME = len(1);
+const FLOAT = fixed32(2);
+const INT = varint(3);
+const STRING = len(4);
+const TENSOR = len(5);
+const GRAPH = len(6);
+const PACKED_FLOATS = len(7);
+const FLOAT_OF_LIST = fixed32(7);
+const PACKED_INTS = len(8);
+const INT_OF_LIST = varint(8);
+const STRINGS = len(9);
+const TENSORS = len(10);
+const GRAPHS = len(11);
+const DOC_STRING = len(13);
+const TYPE_PROTO = len(14);
+const TYPE_PROTOS = len(15);
+const TYPE = varint(20);
+const REF_ATTR_NAME = len(21);
+const SPARSE_TENSOR = len(22);
+const SPARSE_TENSORS = len(23);
+const TEXTS = fieldSet(1, 4, 9, 13, 21);
 
 /** Values as they come in, by kind; and where their fields lie. */
 interface Values {
@@ -26,58 +50,88 @@ interface Values {
   types?: TypeInfo[];
 }
 
-export function* readAttribute(c: Cursor, field: string, index: number): Step<Attribute> {
+/** All of the attribute is in the window. */
+export function readAttribute(c: Cursor, field: string, index: number): Attribute {
   const range = c.enter(field, index);
-  const values: Values = {};
-  /** Fields of a second kind: they hold no value by ONNX's rules, but are kept. */
-  const places: { kind: AttributeKind; start: number; end: number }[] = [];
-  let name = '';
-  let refName = '';
-  let attributeType = 0;
-  let docString: string | undefined;
-  let unknownFields: FileBytes[] | undefined;
+  const parts = new AttributeParts();
+  while (c.hasField()) {
+    const key = c.next();
+    if (parts.take(c, key)) continue;
+    const start = c.fieldStart;
+    const kind = readSingle(c, key, parts.values) ?? inWindow(readValue(c, key, parts.values));
+    if (kind === undefined) parts.unknownFields = keepFieldInWindow(c, parts.unknownFields);
+    else parts.add(kind, start, c.offset);
+  }
+  return parts.finish(c, range);
+}
+
+export function* readAttributeInSteps(c: Cursor, field: string, index: number): Step<Attribute> {
+  const range = c.enter(field, index);
+  const parts = new AttributeParts();
   while (c.hasField()) {
     if (c.isShort) yield FIELD_BYTES;
     const key = c.next();
+    if (c.lacksText(TEXTS)) yield c.length;
+    if (parts.take(c, key)) continue;
+    const start = c.fieldStart;
+    const kind = readSingle(c, key, parts.values) ?? (yield* readValue(c, key, parts.values));
+    if (kind === undefined) parts.unknownFields = yield* keepField(c, parts.unknownFields);
+    else parts.add(kind, start, c.offset);
+  }
+  return parts.finish(c, range);
+}
+
+class AttributeParts {
+  readonly values: Values = {};
+  unknownFields: FileBytes[] | undefined;
+  /** Fields of values; of those of a second kind, which hold no value by ONNX's rules, the bytes are kept. */
+  private readonly places: { kind: AttributeKind; start: number; end: number }[] = [];
+  private name = '';
+  private refName = '';
+  private attributeType = 0;
+  private docString: string | undefined;
+
+  /** Takes a field that tells of the attribute; false where it holds a value, or is unknown. */
+  take(c: Cursor, key: number): boolean {
     switch (key) {
-      case len(1):
-        if (c.lacks()) yield c.length;
-        name = c.string();
-        break;
-      case len(13):
-        if (c.lacks()) yield c.length;
-        docString = c.string();
-        break;
-      case varint(20):
-        attributeType = c.int32;
-        break;
-      case len(21):
-        if (c.lacks()) yield c.length;
-        refName = c.string();
-        break;
-      default: {
-        const start = c.fieldStart;
-        const kind = yield* readAttributeValue(c, key, values);
-        if (kind === undefined) unknownFields = yield* keepField(c, unknownFields);
-        else {
-          const last = places.at(-1);
-          if (last?.kind === kind && last.end === start) last.end = c.offset;
-          else places.push({ kind, start, end: c.offset });
-        }
-      }
+      case NAME:
+        this.name = c.string();
+        return true;
+      case TYPE:
+        this.attributeType = c.int32;
+        return true;
+      case DOC_STRING:
+        this.docString = c.string();
+        return true;
+      case REF_ATTR_NAME:
+        this.refName = c.string();
+        return true;
+      default:
+        return false;
     }
   }
-  const kind = refName === '' ? kindOf(attributeType, places[0]?.kind) : undefined;
-  for (const place of places) {
-    if (place.kind !== kind) unknownFields = keepRange(c, unknownFields, place.start, place.end);
+
+  /** A field of a value of this kind was read. */
+  add(kind: AttributeKind, start: number, end: number): void {
+    const last = this.places.at(-1);
+    if (last?.kind === kind && last.end === start) last.end = end;
+    else this.places.push({ kind, start, end });
   }
-  const base = { name, docString, unknownFields, range };
-  const attribute: Attribute =
-    refName !== ''
-      ? { ...base, kind: 'ref', refName, attributeType }
-      : content(c, base, kind, values, attributeType);
-  c.leave(range, attribute);
-  return attribute;
+
+  finish(c: Cursor, range: ParsedRange): Attribute {
+    const { name, refName, attributeType, docString, places } = this;
+    const kind = refName === '' ? kindOf(attributeType, places[0]?.kind) : undefined;
+    for (const place of places) {
+      if (place.kind !== kind) this.unknownFields = keepRange(c, this.unknownFields, place.start, place.end);
+    }
+    const base = { name, docString, unknownFields: this.unknownFields, range };
+    const attribute: Attribute =
+      refName !== ''
+        ? { ...base, kind: 'ref', refName, attributeType }
+        : content(c, base, kind, this.values, attributeType);
+    c.leave(range, attribute);
+    return attribute;
+  }
 }
 
 /** Before IR version 2 there was no type; the value's field tells it. */
@@ -134,31 +188,53 @@ function required<T>(c: Cursor, value: T | undefined): T {
   return value;
 }
 
-/** Reads the field just read by `next()` into `values`; undefined where it holds no value of an attribute. */
-function* readAttributeValue(c: Cursor, key: number, values: Values): Step<AttributeKind | undefined> {
+/** What needs no further step: a number, or a string that is in the window. Undefined where the field is none. */
+function readSingle(c: Cursor, key: number, values: Values): AttributeKind | undefined {
   switch (key) {
-    case fixed32(2):
-      values.float = c.float32;
-      return 'float';
-    case varint(3):
+    case INT:
       values.int = c.bigint;
       return 'int';
-    case len(4):
-      if (c.lacks()) yield c.length;
+    case INT_OF_LIST:
+      c.countElement();
+      (values.ints ??= []).push(c.bigint);
+      return 'ints';
+    case FLOAT:
+      values.float = c.float32;
+      return 'float';
+    case STRING:
       values.string = c.bytes();
       return 'string';
-    case len(5):
+    case STRINGS:
+      c.countObject();
+      (values.strings ??= []).push(c.bytes());
+      return 'strings';
+    default:
+      return undefined;
+  }
+}
+
+/** Reads the other fields of values into `values`; undefined where the field holds no value of an attribute. */
+function* readValue(c: Cursor, key: number, values: Values): Step<AttributeKind | undefined> {
+  switch (key) {
+    case PACKED_INTS:
+      yield* readInts(c, (values.ints ??= []));
+      return 'ints';
+    case PACKED_FLOATS:
+    case FLOAT_OF_LIST:
+      yield* readFloats(c, (values.floats ??= []));
+      return 'floats';
+    case TENSOR:
       refuseSecond(c, values.tensor);
-      values.tensor = yield* readTensorRef(c, 't');
+      values.tensor = yield* readTensorInSteps(c, 't');
       return 'tensor';
-    case len(6):
+    case GRAPH:
       refuseSecond(c, values.graph);
       values.graph = yield* readGraph(c, 'g');
       return 'graph';
-    case len(14):
+    case TYPE_PROTO:
       values.type = yield* readType(c, 'tp');
       return 'type';
-    case len(22):
+    case SPARSE_TENSOR:
       refuseSecond(c, values.sparseTensor);
       values.sparseTensor = yield* readSparseTensor(c, 'sparse_tensor');
       return 'sparseTensor';
@@ -169,29 +245,16 @@ function* readAttributeValue(c: Cursor, key: number, values: Values): Step<Attri
 
 function* readAttributeList(c: Cursor, key: number, values: Values): Step<AttributeKind | undefined> {
   switch (key) {
-    case len(7):
-    case fixed32(7):
-      yield* readFloats(c, (values.floats ??= []));
-      return 'floats';
-    case len(8):
-    case varint(8):
-      yield* readInts(c, (values.ints ??= []));
-      return 'ints';
-    case len(9):
-      if (c.lacks()) yield c.length;
-      c.countObject();
-      (values.strings ??= []).push(c.bytes());
-      return 'strings';
-    case len(10):
-      (values.tensors ??= []).push(yield* readTensorRef(c, 'tensors', values.tensors.length));
+    case TENSORS:
+      (values.tensors ??= []).push(yield* readTensorInSteps(c, 'tensors', values.tensors.length));
       return 'tensors';
-    case len(11):
+    case GRAPHS:
       (values.graphs ??= []).push(yield* readGraph(c, 'graphs', values.graphs.length));
       return 'graphs';
-    case len(15):
+    case TYPE_PROTOS:
       (values.types ??= []).push(yield* readType(c, 'type_protos', values.types.length));
       return 'types';
-    case len(23):
+    case SPARSE_TENSORS:
       (values.sparseTensors ??= []).push(
         yield* readSparseTensor(c, 'sparse_tensors', values.sparseTensors.length),
       );
@@ -212,11 +275,6 @@ function* readFloats(c: Cursor, floats: number[]): Step<void> {
 }
 
 function* readInts(c: Cursor, ints: bigint[]): Step<void> {
-  if (c.wire === 0) {
-    c.countElement();
-    ints.push(c.bigint);
-    return;
-  }
   const end = c.offset + c.length;
   while (c.offset < end) {
     if (c.isShort) yield FIELD_BYTES;

@@ -2,9 +2,9 @@
 import type { Attribute, FileBytes, LocalFunction, Node, OpsetImport, StringEntry, Value } from '../model.ts';
 import { FIELD_BYTES, fieldSet, len, type Cursor, type Step } from '../wire/cursor.ts';
 import { keepField } from '../wire/kept.ts';
-import { readAttribute } from './attribute.ts';
+import { readAttributeInSteps } from './attribute.ts';
 import { normalDomain, readEntry, readOpsetImport } from './entry.ts';
-import { readNode } from './node.ts';
+import { readNodeInSteps } from './node.ts';
 import { readValue } from './type.ts';
 
 const TEXTS = fieldSet(1, 4, 5, 6, 8, 10, 13);
@@ -33,13 +33,13 @@ export function* readFunction(c: Cursor, index: number): Step<LocalFunction> {
         (key === len(4) ? inputs : key === len(5) ? outputs : attributes).push(c.string());
         break;
       case len(7):
-        nodes.push(yield* readNode(c, nodes.length));
+        nodes.push(yield* readNodeInSteps(c, nodes.length));
         break;
       case len(9):
         opsetImports.push(yield* readOpsetImport(c, opsetImports.length));
         break;
       case len(11):
-        attributeDefaults.push(yield* readAttribute(c, 'attribute_proto', attributeDefaults.length));
+        attributeDefaults.push(yield* readAttributeInSteps(c, 'attribute_proto', attributeDefaults.length));
         break;
       case len(12): {
         const value = yield* readValue(c, 'value_info', valueInfo.size);

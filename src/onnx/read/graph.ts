@@ -3,10 +3,19 @@ import type { FileBytes, Graph, Node, SparseTensorRef, StringEntry, TensorRef, V
 import { FIELD_BYTES, fieldSet, len, type Cursor, type Step } from '../wire/cursor.ts';
 import { keepField } from '../wire/kept.ts';
 import { readEntry } from './entry.ts';
-import { readNode } from './node.ts';
-import { readSparseTensor, readTensorRef } from './tensor.ts';
+import { readNode, readNodeInSteps } from './node.ts';
+import { readSparseTensor, readTensorInSteps } from './tensor.ts';
 import { readValue } from './type.ts';
 
+const NODE = len(1);
+const NAME = len(2);
+const INITIALIZER = len(5);
+const DOC_STRING = len(10);
+const INPUT = len(11);
+const OUTPUT = len(12);
+const VALUE_INFO = len(13);
+const SPARSE_INITIALIZER = len(15);
+const METADATA = len(16);
 const TEXTS = fieldSet(2, 10);
 
 export function* readGraph(c: Cursor, field: string, index?: number): Step<Graph> {
@@ -20,31 +29,33 @@ export function* readGraph(c: Cursor, field: string, index?: number): Step<Graph
     const key = c.next();
     if (c.lacksText(TEXTS)) yield c.length;
     switch (key) {
-      case len(1):
-        parts.nodes.push(yield* readNode(c, parts.nodes.length));
+      case NODE:
+        parts.nodes.push(
+          c.hasContent ? readNode(c, parts.nodes.length) : yield* readNodeInSteps(c, parts.nodes.length),
+        );
         break;
-      case len(2):
+      case NAME:
         name = c.string();
         break;
-      case len(5):
-        parts.addInitializer(yield* readTensorRef(c, 'initializer', parts.initializerCount++));
+      case INITIALIZER:
+        parts.addInitializer(yield* readTensorInSteps(c, 'initializer', parts.initializerCount++));
         break;
-      case len(10):
+      case DOC_STRING:
         docString = c.string();
         break;
-      case len(11):
+      case INPUT:
         parts.inputs.push(yield* readValue(c, 'input', parts.inputs.length));
         break;
-      case len(12):
+      case OUTPUT:
         parts.outputs.push(yield* readValue(c, 'output', parts.outputs.length));
         break;
-      case len(13):
+      case VALUE_INFO:
         parts.addValueInfo(c, yield* readValue(c, 'value_info', parts.valueInfo.size));
         break;
-      case len(15):
+      case SPARSE_INITIALIZER:
         parts.sparse.push(yield* readSparseTensor(c, 'sparse_initializer', parts.sparse.length));
         break;
-      case len(16):
+      case METADATA:
         (parts.metadata ??= []).push(yield* readEntry(c, 'metadata_props', parts.metadata.length));
         break;
       default:

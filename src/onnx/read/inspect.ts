@@ -105,7 +105,7 @@ function inspectGraph(graph: Graph, findings: Findings, outer?: Scope): void {
 function inspectNodes(nodes: readonly Node[], scope: Scope, findings: Findings): void {
   const outOfOrder: { readonly node: Node; readonly inputs: readonly string[] }[] = [];
   for (const node of nodes) {
-    if (node.inputs.some((name) => name !== '' && !scope.has(name))) {
+    if (!hasAll(scope, node.inputs)) {
       const inputs = node.inputs.filter((name) => name !== '' && !scope.has(name));
       outOfOrder.push({ node, inputs });
     }
@@ -121,6 +121,11 @@ function inspectNodes(nodes: readonly Node[], scope: Scope, findings: Findings):
     if (undefinedInput !== undefined) findings.add('undefined-value', undefinedInput);
     else findings.add('nodes-out-of-order', node.name === '' ? node.opType : node.name);
   }
+}
+
+function hasAll(scope: Scope, names: readonly string[]): boolean {
+  for (const name of names) if (name !== '' && !scope.has(name)) return false;
+  return true;
 }
 
 function inspectTensor(tensor: TensorRef, findings: Findings): void {

@@ -70,9 +70,10 @@ export class TensorData {
     kept: FileBytes[] | undefined,
   ): { location: TensorLocation; unknownFields: FileBytes[] | undefined } {
     const field = dataType === undefined ? undefined : this.fieldFor(dataType);
-    this.chosen = this.runs.filter((run) => run.field === field);
     let unknownFields = kept;
-    if (this.chosen.length < this.runs.length) {
+    if (this.runs.every((run) => run.field === field)) this.chosen = this.runs;
+    else {
+      this.chosen = this.runs.filter((run) => run.field === field);
       for (const run of this.runs) {
         if (run.field !== field) unknownFields = keepRange(this.c, unknownFields, run.start, run.end);
       }
@@ -84,6 +85,8 @@ export class TensorData {
 
   /** The elements as raw_data would hold them; undefined where not all are at hand, or their number is wrong. */
   decoded(location: TensorLocation, dataType: number, byteLength: number): Uint8Array | undefined {
+    const [first] = this.chosen;
+    if (first?.field === RAW) return first.bytes?.length === byteLength ? first.bytes : undefined;
     if (location.kind === 'inline') return location.bytes.length === byteLength ? location.bytes : undefined;
     if (location.kind !== 'file' || location.tagged === true) return undefined;
     const pieces = this.chosen.map((run) => run.bytes).filter((bytes) => bytes !== undefined);
@@ -95,6 +98,7 @@ export class TensorData {
   private fieldFor(dataType: number): number | undefined {
     const has = (field: number) =>
       this.runs.some((run) => run.field === field && (run.content === undefined || run.content.length > 0));
+    if (this.runs.length === 1 && this.runs[0]?.field === RAW) return RAW;
     if (has(RAW)) return RAW;
     const typed = DATA_FIELDS[typedEncoding(dataType)];
     if (has(typed)) return typed;
@@ -106,8 +110,11 @@ export class TensorData {
   private location(field: number | undefined): TensorLocation {
     const encoding = field === undefined ? undefined : ENCODING_OF.get(field);
     if (encoding === undefined) return { kind: 'inline', bytes: new Uint8Array(0) };
-    const contents = this.chosen.map((run) => run.content).filter((content) => content !== undefined);
     const { source } = this.c;
+    const [first] = this.chosen;
+    if (this.chosen.length === 1 && first?.content !== undefined)
+      return { kind: 'file', encoding, ranges: [first.content], source };
+    const contents = this.chosen.map((run) => run.content).filter((content) => content !== undefined);
     if (contents.length === this.chosen.length) return { kind: 'file', encoding, ranges: contents, source };
     const ranges = this.chosen.map(({ start, end }) => ({ offset: start, length: end - start }));
     return { kind: 'file', encoding, ranges, tagged: true, source };

@@ -2,6 +2,7 @@
 import { trimmed } from '../bytes.ts';
 import { denseByteLength } from '../datatype.ts';
 import { MAX_RANK, SMALL_TENSOR_BYTES } from '../limits.ts';
+import type { ParsedRange } from '../pristine.ts';
 import type { FileBytes, SparseTensorRef, StringEntry, TensorRef } from '../model.ts';
 import {
   FIELD_BYTES,
@@ -13,11 +14,20 @@ import {
   type Cursor,
   type Step,
 } from '../wire/cursor.ts';
-import { keepField } from '../wire/kept.ts';
+import { inWindow } from '../wire/drive.ts';
+import { keepField, keepFieldInWindow } from '../wire/kept.ts';
 import { readEntry } from './entry.ts';
 import { externalLocation } from './external.ts';
 import { TensorData } from './tensor-data.ts';
 
+const DIM = varint(1);
+const DIMS = len(1);
+const DATA_TYPE = varint(2);
+const NAME = len(8);
+const DOC_STRING = len(12);
+const EXTERNAL_DATA = len(13);
+const DATA_LOCATION = varint(14);
+const METADATA = len(16);
 const TEXTS = fieldSet(8, 12);
 /** The data fields: packed, raw or strings; and single numbers, where they are not packed. */
 const DATA_KEYS = new Set([
@@ -31,69 +41,108 @@ const DATA_KEYS = new Set([
 /** TensorProto.DataLocation.EXTERNAL */
 const EXTERNAL = 1;
 
-export function* readTensorRef(c: Cursor, field: string, index?: number): Step<TensorRef> {
+/** All of the tensor is in the window. */
+export function readTensor(c: Cursor, field: string, index?: number): TensorRef {
   const range = c.enter(field, index);
-  const dims: number[] = [];
-  const data = new TensorData(c);
-  let name = '';
-  let dataType = 0;
-  let dataLocation = 0;
-  let external: StringEntry[] | undefined;
-  let docString: string | undefined;
-  let metadata: StringEntry[] | undefined;
-  let unknownFields: FileBytes[] | undefined;
+  const parts = new TensorParts(c);
+  while (c.hasField()) {
+    const key = c.next();
+    if (parts.take(key)) continue;
+    if (key === DIMS) inWindow(readDims(c, parts.dims));
+    else if (key === EXTERNAL_DATA || key === METADATA) inWindow(parts.addEntry(key));
+    else if (DATA_KEYS.has(key)) parts.data.add();
+    else parts.unknownFields = keepFieldInWindow(c, parts.unknownFields);
+  }
+  return parts.finish(range);
+}
+
+/** Data that are worth reading are asked for, others skipped. */
+export function* readTensorInSteps(c: Cursor, field: string, index?: number): Step<TensorRef> {
+  if (c.hasContent) return readTensor(c, field, index);
+  const range = c.enter(field, index);
+  const parts = new TensorParts(c);
   while (c.hasField()) {
     if (c.isShort) yield FIELD_BYTES;
     const key = c.next();
     if (c.lacksText(TEXTS)) yield c.length;
+    if (parts.take(key)) continue;
+    if (key === DIMS) yield* readDims(c, parts.dims);
+    else if (key === EXTERNAL_DATA || key === METADATA) yield* parts.addEntry(key);
+    else if (DATA_KEYS.has(key)) {
+      if (parts.data.isWorthReading && c.lacks()) yield c.length;
+      parts.data.add();
+    } else parts.unknownFields = yield* keepField(c, parts.unknownFields);
+  }
+  return parts.finish(range);
+}
+
+class TensorParts {
+  readonly dims: number[] = [];
+  readonly data: TensorData;
+  unknownFields: FileBytes[] | undefined;
+  private readonly c: Cursor;
+  private name = '';
+  private dataType = 0;
+  private isExternal = false;
+  private docString: string | undefined;
+  private external: StringEntry[] | undefined;
+  private metadata: StringEntry[] | undefined;
+
+  constructor(c: Cursor) {
+    this.c = c;
+    this.data = new TensorData(c);
+  }
+
+  /** Takes a field that is a number or a string; false where it is another. */
+  take(key: number): boolean {
+    const { c } = this;
     switch (key) {
-      case varint(1):
-      case len(1):
-        yield* readDims(c, dims);
-        break;
-      case varint(2):
-        dataType = c.int32;
-        break;
-      case len(8):
-        name = c.string();
-        break;
-      case len(12):
-        docString = c.string();
-        break;
-      case len(13):
-        (external ??= []).push(yield* readEntry(c, 'external_data', external.length));
-        break;
-      case varint(14):
-        dataLocation = c.int32;
-        break;
-      case len(16):
-        (metadata ??= []).push(yield* readEntry(c, 'metadata_props', metadata.length));
-        break;
+      case DIM:
+        addDim(c, this.dims);
+        return true;
+      case DATA_TYPE:
+        this.dataType = c.int32;
+        return true;
+      case NAME:
+        this.name = c.string();
+        return true;
+      case DOC_STRING:
+        this.docString = c.string();
+        return true;
+      case DATA_LOCATION:
+        this.isExternal = c.int32 === EXTERNAL;
+        return true;
       default:
-        if (DATA_KEYS.has(key)) {
-          if (data.isWorthReading && c.lacks()) yield c.length;
-          data.add();
-        } else unknownFields = yield* keepField(c, unknownFields);
+        return false;
     }
   }
-  const byteLength = checkedByteLength(c, dataType, dims);
-  const isExternal = dataLocation === EXTERNAL;
-  const stored = data.resolve(isExternal ? undefined : dataType, unknownFields);
-  const location = isExternal ? externalLocation(c, external ?? [], byteLength) : stored.location;
-  const isSmall = byteLength !== undefined && byteLength <= SMALL_TENSOR_BYTES;
-  const tensor: TensorRef = {
-    name,
-    dataType,
-    dims: trimmed(dims),
-    location,
-    smallData: isSmall ? data.decoded(location, dataType, byteLength) : undefined,
-    docString,
-    metadata,
-    unknownFields: stored.unknownFields,
-    range,
-  };
-  c.leave(range, tensor);
-  return tensor;
+
+  *addEntry(key: number): Step<void> {
+    const isExternal = key === EXTERNAL_DATA;
+    const list = isExternal ? (this.external ??= []) : (this.metadata ??= []);
+    list.push(yield* readEntry(this.c, isExternal ? 'external_data' : 'metadata_props', list.length));
+  }
+
+  finish(range: ParsedRange): TensorRef {
+    const { c, name, dataType, dims, data, docString, metadata } = this;
+    const byteLength = checkedByteLength(c, dataType, dims);
+    const stored = data.resolve(this.isExternal ? undefined : dataType, this.unknownFields);
+    const location = this.isExternal ? externalLocation(c, this.external ?? [], byteLength) : stored.location;
+    const isSmall = byteLength !== undefined && byteLength <= SMALL_TENSOR_BYTES;
+    const tensor: TensorRef = {
+      name,
+      dataType,
+      dims: trimmed(dims),
+      location,
+      smallData: isSmall ? data.decoded(location, dataType, byteLength) : undefined,
+      docString,
+      metadata,
+      unknownFields: stored.unknownFields,
+      range,
+    };
+    c.leave(range, tensor);
+    return tensor;
+  }
 }
 
 export function* readSparseTensor(c: Cursor, field: string, index?: number): Step<SparseTensorRef> {
@@ -106,10 +155,10 @@ export function* readSparseTensor(c: Cursor, field: string, index?: number): Ste
     if (c.isShort) yield FIELD_BYTES;
     switch (c.next()) {
       case len(1):
-        values = yield* readTensorRef(c, 'values');
+        values = yield* readTensorInSteps(c, 'values');
         break;
       case len(2):
-        indices = yield* readTensorRef(c, 'indices');
+        indices = yield* readTensorInSteps(c, 'indices');
         break;
       case varint(3):
       case len(3):

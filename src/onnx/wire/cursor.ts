@@ -3,7 +3,9 @@
  *
  * Parsers are generators: they run synchronously as long as the window holds what they need and yield a number of
  * bytes when it does not; the driver (drive.ts) refills the window at the cursor's place and resumes them. So there is
- * one parser for every kind of source, and no promise per field.
+ * one parser for every kind of source, and no promise per field. Nodes, attributes and tensors, of which there are many,
+ * have a second, plain function for where all of the message is in the window ({@link Cursor.hasContent}): nothing in it
+ * is yielded for.
  *
  * Worked example, a message with a string in field 2:
  *
@@ -45,6 +47,7 @@ export const fieldSet = (...fields: readonly number[]): number =>
 const NO_BYTES = Buffer.alloc(0);
 const SHORT_BYTES = 64;
 const RECENT_STRINGS = 4096;
+const RECENT_MASK = RECENT_STRINGS - 1;
 const MAX_FIELD_NUMBER = 2 ** 29 - 1;
 const TWO_32 = 2 ** 32;
 /** Small bigints, shared: attributes repeat them by the ten thousand. */
@@ -58,15 +61,18 @@ export interface Oddity {
 
 export class Cursor {
   readonly source: ByteSource;
-  /** File offset that no read may pass. */
+  /** File offset that no read may pass; and the same as a place in the window, or beyond it. */
   private end: number;
+  private limit: number;
   private buffer: Buffer = NO_BYTES;
   private view: DataView = new DataView(NO_BYTES.buffer);
+  private latin1: string | undefined;
   /** File offset of the window's first byte. */
   private base = 0;
   private pos = 0;
   private readonly ends: number[] = [];
-  private readonly path: string[] = [];
+  /** Of every message that is open: its name and its index, −1 where it has none. */
+  private readonly path: (string | number)[] = [];
   private objects = 0;
   private elements = 0;
   /**
@@ -94,6 +100,7 @@ export class Cursor {
   constructor(source: ByteSource) {
     this.source = source;
     this.end = source.sizeBytes;
+    this.limit = this.end;
   }
 
   /** Absolute place in the file. */
@@ -106,9 +113,14 @@ export class Cursor {
     return this.pos <= this.buffer.length;
   }
 
-  /** The window lacks room for one more tag and value, and the file has more. */
+  /** The window lacks room for one more tag and value, and the message has more. */
   get isShort(): boolean {
-    return this.isOutside(FIELD_BYTES);
+    return this.limit > this.buffer.length && this.isOutside(FIELD_BYTES);
+  }
+
+  /** Whether the current field's content is in the window to its end. */
+  get hasContent(): boolean {
+    return this.pos + this.length <= this.buffer.length;
   }
 
   /** Whether the current field is one of `texts` (see {@link fieldSet}), and its content has to be yielded for. */
@@ -131,7 +143,9 @@ export class Cursor {
   refill(bytes: Uint8Array): void {
     this.base += this.pos;
     this.pos = 0;
+    this.limit = this.end - this.base;
     this.buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.latin1 = undefined;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -151,21 +165,25 @@ export class Cursor {
       length,
     );
     this.ends.push(this.end);
-    this.path.push(index === undefined ? name : `${name}[${index}]`);
+    this.path.push(name, index ?? -1);
     this.end = range.offset + length;
+    this.limit = this.pos + length;
     return range;
   }
 
   hasField(): boolean {
-    return this.offset < this.end;
+    return this.pos < this.limit;
   }
 
   /** Ends the message and makes `result` the owner of its range. */
   leave(range: ParsedRange, result?: object): void {
-    if (this.offset !== this.end) throw this.error('malformed', 'a field runs past the end of its message');
+    if (this.pos !== this.limit) throw this.error('malformed', 'a field runs past the end of its message');
     const outer = this.ends.pop();
-    if (outer !== undefined) this.end = outer;
-    this.path.pop();
+    if (outer !== undefined) {
+      this.end = outer;
+      this.limit = outer - this.base;
+    }
+    this.path.length -= 2;
     if (result !== undefined) ParsedRange.claim(range, result);
   }
 
@@ -174,7 +192,22 @@ export class Cursor {
    * @returns `field × 8 + wire type`
    */
   next(isInGroup = false): number {
-    this.fieldStart = this.offset;
+    const { buffer, pos } = this;
+    this.fieldStart = this.base + pos;
+    const tag = buffer[pos] ?? 0;
+    const length = buffer[pos + 1] ?? 0x80;
+    // nearly every field: one of the first fifteen, with fewer than 128 bytes of content
+    if ((tag & 0x87) === WIRE.len && tag > WIRE.len && length < 0x80 && pos + 2 + length <= this.limit) {
+      this.wire = WIRE.len;
+      this.field = tag >>> 3;
+      this.length = length;
+      this.pos = pos + 2;
+      return tag;
+    }
+    return this.longNext(isInGroup);
+  }
+
+  private longNext(isInGroup: boolean): number {
     this.varint();
     const key = this.low;
     this.wire = key & 7;
@@ -237,13 +270,21 @@ export class Cursor {
     const end = start + length;
     this.pos = end;
     if (length === 0) return '';
-    const slot = this.recentSlot(start, end);
+    // where it would be: the last bytes differ most, as names end in numbers
+    const tail = (buffer[end - 1] ?? 0) + 31 * (buffer[end - 2] ?? 0) + 961 * (buffer[end - 3] ?? 0);
+    const slot = (tail + 127 * length) & RECENT_MASK;
     const recent = this.recent[slot];
-    if (recent?.length === length && isAscii(recent, buffer, start)) return recent;
+    // of text that is no ASCII these are other characters, and it is decoded each time
+    if (recent !== undefined && recent === this.text.substring(start, end)) return recent;
     this.countObject();
     const text = decodeText(buffer, start, end);
     this.recent[slot] = text;
     return text;
+  }
+
+  /** The window, each byte a character: to compare a piece of it with a string is faster than to decode it. */
+  private get text(): string {
+    return (this.latin1 ??= this.buffer.toString('latin1'));
   }
 
   /** The current field's content, which is in the window, as a key for maps; the place stays. */
@@ -297,7 +338,7 @@ export class Cursor {
   }
 
   error(kind: OnnxErrorKind, message: string, cause?: unknown): OnnxError {
-    const field = this.path.slice(1).join('.');
+    const field = this.fieldPath();
     return new OnnxError(kind, message, {
       file: this.source.name,
       offset: Math.min(this.offset, this.source.sizeBytes),
@@ -306,12 +347,15 @@ export class Cursor {
     });
   }
 
-  /** Where in `recent` the text would be: its last bytes differ most, as names end in numbers. */
-  private recentSlot(start: number, end: number): number {
-    const { buffer } = this;
-    let hash = end - start;
-    for (let i = Math.max(start, end - 6); i < end; i++) hash = hash * 31 + (buffer[i] ?? 0);
-    return hash & (RECENT_STRINGS - 1);
+  /** Where in the model the place is: `graph.node[3].attribute[0]`. */
+  private fieldPath(): string {
+    const { path } = this;
+    let text = '';
+    for (let i = 2; i < path.length; i += 2) {
+      const index = path[i + 1] ?? -1;
+      text += `${text === '' ? '' : '.'}${path[i] ?? ''}${index === -1 ? '' : `[${index}]`}`;
+    }
+    return text;
   }
 
   /** The next `bytes` bytes reach beyond the window, and the file has more. */
@@ -321,11 +365,10 @@ export class Cursor {
   }
 
   private checkLength(length: number): void {
-    const end = this.offset + length;
-    if (end <= this.end) return;
+    if (this.pos + length <= this.limit) return;
     // inside a message that is there as a whole, it is not the file that is too short
     if (this.ends.length === 1) {
-      const missing = end - this.source.sizeBytes;
+      const missing = this.offset + length - this.source.sizeBytes;
       throw this.error('truncated', `the file ends ${missing} bytes too early: it was not copied completely`);
     }
     throw this.error('malformed', `a field of ${length} bytes runs past the end of its message`);
@@ -372,13 +415,4 @@ export class Cursor {
     }
     throw this.error('malformed', 'a number is longer than 10 bytes');
   }
-}
-
-/** Whether `text`, of as many characters as there are bytes, is these bytes. */
-function isAscii(text: string, bytes: Buffer, start: number): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const byte = bytes[start + i] ?? 0x80;
-    if (byte >= 0x80 || text.charCodeAt(i) !== byte) return false;
-  }
-  return true;
 }

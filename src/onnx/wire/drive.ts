@@ -1,6 +1,13 @@
 /** Runs a parser over a source: reads the next window whenever the parser asks for bytes. */
 import type { Cursor, Step } from './cursor.ts';
 
+/** What a parser gives of a message that is in the window as a whole. */
+export function inWindow<T>(step: Step<T>): T {
+  const state = step.next();
+  if (state.done !== true) throw new TypeError('a parser asks for more than its message');
+  return state.value;
+}
+
 /** After a jump over weights only a few fields follow before the next jump. */
 const FIRST_WINDOW_BYTES = 16 * 1024;
 /** Where fields follow fields, the window doubles up to this: large enough that a system call costs nothing. */

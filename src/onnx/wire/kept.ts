@@ -2,6 +2,7 @@
 import { MAX_MESSAGE_DEPTH } from '../limits.ts';
 import type { FileBytes } from '../model.ts';
 import { FIELD_BYTES, WIRE, type Cursor, type Step } from './cursor.ts';
+import { inWindow } from './drive.ts';
 
 /** Skips the field just read by `next()` and adds it to `kept`. */
 export function* keepField(c: Cursor, kept: FileBytes[] | undefined): Step<FileBytes[]> {
@@ -13,9 +14,7 @@ export function* keepField(c: Cursor, kept: FileBytes[] | undefined): Step<FileB
 
 /** {@link keepField} inside a message that is in the window as a whole. */
 export function keepFieldInWindow(c: Cursor, kept: FileBytes[] | undefined): FileBytes[] {
-  const step = keepField(c, kept).next();
-  if (step.done !== true) throw c.error('malformed', 'a group runs past the end of its message');
-  return step.value;
+  return inWindow(keepField(c, kept));
 }
 
 /** Adds `[start, end)` of the file to `kept`. */
