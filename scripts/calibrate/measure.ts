@@ -38,7 +38,14 @@ const exactMalloc = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: 
 function environment(ep: EpName): NodeJS.ProcessEnv {
   const isSet = process.env['VK_ICD_FILENAMES'] !== undefined;
   const needsSoftware = ep === 'webgpu' && !isSet && existsSync(swiftShader);
-  const vulkan = needsSoftware ? { VK_ICD_FILENAMES: swiftShader, XDG_RUNTIME_DIR: tmpdir() } : {};
+  const vulkan = needsSoftware
+    ? // Vulkan's loader is beside the driver
+      {
+        VK_ICD_FILENAMES: swiftShader,
+        LD_LIBRARY_PATH: path.dirname(swiftShader),
+        XDG_RUNTIME_DIR: tmpdir(),
+      }
+    : {};
   return { ...process.env, ...exactMalloc, ...vulkan };
 }
 
