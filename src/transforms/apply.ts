@@ -135,8 +135,10 @@ function raised(ws: Workspace, warnings: Warning[]): void {
     const message = `the ai.onnx opset becomes ${ws.opsetVersion} (it was ${from}); operators that changed in between are rewritten`;
     warnings.push({ code: 'opset-raised', message });
   }
-  if (ws.model.irVersion < 4) {
-    const message = `the IR version becomes 4 (it was ${ws.model.irVersion}); initializers are no longer listed as graph inputs`;
+  const { irVersion } = ws.model;
+  if (irVersion < 4 || ws.irVersion > irVersion) {
+    const now = `the IR version becomes ${Math.max(ws.irVersion, 4)} (it was ${irVersion})`;
+    const message = irVersion < 4 ? `${now}; initializers are no longer listed as graph inputs` : now;
     warnings.push({ code: 'ir-version-raised', message });
   }
 }

@@ -32,7 +32,7 @@ export function buildModel(ws: Workspace, metadata: readonly StringEntry[]): Bui
   const needsNewerIr = model.irVersion < IR_VERSION_FREE_INITIALIZERS;
   const built: Model = {
     ...model,
-    irVersion: Math.max(model.irVersion, IR_VERSION_FREE_INITIALIZERS),
+    irVersion: Math.max(ws.irVersion, IR_VERSION_FREE_INITIALIZERS),
     opsetImports: opsets(ws),
     metadata,
     graph: needsNewerIr ? withoutInitializerInputs(graph, model.graph) : graph,

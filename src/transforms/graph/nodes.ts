@@ -16,6 +16,10 @@ export function intAttribute(name: string, value: number): Attribute {
   return { name, kind: 'int', value: BigInt(value) };
 }
 
+export function stringAttribute(name: string, text: string): Attribute {
+  return { name, kind: 'string', value: new TextEncoder().encode(text) };
+}
+
 export function intsAttribute(name: string, values: readonly number[]): Attribute {
   return { name, kind: 'ints', value: values.map(BigInt) };
 }

@@ -74,6 +74,8 @@ export class Workspace {
   readonly scopes: readonly Scope[];
   /** Opset of ai.onnx that the result needs; raised by `requireOpset`. */
   private opset: number;
+  /** IR version that the result needs; raised by `requireIrVersion`. */
+  private ir: number;
   private readonly byId: ReadonlyMap<string, Entry>;
   private readonly names: Set<string>;
   private readonly nodeNames: Set<string>;
@@ -87,6 +89,7 @@ export class Workspace {
     this.scopes = scopes;
     this.byId = byId;
     this.opset = model.opsetImports.find((o) => o.domain === '')?.version ?? 0;
+    this.ir = model.irVersion;
     this.names = valueNames(scopes);
     this.nodeNames = new Set(scopes.flatMap((s) => s.entries.map((e) => e.original.name)));
   }
@@ -240,6 +243,15 @@ export class Workspace {
 
   requireOpset(version: number): void {
     this.opset = Math.max(this.opset, version);
+  }
+
+  /** No meaning changes with it, but that of initializers that are graph inputs, too (see `buildModel`). */
+  requireIrVersion(version: number): void {
+    this.ir = Math.max(this.ir, version);
+  }
+
+  get irVersion(): number {
+    return this.ir;
   }
 
   requireDomain(domain: string): void {

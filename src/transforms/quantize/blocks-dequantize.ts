@@ -49,6 +49,8 @@ export function dequantizedBlocks(
       const operands = node.inputs.map((name, i) => (i === 1 ? dequantized : name));
       ws.replace(entry, [dequantize, { ...node, inputs: operands, range: undefined }]);
       dropFloatWeight(context, entry, weight);
+      ws.requireOpset(BLOCKED_OPSET);
+      if (edit.bits === 4) ws.requireIrVersion(INT4_IR_VERSION);
       entry.quantizedBy = { edit: context.edit, form: edit.form };
       return { afterBytes: blockRowBytes(dims, isTransposed, formOf(edit)), warnings: [] };
     },
@@ -62,9 +64,6 @@ function blocksDequantize(
   if (accuracyLevel !== 0) return 'DequantizeLinear has no accuracy level';
   if (algorithm === 'gptq') return 'GPTQ is there for MatMulNBits only: leave the operator out';
   if (bits === 2) return 'DequantizeLinear takes 2 bits from opset 25 on only: use MatMulNBits';
-  if (bits === 4 && ws.model.irVersion < INT4_IR_VERSION) {
-    return `tensors of 4 bits need IR version ${INT4_IR_VERSION}, the model has ${ws.model.irVersion}: use MatMulNBits`;
-  }
   return blocksOpset(ws, BLOCKED_OPSET);
 }
 

@@ -181,16 +181,10 @@ describe('a blocked DequantizeLinear', () => {
 
   const refused: [string, Model, Partial<BlocksEdit>, RegExp][] = [
     [
-      'an older opset',
-      product('MatMul', [32, 4], { opset: 17, irVersion: 10 }),
+      'an opset too old to be raised',
+      product('MatMul', [32, 4], { opset: 6, irVersion: 10 }),
       {},
-      /^needs opset 21, the model has 17$/,
-    ],
-    [
-      'an older IR version',
-      product('MatMul', [32, 4], { opset: 21, irVersion: 9 }),
-      {},
-      /^tensors of 4 bits need IR version 10/,
+      /^needs opset 21, the model has 6$/,
     ],
     ['2 bits', product('MatMul', [32, 4]), { bits: 2 }, /^DequantizeLinear takes 2 bits from opset 25 on/],
     [
@@ -207,10 +201,20 @@ describe('a blocked DequantizeLinear', () => {
     });
   }
 
-  it('is accepted for 8 bits with an older IR version', () => {
-    const m = product('MatMul', [32, 4], { opset: 21, irVersion: 9 });
-    assert.equal(applicability(m, by({ bits: 8 })).get('fc')!.quantize.ok, true);
-  });
+  for (const [bits, irVersion] of [
+    [4, 10],
+    [8, 8],
+  ] as const) {
+    it(`of ${bits} bits raises the opset to 21 and the IR version to ${irVersion}`, () => {
+      const before = product('MatMul', [32, 4], { opset: 17, irVersion: 8 });
+      const { model: m, warnings } = applyRecipe(before, recipe(by({ bits })));
+      assert.deepEqual([m.opsetImports, m.irVersion], [[{ domain: '', version: 21 }], irVersion]);
+      assert.deepEqual(
+        warnings.map((w) => w.code),
+        ['opset-raised', ...(irVersion === 8 ? [] : ['ir-version-raised'])],
+      );
+    });
+  }
 
   it('names what is not finite', async () => {
     const bad = product('MatMul', [32, 4]);

@@ -61,6 +61,14 @@ const CASES: readonly Case[] = [
     sqnrDb: 22,
   },
   {
+    title: 'transformer of opset 13, 4-bit blocks in standard ONNX of opset 21',
+    ...transformer,
+    file: 'test/fixtures/models/mnist_transformer_opset13.onnx',
+    edit: blocks({ blockSize: 32, operator: 'DequantizeLinear' }),
+    layers: 20,
+    sqnrDb: 22,
+  },
+  {
     title: 'transformer, blocks that do not divide K',
     ...transformer,
     edit: blocks({ bits: 8, blockSize: 128 }),
