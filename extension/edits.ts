@@ -1,7 +1,14 @@
 /** Edits as the page and the commands ask for them. */
-import type { AutoOptions, EditRequest, PruneOptions, QuantizeOptions } from '../src/protocol.ts';
+import type {
+  AutoOptions,
+  CastOptions,
+  EditRequest,
+  PruneOptions,
+  QuantizeOptions,
+} from '../src/protocol.ts';
 import {
   parsePattern,
+  type CastEdit,
   type Edit,
   type LayerSelector,
   type PruneChannelsEdit,
@@ -21,7 +28,7 @@ export type SingleRequest =
 export function editFor(request: SingleRequest): Edit {
   const layers = namedLayers(request);
   if (request.type === 'quantize') return quantizeEdit(layers, request.options);
-  if (request.type === 'cast') return { type: 'cast', layers, to: 'float16', keepIo: true };
+  if (request.type === 'cast') return castEdit(layers, request.options);
   return pruneEdit(layers, request.options);
 }
 
@@ -29,6 +36,18 @@ export function editFor(request: SingleRequest): Edit {
 export function namedLayers({ layerIds }: Pick<EditRequest, 'layerIds'>): LayerSelector {
   if (layerIds.length === 0) throw new RangeError('no layer was chosen');
   return { nodes: [...layerIds] };
+}
+
+/** What is empty is left out, so that the recipe stays short. */
+function castEdit(
+  layers: LayerSelector,
+  { to, keepIo, keepFloat32 = '', keepOps = [] }: CastOptions,
+): CastEdit {
+  return {
+    ...{ type: 'cast', layers, to, keepIo },
+    ...(keepFloat32 === '' ? {} : { keepFloat32: { glob: keepFloat32 } }),
+    ...(keepOps.length === 0 ? {} : { keepOps: [...keepOps] }),
+  };
 }
 
 /** @throws RangeError or RecipeError where the options cannot be, or not together */

@@ -6,6 +6,7 @@
 import type { CardsView, TrainingChoice, TrainingView } from './protocol/beyond.ts';
 import type {
   CalibrationView,
+  CastOptions,
   EditRequest,
   FormView,
   LargestBatchView,
@@ -43,7 +44,7 @@ export interface HostApi {
   /** Layer ids of `LayerRow`. Adds an edit; the new state also comes by `WebviewApi.estimateChanged`. */
   quantize(layerIds: readonly string[], options: QuantizeOptions): Promise<EstimateView>;
   prune(layerIds: readonly string[], options: PruneOptions): Promise<EstimateView>;
-  cast(layerIds: readonly string[]): Promise<EstimateView>;
+  cast(layerIds: readonly string[], options: CastOptions): Promise<EstimateView>;
   /** What the edit would do; changes nothing. */
   preview(edit: EditRequest): Promise<PreviewView>;
   /** Each form for these layers. */

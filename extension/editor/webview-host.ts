@@ -2,6 +2,7 @@
 import { commands, type Uri, type Webview } from 'vscode';
 import type { EpName } from '../../src/analysis/index.ts';
 import type {
+  CastOptions,
   CheckView,
   EditRequest,
   EstimateView,
@@ -103,8 +104,8 @@ export class WebviewHost implements Answering<HostApi> {
     return this.#add({ type: 'prune', layerIds, options });
   }
 
-  cast(layerIds: readonly string[]): Promise<JsonText<EstimateView>> {
-    return this.#add({ type: 'cast', layerIds });
+  cast(layerIds: readonly string[], options: CastOptions): Promise<JsonText<EstimateView>> {
+    return this.#add({ type: 'cast', layerIds, options });
   }
 
   async preview(edit: EditRequest): ReturnType<HostApi['preview']> {

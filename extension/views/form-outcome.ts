@@ -1,5 +1,5 @@
 /** What a form would make of a model's layers after the edits there are. Reads no weight. */
-import { weightBehaviour, type EpName } from '../../src/analysis/index.ts';
+import type { EpName } from '../../src/analysis/index.ts';
 import type { Model } from '../../src/onnx/index.ts';
 import type { FormView } from '../../src/protocol.ts';
 import { applyRecipe, recipeWarnings, type LayerChange, type Recipe } from '../../src/transforms/index.ts';
@@ -9,8 +9,6 @@ export interface FormTarget {
   readonly model: Model;
   readonly recipe: Recipe;
   readonly ep: EpName;
-  /** By node id. */
-  readonly opTypeOf: (node: string) => string | undefined;
 }
 
 /** The warning is in English. */
@@ -29,16 +27,10 @@ export function formOutcome(target: FormTarget, edit: FormEdit): Omit<FormView, 
 
 /** What of the layers that it changes does not stay small on the EP. */
 function warningOf(
-  { model, recipe, ep, opTypeOf }: FormTarget,
+  { model, recipe, ep }: FormTarget,
   edit: FormEdit,
   applied: readonly LayerChange[],
 ): string | undefined {
-  if (edit.type === 'quantize') {
-    const changed = { ...edit, layers: { nodes: applied.map((c) => c.node) } };
-    return recipeWarnings(model, { ...recipe, edits: [changed] }, ep)[0]?.message;
-  }
-  // of the heaviest: where most of it is, what becomes of it is what becomes of the edit
-  const heaviest = applied.reduce((a, b) => (b.beforeBytes > a.beforeBytes ? b : a));
-  const { fate, note } = weightBehaviour(ep, opTypeOf(heaviest.node) ?? '', 'float16');
-  return fate === 'small' ? undefined : note;
+  const changed = { ...edit, layers: { nodes: applied.map((c) => c.node) } };
+  return recipeWarnings(model, { ...recipe, edits: [changed] }, ep)[0]?.message;
 }

@@ -13,14 +13,7 @@ export function formViews(document: Shown, layers: LayerSelector, usual: UsualSe
 
 export function formView(document: Shown, name: FormName, edit: FormEdit): FormView {
   const { base, recipe } = document.snapshot;
-  const opTypes = new Map(document.estimateBefore.nodes.map((n) => [n.id, n.opType]));
-  const outcome = formOutcome(
-    {
-      ...{ model: base.model, recipe, ep: document.options.ep },
-      opTypeOf: (node) => opTypes.get(node),
-    },
-    edit,
-  );
+  const outcome = formOutcome({ model: base.model, recipe, ep: document.options.ep }, edit);
   const { warning } = outcome;
   return { ...outcome, name, warning: warning === undefined ? undefined : localize(warning) };
 }

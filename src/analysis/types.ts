@@ -194,7 +194,8 @@ export interface Analysis {
 export type WeightFate =
   | 'small' // held in its stored form
   | 'expanded' // held or expanded to float at run time
-  | 'cpu-fallback'; // the node leaves the EP for the CPU
+  | 'cpu-fallback' // the node leaves the EP for the CPU
+  | 'refused'; // no kernel anywhere: ONNX Runtime makes no session
 
 export interface EpWeightBehaviour {
   readonly fate: WeightFate;
@@ -209,6 +210,8 @@ export interface EpWeightBehaviour {
 export type WeightForm =
   | 'float32'
   | 'float16'
+  | 'bfloat16'
+  | 'float8'
   | 'dynamic-int8'
   | 'qdq-int8'
   | 'dequantize-int8'

@@ -3,12 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import type { Model } from '../onnx/index.ts';
 import { chooseForms, parseRecipe, type Recipe } from '../transforms/index.ts';
+import { weightBehaviour } from '../analysis/index.ts';
 import { UsageError } from './failure.ts';
 import { blocks } from './forms/blocks.ts';
+import { bfloat16, float16 } from './forms/cast.ts';
 import { dynamicInt8 } from './forms/dynamic-int8.ts';
-import { float16 } from './forms/float16.ts';
 import { oneOf, optionName, type Form } from './forms/form.ts';
 import { staticForm } from './forms/static.ts';
+import { epNames } from './options.ts';
 import { progressLine } from './terminal.ts';
 import {
   layersOf,
@@ -18,10 +20,13 @@ import {
   type Wanted,
 } from './transform.ts';
 
-const FORMS = { 'dynamic-int8': dynamicInt8, blocks, float16, static: staticForm } as const satisfies Record<
-  string,
-  Form
->;
+const FORMS = {
+  'dynamic-int8': dynamicInt8,
+  blocks,
+  float16,
+  bfloat16,
+  static: staticForm,
+} as const satisfies Record<string, Form>;
 type FormName = keyof typeof FORMS;
 const FORM_NAMES = Object.keys(FORMS) as FormName[];
 
@@ -37,7 +42,7 @@ interface Flags extends TransformFlags {
 export function quantizeCommand(signal: AbortSignal): Command {
   const command = withTransformOptions(new Command('quantize'))
     .description('make weights smaller: int8, blocks of few bits, float16, or what suits an EP')
-    .option('--form <name>', `${FORM_NAMES.join(', ')} (default: dynamic-int8)`, oneOf('--form', FORM_NAMES));
+    .option('--form <name>', `${FORM_NAMES.join(', ')} (default: dynamic-int8)`, parseForm);
   for (const { addOptions } of Object.values<Form>(FORMS)) addOptions(command);
   return command
     .option('--auto', 'per layer the smallest form that the EP keeps small')
@@ -50,6 +55,18 @@ export function quantizeCommand(signal: AbortSignal): Command {
     .action((file: string, flags: Flags) =>
       transformFile(file, flags, wantedBy(flags, command, signal), signal),
     );
+}
+
+const parseFormName = oneOf('--form', FORM_NAMES);
+
+/** @throws UsageError, of float8 with what is known of it */
+function parseForm(text: string): FormName {
+  if (text !== 'float8') return parseFormName(text);
+  const able = epNames.filter((ep) => weightBehaviour(ep, 'MatMul', 'float8').fate === 'small');
+  const said = able.map((ep) => `${ep}: ${weightBehaviour(ep, 'MatMul', 'float8').note}`);
+  throw new UsageError(
+    `--form float8 is not offered: no EP of this build computes in it (${said.join('; ')}); use blocks of 8 bits`,
+  );
 }
 
 const DEFAULT_SQNR = 30;

@@ -86,12 +86,22 @@ export interface ChannelOptions {
 
 export type PruneOptions = ZeroOptions | ChannelOptions;
 
+/** To a float type of 16 bits, weights and computation. */
+export interface CastOptions {
+  readonly to: 'float16' | 'bfloat16';
+  /** Whether the model's inputs and outputs keep their types. */
+  readonly keepIo: boolean;
+  /** Layers that stay float32, by a glob over their ids. */
+  readonly keepFloat32?: string | undefined;
+  /** Operators that do. */
+  readonly keepOps?: readonly string[] | undefined;
+}
+
 /** An edit as asked for by the page. */
 export type EditRequest =
   | { readonly type: 'quantize'; readonly layerIds: readonly string[]; readonly options: QuantizeOptions }
   | { readonly type: 'prune'; readonly layerIds: readonly string[]; readonly options: PruneOptions }
-  /** To float16, weights and computation; the model's inputs and outputs keep their types. */
-  | { readonly type: 'cast'; readonly layerIds: readonly string[] };
+  | { readonly type: 'cast'; readonly layerIds: readonly string[]; readonly options: CastOptions };
 
 /** What an edit would do, without doing it. */
 export interface PreviewView {

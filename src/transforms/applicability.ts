@@ -39,7 +39,7 @@ const PRUNE: PruneEdit = {
  */
 export function applicability(model: Model, edit?: Edit): ReadonlyMap<string, NodeApplicability> {
   const ws = new Workspace(model);
-  const context: StepContext = { ws, edit: 0, selected: new Set(), made: new Map(), atEnd: [] };
+  const context: StepContext = { ws, edit: 0, selected: new Set(), made: new Map(), atEnd: [], atLast: [] };
   const quantize = edit?.type === 'quantize' ? edit : QUANTIZE;
   const prune = edit?.type === 'prune' ? edit : PRUNE;
   const cast = edit?.type === 'cast' ? edit : undefined;

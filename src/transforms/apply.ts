@@ -44,7 +44,15 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
   const { calibration } = options;
   const targets = new Map<string, CalibrationTarget>();
   const roundings = new Map<string, Rounding>();
-  const shared = { ws, calibration, made: new Map<string, unknown>(), atEnd: [], targets, roundings };
+  const shared = {
+    ws,
+    calibration,
+    made: new Map<string, unknown>(),
+    atEnd: [],
+    atLast: [],
+    targets,
+    roundings,
+  };
   const changes = recipe.edits.flatMap((edit, index) => applyEdit(shared, edit, index, warnings));
   const merged = mergeWarnings([...warnings, ...atEnd(shared)]);
   if (changes.every((c) => c.status === 'blocked')) {
@@ -69,14 +77,14 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
   };
 }
 
-interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'made' | 'atEnd'> {
+interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'made' | 'atEnd' | 'atLast'> {
   /** By content: what is asked for twice is collected once. */
   readonly targets: Map<string, CalibrationTarget>;
   readonly roundings: Map<string, Rounding>;
 }
 
-function atEnd({ atEnd: steps }: Shared): Warning[] {
-  return steps.flatMap((step) => step());
+function atEnd({ atEnd: steps, atLast }: Shared): Warning[] {
+  return [...steps.flatMap((step) => step()), ...atLast.flatMap((step) => step())];
 }
 
 function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[]): LayerChange[] {

@@ -62,4 +62,6 @@ export interface StepContext {
   readonly calibration?: Calibration | undefined;
   /** Called after the last edit, when it is known what nothing uses any more. */
   readonly atEnd: (() => readonly Warning[])[];
+  /** Called after those, when every value's users are final. */
+  readonly atLast: (() => readonly Warning[])[];
 }

@@ -6,7 +6,7 @@
  */
 import { weightBehaviour } from '../analysis/index.ts';
 import type { EpName, EpWeightBehaviour, WeightForm } from '../analysis/types.ts';
-import type { BlocksEdit, DynamicInt8Edit, QuantizeEdit, StaticEdit } from './recipe/recipe.ts';
+import type { BlocksEdit, CastEdit, DynamicInt8Edit, QuantizeEdit, StaticEdit } from './recipe/recipe.ts';
 import { quantizes } from './steps.ts';
 import { USUAL } from './usual.ts';
 
@@ -43,7 +43,8 @@ export function recommendForm(ep: EpName, opType: string): RecommendedForm | und
 }
 
 /** What the EP table calls the form of this edit. */
-export function weightFormOf(edit: QuantizeEdit): WeightForm {
+export function weightFormOf(edit: QuantizeEdit | CastEdit): WeightForm {
+  if (edit.type === 'cast') return edit.to;
   if (edit.form === 'dynamic-int8') return 'dynamic-int8';
   // nothing is fused with activations of 16 bits: their weights are expanded
   if (edit.form === 'static') return edit.activationType.endsWith('16') ? 'dequantize-int8' : 'qdq-int8';
@@ -52,7 +53,8 @@ export function weightFormOf(edit: QuantizeEdit): WeightForm {
 }
 
 /** The form's name in English: `dynamic int8`, `4-bit blocks`. */
-export function formName(edit: QuantizeEdit): string {
+export function formName(edit: QuantizeEdit | CastEdit): string {
+  if (edit.type === 'cast') return edit.to;
   if (edit.form === 'blocks') {
     const by = edit.operator === 'DequantizeLinear' ? ' by DequantizeLinear' : '';
     return `${edit.bits}-bit blocks${by}`;

@@ -1,6 +1,6 @@
 /** The steps by edit and operator. */
-import { FLOAT16_OPS } from './cast/float16-ops.ts';
-import { castToFloat16 } from './cast/step.ts';
+import { CAST_OPS } from './cast/low-ops.ts';
+import { castToLow } from './cast/step.ts';
 import type { Proposal, StepContext } from './context.ts';
 import { DataType, operatorOf } from '../onnx/model.ts';
 import type { Entry, Workspace } from './graph/workspace.ts';
@@ -75,7 +75,7 @@ export function propose(context: StepContext, entry: Entry, edit: Edit): Proposa
   if (!opTypesOf(edit).has(operator)) return { reason: `${nameOf(edit)} does not apply to ${operator}` };
   if (edit.type === 'prune') return prune(context, entry, edit);
   if (edit.type === 'prune-channels') return pruneChannels(context, entry, edit);
-  if (edit.type === 'cast') return castToFloat16(context, entry, edit);
+  if (edit.type === 'cast') return castToLow(context, entry, edit);
   // the table pairs each form with its own edit; TypeScript cannot follow that through an index
   const steps: ReadonlyMap<string, Step<never>> = QUANTIZE_STEPS[edit.form];
   const step = steps.get(opType) as Step<QuantizeEdit> | undefined;
@@ -91,7 +91,7 @@ function nameOf(edit: Edit): string {
 export function opTypesOf(edit: Edit): ReadonlySet<string> {
   if (edit.type === 'prune') return PRUNE_OPS;
   if (edit.type === 'prune-channels') return CHANNEL_OPS;
-  return edit.type === 'cast' ? FLOAT16_OPS : FORM_OPS[edit.form];
+  return edit.type === 'cast' ? CAST_OPS[edit.to] : FORM_OPS[edit.form];
 }
 
 /**

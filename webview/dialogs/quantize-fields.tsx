@@ -4,7 +4,8 @@ import { Amount } from '../components/amount.tsx';
 import { Percent } from '../components/change.tsx';
 import { Icon } from '../components/icon.tsx';
 import { t, type TextKey } from '../l10n/index.ts';
-import { changeDraft, draftForms, usualOptions, type ListedForm } from '../state/draft.ts';
+import { changeDraft, draftForms, usualCast, usualOptions, type ListedForm } from '../state/draft.ts';
+import { CastSettings } from './cast-settings.tsx';
 import { FormSettings } from './form-settings.tsx';
 
 const forms: readonly {
@@ -29,7 +30,7 @@ export function QuantizeFields({ edit }: { readonly edit: QuantizeRequest }) {
   const choose = (name: ListedForm): void =>
     changeDraft(
       name === 'float16'
-        ? { type: 'cast', layerIds }
+        ? { type: 'cast', layerIds, options: usualCast }
         : { type: 'quantize', layerIds, options: usualOptions(name) },
     );
   const change = (options: QuantizeOptions): void => changeDraft({ type: 'quantize', layerIds, options });
@@ -47,7 +48,14 @@ export function QuantizeFields({ edit }: { readonly edit: QuantizeRequest }) {
           />
         ))}
       </fieldset>
-      {edit.type === 'quantize' && <FormSettings options={edit.options} change={change} />}
+      {edit.type === 'quantize' ? (
+        <FormSettings options={edit.options} change={change} />
+      ) : (
+        <CastSettings
+          options={edit.options}
+          change={(options) => changeDraft({ type: 'cast', layerIds, options })}
+        />
+      )}
     </div>
   );
 }

@@ -179,7 +179,7 @@ function send(request: EditRequest): Promise<EstimateView> {
     case 'prune':
       return host().prune(request.layerIds, request.options);
     case 'cast':
-      return host().cast(request.layerIds);
+      return host().cast(request.layerIds, request.options);
   }
 }
 

@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import type {
   CalibrationView,
+  CastOptions,
   ChannelOptions,
   EditRequest,
   FormName,
@@ -54,6 +55,8 @@ export const draftForms = signal<readonly FormView[]>([]);
 
 /** Where the recipe names none: few, since they tell little. */
 export const randomCalibration: CalibrationView = { samples: 32 };
+
+export const usualCast: CastOptions = { to: 'float16', keepIo: true };
 
 /** What a form begins with; with the data chosen before. */
 export function usualOptions(form: Exclude<ListedForm, 'float16'>): QuantizeOptions {

@@ -70,6 +70,16 @@ const cpu: Rows = {
     2,
     'the CPU has no float16 kernels for it: cast to float32, folded when the session is made',
   ),
+  '* bfloat16': measured(
+    'refused',
+    undefined,
+    'the CPU has no kernels that compute in bfloat16, and ONNX Runtime puts no Casts: no session is made',
+  ),
+  '* float8': fromSources(
+    'expanded',
+    4,
+    'nothing computes in float8: DequantizeLinear expands it to float32',
+  ),
   'matmul dynamic-int8': measured('small', 1, 'fused to DynamicQuantizeMatMul; the packed weight stays int8'),
   'conv dynamic-int8': measured('small', 1, 'ConvInteger takes the int8 weight as it is'),
   '* dynamic-int8': fromSources('small', 1, 'integer kernels take the int8 weight as it is'),
@@ -112,6 +122,16 @@ const webgpu: Rows = {
     'small',
     1,
     'uploaded as stored where the adapter has shader-f16; refused otherwise',
+  ),
+  '* bfloat16': fromSources(
+    'refused',
+    undefined,
+    'no kernel computes in bfloat16, on the device or on the CPU, and ONNX Runtime puts no Casts: no session is made',
+  ),
+  '* float8': fromSources(
+    'cpu-fallback',
+    0,
+    'no kernel takes float8: DequantizeLinear expands it on the CPU',
   ),
   'matmul dynamic-int8': measured(
     'cpu-fallback',
@@ -157,6 +177,21 @@ const webgpu: Rows = {
 const cuda: Rows = {
   '* float32': fromSources('small', 1, 'uploaded as stored'),
   '* float16': fromSources('small', 1, 'uploaded as stored; kernels compute in float16'),
+  '* bfloat16': fromSources(
+    'small',
+    1,
+    'uploaded as stored; many kernels compute in bfloat16, but where one is missing no session is made',
+  ),
+  'recurrent bfloat16': fromSources(
+    'refused',
+    undefined,
+    'LSTM, GRU and RNN have no bfloat16 kernel on CUDA: no session is made',
+  ),
+  '* float8': fromSources(
+    'expanded',
+    4,
+    'DequantizeLinear expands it on the device; only com.microsoft.GemmFloat8 computes in it',
+  ),
   'matmul dynamic-int8': fromSources(
     'small',
     1,
@@ -188,6 +223,8 @@ const cuda: Rows = {
 const tensorrt: Rows = {
   '* float32': fromSources('small', 1, 'held in the engine as stored'),
   '* float16': fromSources('small', 1, 'held in the engine as stored'),
+  '* bfloat16': fromSources('small', 1, 'held in the engine as stored, on GPUs from Ampere on'),
+  '* float8': fromSources('small', 1, 'the engine computes in float8, on Ada and Hopper GPUs'),
   '* dynamic-int8': fromSources(
     'cpu-fallback',
     0,
@@ -210,6 +247,16 @@ const tensorrt: Rows = {
 const dml: Rows = {
   '* float32': fromSources('small', 1, 'uploaded as stored'),
   '* float16': fromSources('small', 1, 'uploaded as stored; kernels compute in float16'),
+  '* bfloat16': fromSources(
+    'refused',
+    undefined,
+    'no kernel computes in bfloat16, on the device or on the CPU, and ONNX Runtime puts no Casts: no session is made',
+  ),
+  '* float8': fromSources(
+    'cpu-fallback',
+    0,
+    'no kernel takes float8: DequantizeLinear expands it on the CPU',
+  ),
   '* dynamic-int8': fromSources(
     'small',
     1,
@@ -228,6 +275,16 @@ const dml: Rows = {
 const coreml: Rows = {
   '* float32': fromSources('small', 1, 'compiled into the CoreML model as stored'),
   '* float16': fromSources('small', 1, 'compiled into the CoreML model as stored'),
+  '* bfloat16': fromSources(
+    'refused',
+    undefined,
+    'no kernel computes in bfloat16, on the device or on the CPU, and ONNX Runtime puts no Casts: no session is made',
+  ),
+  '* float8': fromSources(
+    'cpu-fallback',
+    0,
+    'no kernel takes float8: DequantizeLinear expands it on the CPU',
+  ),
   '* dynamic-int8': fromSources(
     'cpu-fallback',
     0,

@@ -35,16 +35,19 @@ const integerOps: ReadonlySet<string> = new Set([
 ]);
 
 const int8: ReadonlySet<number> = new Set([DataType.int8, DataType.uint8]);
+const float8: ReadonlySet<number> = new Set([DataType.float8e4m3fn, DataType.float8e5m2]);
 const int4: ReadonlySet<number> = new Set([DataType.int4, DataType.uint4]);
 
 function formOfInput(n: ExecutedNode, value: Value | undefined): WeightForm | undefined {
   if (value?.constant !== undefined && value.constant.dims.length > 0) {
     if (value.constant.dataType === DataType.float) return 'float32';
     if (value.constant.dataType === DataType.float16) return 'float16';
+    if (value.constant.dataType === DataType.bfloat16) return 'bfloat16';
   }
   const producer = value?.producer;
   if (producer?.node.opType !== 'DequantizeLinear') return undefined;
   const dataType = producer.inputs[0]?.constant?.dataType ?? 0;
+  if (float8.has(dataType)) return 'float8';
   if (int4.has(dataType)) return 'dequantize-int4';
   if (!int8.has(dataType)) return undefined;
   // activations quantized, too: the product can run in int8

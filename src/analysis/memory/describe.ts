@@ -109,6 +109,7 @@ const fates: Readonly<Record<WeightFate, string>> = {
   small: 'stays as stored',
   expanded: 'expanded to float',
   'cpu-fallback': 'runs on the CPU',
+  refused: 'refused: no session is made',
 };
 
 function weightFacts(analysis: Analysis, estimate: MemoryEstimate, nodes: readonly string[]): Fact[] {

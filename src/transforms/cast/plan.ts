@@ -1,26 +1,22 @@
-/**
- * Which nodes of the main graph compute in float16, worked out before anything is changed. Casts stand only where a
- * value passes between a node that does and one that does not: one per value and direction.
- */
+/** Which nodes of the main graph compute in 16 bits, worked out before anything is changed. */
 import { analyze } from '../../analysis/index.ts';
 import { DataType } from '../../onnx/model.ts';
 import type { StepContext } from '../context.ts';
+import { blocksOpset } from '../graph/opset.ts';
 import type { Entry, Scope, Workspace } from '../graph/workspace.ts';
+import { layerMatcher } from '../layer-matcher.ts';
 import type { CastEdit } from '../recipe/recipe.ts';
 import { selectEntries } from '../select.ts';
-import { staysFloat32 } from './float16-ops.ts';
+import { opsetFor } from './low-ops.ts';
+import { trafficOf } from './names.ts';
 
 export interface CastPlan {
-  /** Entries that become float16. */
+  /** Entries that compute in the edit's type. */
   readonly converted: ReadonlySet<Entry>;
   /** Why the others that were selected do not. */
   readonly reasons: ReadonlyMap<Entry, string>;
-  /** Float32 values among their outputs. */
-  readonly halves: ReadonlySet<string>;
-  /** Those of them that are needed as float32, too. */
-  readonly alsoFloat32: ReadonlySet<string>;
-  /** Float32 values that converted entries take from elsewhere. */
-  readonly float32Inputs: ReadonlySet<string>;
+  /** Whether a value of the original main graph is float32. */
+  readonly isFloat32: (name: string) => boolean;
 }
 
 /** The plan of one edit, made once. */
@@ -37,37 +33,54 @@ type TypeOf = (name: string) => number | undefined;
 
 function makePlan(ws: Workspace, edit: CastEdit): CastPlan {
   const analysis = analyze(ws.model);
-  const elemTypeOf: TypeOf = (name) => analysis.elemTypeOf(name);
+  const typeOf: TypeOf = (name) => analysis.elemTypeOf(name);
+  const isFloat32 = (name: string) => name !== '' && typeOf(name) === DataType.float;
   const reasons = new Map<Entry, string>();
   const converted = new Set<Entry>();
+  const blocks = [kept(edit), changed, typed(ws, typeOf, isFloat32), older(ws, edit)];
   for (const entry of selectEntries(ws, edit).entries) {
-    const reason = blocks(ws, entry, elemTypeOf);
+    let reason: string | undefined;
+    for (const of of blocks) reason ??= of(entry);
     if (reason === undefined) converted.add(entry);
     else reasons.set(entry, reason);
   }
-  leaveIslands(ws, converted, reasons, elemTypeOf);
-  const halves = new Set<string>();
-  for (const { original } of converted) {
-    for (const output of original.outputs) if (isFloat32(output, elemTypeOf)) halves.add(output);
-  }
-  const alsoFloat32 = new Set([...halves].filter((v) => isNeededAsFloat32(ws, v, converted)));
-  const taken = [...converted].flatMap((entry) => entry.original.inputs);
-  const float32Inputs = new Set(taken.filter((v) => !halves.has(v) && isFloat32(v, elemTypeOf)));
-  return { converted, reasons, halves, alsoFloat32, float32Inputs };
+  leaveIslands(ws, edit, converted, reasons, isFloat32);
+  return { converted, reasons, isFloat32 };
 }
 
-function blocks(ws: Workspace, entry: Entry, typeOf: TypeOf): string | undefined {
-  const { original, scope, quantizedBy: done } = entry;
-  if (scope !== ws.main) return 'it is inside a subgraph, which stays float32';
+type Blocks = (entry: Entry) => string | undefined;
+
+function kept({ keepFloat32, keepOps = [] }: CastEdit): Blocks {
+  const isKept = keepFloat32 === undefined ? () => false : layerMatcher(keepFloat32);
+  return ({ id, original }) =>
+    isKept(id) || keepOps.includes(original.opType) ? 'it is to stay float32' : undefined;
+}
+
+function changed({ original, quantizedBy: done, nodes }: Entry): string | undefined {
   if (done !== undefined) return `already quantized by edit ${done.edit + 1} (${done.form})`;
-  if (entry.nodes[0] !== original) return 'an earlier edit has changed it';
-  const values = [...original.inputs, ...original.outputs].filter((name) => name !== '');
-  const types = values.map((name) => typeIn(ws, scope, name, typeOf));
-  const unknown = values.find((_, i) => types[i] === undefined);
-  if (unknown !== undefined) return `the type of "${unknown}" is not known`;
-  if (types.includes(DataType.double)) return 'it computes in float64';
-  if (!original.outputs.some((name) => isFloat32(name, typeOf))) return 'it gives no float32';
-  return undefined;
+  return nodes[0] === original ? undefined : 'an earlier edit has changed it';
+}
+
+function typed(ws: Workspace, typeOf: TypeOf, isFloat32: CastPlan['isFloat32']): Blocks {
+  return ({ original, scope }) => {
+    if (scope !== ws.main) return 'it is inside a subgraph, which stays float32';
+    const values = [...original.inputs, ...original.outputs].filter((name) => name !== '');
+    const types = values.map((name) => typeIn(ws, scope, name, typeOf));
+    const unknown = values.find((_, i) => types[i] === undefined);
+    if (unknown !== undefined) return `the type of "${unknown}" is not known`;
+    if (types.includes(DataType.double)) return 'it computes in float64';
+    return original.outputs.some(isFloat32) ? undefined : 'it gives no float32';
+  };
+}
+
+/** Operators of an opset in which they do not take the type yet, where it cannot be raised. */
+function older(ws: Workspace, { to }: CastEdit): Blocks {
+  const known = new Map<number, string | undefined>();
+  return ({ original }) => {
+    const opset = opsetFor(to, original.opType);
+    if (!known.has(opset)) known.set(opset, blocksOpset(ws, opset));
+    return known.get(opset);
+  };
 }
 
 function typeIn(ws: Workspace, scope: Scope, name: string, typeOf: TypeOf): number | undefined {
@@ -75,26 +88,28 @@ function typeIn(ws: Workspace, scope: Scope, name: string, typeOf: TypeOf): numb
   return binding.kind === 'constant' ? binding.tensor.dataType : typeOf(name);
 }
 
-function isFloat32(name: string, typeOf: TypeOf): boolean {
-  return name !== '' && typeOf(name) === DataType.float;
-}
-
-/** Takes out nodes without weights that neither get float16 from another nor hand it on: they would add Casts only. */
+/** Takes out nodes without weights that neither get 16 bits from another nor hand them on: they would add Casts only. */
 function leaveIslands(
   ws: Workspace,
+  { keepIo }: CastEdit,
   converted: Set<Entry>,
   reasons: Map<Entry, string>,
-  typeOf: TypeOf,
+  isFloat32: CastPlan['isFloat32'],
 ): void {
+  const { users } = trafficOf(ws);
+  const isOutput = (name: string) => !keepIo && ws.isGraphOutput(ws.main, name);
   const isIsland = ({ original, scope }: Entry): boolean => {
     const inputs = original.inputs.filter((name) => name !== '').map((name) => ws.resolve(scope, name));
     const hasWeights = inputs.some(
       (b) => b.kind === 'constant' && b.tensor.dataType === DataType.float && b.tensor.dims.length > 0,
     );
-    const gets = inputs.some(
-      (b) => b.kind === 'produced' && converted.has(b.entry) && isFloat32(b.name, typeOf),
+    const gets = inputs.some((b) => {
+      if (b.kind === 'input') return !keepIo && isFloat32(b.name);
+      return b.kind === 'produced' && converted.has(b.entry) && isFloat32(b.name);
+    });
+    const gives = original.outputs.some(
+      (name) => isOutput(name) || [...(users.get(name) ?? [])].some((user) => converted.has(user)),
     );
-    const gives = original.outputs.some((name) => ws.uses(scope, name).some((u) => converted.has(u.entry)));
     return !hasWeights && !gets && !gives;
   };
   for (let islands = [...converted].filter(isIsland); islands.length > 0;) {
@@ -104,11 +119,4 @@ function leaveIslands(
     }
     islands = [...converted].filter(isIsland);
   }
-}
-
-function isNeededAsFloat32(ws: Workspace, value: string, converted: ReadonlySet<Entry>): boolean {
-  if (ws.isGraphOutput(ws.main, value)) return true;
-  return ws
-    .uses(ws.main, value)
-    .some(({ entry, input }) => !converted.has(entry) || staysFloat32(entry.original.opType, input));
 }

@@ -9,6 +9,7 @@ import {
   type OpsetImport,
   type StringEntry,
   type TensorRef,
+  type Value,
 } from '../../onnx/model.ts';
 import type { Entry, Scope, SharedNode, Workspace } from './workspace.ts';
 
@@ -42,7 +43,9 @@ export function buildModel(ws: Workspace, metadata: readonly StringEntry[]): Bui
 }
 
 function buildGraph(ws: Workspace, scope: Scope): Graph {
-  const nodes = emitted(scope).map(({ entry, node }) => withBodies(ws, entry, node));
+  const nodes = emitted(scope).map(({ entry, node }) =>
+    entry === undefined ? node : withBodies(ws, entry, node),
+  );
   const { graph } = scope;
   const isSame =
     nodes.length === graph.nodes.length &&
@@ -50,24 +53,42 @@ function buildGraph(ws: Workspace, scope: Scope): Graph {
     sameTensors(graph.initializers, scope.initializers);
   if (isSame) return graph;
   const kept = [...graph.valueInfo].filter(([name]) => !scope.removed.has(name) && !scope.reshaped.has(name));
-  return { ...graph, nodes, initializers: scope.initializers, valueInfo: new Map(kept), range: undefined };
+  const [inputs, outputs] = [graph.inputs, graph.outputs].map((values) =>
+    values.map((value) => withElemType(value, scope.retyped.get(value.name))),
+  );
+  return {
+    ...graph,
+    ...(inputs === undefined || outputs === undefined ? {} : { inputs, outputs }),
+    nodes,
+    initializers: scope.initializers,
+    valueInfo: new Map(kept),
+    range: undefined,
+  };
+}
+
+function withElemType(value: Value, elemType: number | undefined): Value {
+  if (elemType === undefined || value.type?.kind !== 'tensor') return value;
+  return { ...value, type: { ...value.type, elemType, range: undefined }, range: undefined };
 }
 
 /** The scope's nodes in order, each with the entry it belongs to; a shared node belongs to its first user. */
-function emitted(scope: Scope): { entry: Entry; node: Node }[] {
+function emitted(scope: Scope): { entry: Entry | undefined; node: Node }[] {
   const before = new Map<Entry, SharedNode[]>();
   for (const shared of scope.shared.values()) {
     const first = [...shared.users].reduce((a, b) => (b.index < a.index ? b : a));
     before.set(first, [...(before.get(first) ?? []), shared]);
   }
-  return scope.entries.flatMap((entry) => [
+  const leading = scope.leading.map((node) => ({ entry: undefined, node }));
+  const others = scope.entries.flatMap((entry) => [
     ...(before.get(entry) ?? []).map(({ node }) => ({ entry, node })),
     ...entry.nodes.map((node) => ({ entry, node })),
   ]);
+  return [...leading, ...others];
 }
 
 function withBodies(ws: Workspace, entry: Entry, node: Node): Node {
-  if (node !== entry.original || entry.bodies.length === 0) return node;
+  // an edit may have renamed its inputs
+  if (node.attributes !== entry.original.attributes || entry.bodies.length === 0) return node;
   const built = new Map<string, Graph>();
   for (const { attribute, scope } of entry.bodies) {
     const graph = buildGraph(ws, scope);
@@ -101,6 +122,7 @@ function collectIds(scope: Scope, prefix: string, found: Map<string, readonly st
   );
   list.forEach(({ entry }, i) => {
     const id = ids[i] ?? '';
+    if (entry === undefined) return;
     found.set(entry.id, [...(found.get(entry.id) ?? []), id]);
     for (const { attribute, scope: body } of entry.bodies) collectIds(body, `${id}/${attribute}/`, found);
   });

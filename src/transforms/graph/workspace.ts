@@ -37,6 +37,10 @@ export interface Scope {
   readonly removed: Set<string>;
   /** Values whose shape an edit changed: what the file declares of it goes. */
   readonly reshaped: Set<string>;
+  /** Graph inputs and outputs that take another element type, by name. */
+  readonly retyped: Map<string, number>;
+  /** Nodes before all others. */
+  readonly leading: Node[];
 }
 
 /** A node that several entries share (one DynamicQuantizeLinear per activation). */
@@ -299,6 +303,8 @@ function openScope(
     shared: new Map(),
     removed: new Set(),
     reshaped: new Set(),
+    retyped: new Map(),
+    leading: [],
   };
   scopes.push(scope);
   const ids = nodeIds(graph.nodes, prefix);

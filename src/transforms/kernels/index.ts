@@ -1,4 +1,5 @@
 /** The loops over weights, by name: what a worker thread runs, and what runs here where there is none. */
+import { toBfloat16 } from './bfloat16.ts';
 import { quantizeBlockRows } from './block-rows.ts';
 import { quantizeBlocks } from './blocks.ts';
 import { toFloat16 } from './float16.ts';
@@ -23,6 +24,7 @@ export const kernels = {
   moments,
   histogram,
   toFloat16,
+  toBfloat16,
   keyHistogram,
   zeroSelected,
   leastSquares,

@@ -1,25 +1,42 @@
-import { oneOf } from './checks.ts';
+import { boolean, oneOf, optional, strings } from './checks.ts';
 import type { EditCodec } from './codec.ts';
 import { describeLayers, parseSelector, type LayerSelector } from './selector.ts';
 
+export const CAST_TYPES = ['float16', 'bfloat16'] as const;
+export type CastType = (typeof CAST_TYPES)[number];
+
 /**
- * Computes in float16 where operators can, weights included; others stay float32, with Casts between. Subgraphs (If,
+ * Computes in 16 bits where operators can, weights included; others stay float32, with Casts between. Subgraphs (If,
  * Loop, Scan) stay float32.
  */
 export interface CastEdit {
   readonly type: 'cast';
   readonly layers: LayerSelector;
-  readonly to: 'float16';
-  /** The model's inputs and outputs keep their types. */
-  readonly keepIo: true;
+  readonly to: CastType;
+  /** Whether the model's float32 inputs and outputs keep their type; else they take the new one, too. */
+  readonly keepIo: boolean;
+  /** Of the layers, those that stay float32 all the same. */
+  readonly keepFloat32?: LayerSelector | undefined;
+  /** Operators that stay float32, besides those that must. */
+  readonly keepOps?: readonly string[] | undefined;
 }
 
 export const cast: EditCodec<CastEdit> = {
   parse: (edit, field) => ({
     type: 'cast',
     layers: parseSelector(edit['layers'], `${field}.layers`),
-    to: oneOf(edit['to'], `${field}.to`, ['float16']),
-    keepIo: oneOf(edit['keepIo'], `${field}.keepIo`, [true]),
+    to: oneOf(edit['to'], `${field}.to`, CAST_TYPES),
+    keepIo: boolean(edit['keepIo'], `${field}.keepIo`),
+    ...optional(edit, 'keepFloat32', field, parseSelector),
+    ...optional(edit, 'keepOps', field, strings),
   }),
-  describe: (edit) => `${edit.to} for ${describeLayers(edit.layers)}`,
+  describe: (edit) => {
+    const io = edit.keepIo ? '' : ', inputs and outputs too,';
+    const kept = [
+      ...(edit.keepFloat32 === undefined ? [] : [describeLayers(edit.keepFloat32)]),
+      ...(edit.keepOps ?? []),
+    ];
+    const but = kept.length === 0 ? '' : `, but ${kept.join(', ')}`;
+    return `${edit.to}${io} for ${describeLayers(edit.layers)}${but}`;
+  },
 };

@@ -27,6 +27,7 @@ export {
   type BlockOperator,
   type BlockSize,
 } from './blocks.ts';
+export { CAST_TYPES, type CastType } from './cast.ts';
 export { ACTIVATION_TYPES, RANGE_METHODS, type ActivationType, type RangeMethod } from './static.ts';
 export {
   CHANNEL_IMPORTANCES,

@@ -60,7 +60,10 @@ describe('webview: edits', () => {
       await dialog.getByRole('button', { name: 'Quantize', exact: true }).click();
       await dialog.waitFor({ state: 'detached' });
       const [fc1] = host.estimateNow().layers.filter((l) => l.name === 'fc1');
-      assert.deepEqual(host.calls.findLast((c) => c.method === 'cast')?.args, [[fc1?.id]]);
+      assert.deepEqual(host.calls.findLast((c) => c.method === 'cast')?.args, [
+        [fc1?.id],
+        { to: 'float16', keepIo: true },
+      ]);
       await textBecomes(row('fc1').locator('.cell-weights'), /64\.5 KiB −50 % 32\.3 KiB/);
     });
   });

@@ -77,6 +77,28 @@ describe('webview: quantize', () => {
     });
   });
 
+  it('takes the settings of a cast, and says where no session would be made', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async ({ page, row }) => {
+      await row('fc1').click();
+      const dialog = await openDialog(page);
+      await dialog.getByLabel(/^float16/).check();
+      await dialog.getByText(/^float8 \(E4M3\) is not offered/).waitFor();
+      await dialog.getByRole('combobox', { name: /^Type/ }).selectOption('bfloat16');
+      await dialog.getByText(/bfloat16 Gemm \(1 layer\) is refused/).waitFor();
+      await dialog.getByLabel(/^Inputs and outputs, too/).check();
+      await dialog.getByText('More options').click();
+      await dialog.getByLabel('Layers that stay float32').fill('/f/**');
+      await dialog.getByLabel('Operators that stay float32').fill('Softmax,  Relu');
+      await dialog.getByLabel('Operators that stay float32').blur();
+      await dialog.getByRole('button', { name: 'Quantize', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      assert.deepEqual(host.calls.findLast((c) => c.method === 'cast')?.args[1], {
+        ...{ to: 'bfloat16', keepIo: false, keepFloat32: '/f/**', keepOps: ['Softmax', 'Relu'] },
+      });
+    });
+  });
+
   it('takes other data for GPTQ, and goes on with those chosen before', async () => {
     const host = await sampleHost();
     await withEditor(host, {}, async ({ page, row }) => {

@@ -5,6 +5,8 @@ const eps: readonly EpName[] = ['cpu', 'webgpu', 'cuda', 'tensorrt', 'dml', 'cor
 const forms: readonly WeightForm[] = [
   'float32',
   'float16',
+  'bfloat16',
+  'float8',
   'dynamic-int8',
   'qdq-int8',
   'dequantize-int8',
@@ -37,6 +39,12 @@ describe('what an execution provider does with a weight', () => {
     ['webgpu', 'Gemm', 'dequantize-int8', 'expanded'],
     ['webgpu', 'MatMul', 'matmulnbits-4', 'small'],
     ['coreml', 'MatMul', 'matmulnbits-8', 'cpu-fallback'],
+    ['cpu', 'MatMul', 'bfloat16', 'refused'],
+    ['webgpu', 'Conv', 'bfloat16', 'refused'],
+    ['cuda', 'MatMul', 'bfloat16', 'small'],
+    ['cuda', 'LSTM', 'bfloat16', 'refused'],
+    ['cpu', 'MatMul', 'float8', 'expanded'],
+    ['tensorrt', 'MatMul', 'float8', 'small'],
   ];
   for (const [ep, opType, form, fate] of cases)
     it(`${ep}: ${opType} with ${form} weights – ${fate}`, () => {

@@ -179,6 +179,27 @@ describe('the command line refuses', () => {
       ['quantize', 'article.onnx', '-o', 'out14.onnx', '--form', 'blocks', '--blocks', '4'],
     ],
     [
+      'float8, which nothing here computes in',
+      ['quantize', 'article.onnx', '-o', 'out9.onnx', '--form', 'float8'],
+      /--form float8 is not offered: no EP of this build computes in it \(tensorrt: /,
+      ['quantize', 'article.onnx', '-o', 'out17.onnx', '--form', 'bfloat16', '--cast-io'],
+    ],
+    [
+      'an option of casts for integers',
+      ['quantize', 'article.onnx', '-o', 'out9.onnx', '--cast-io'],
+      /--cast-io goes with --form float16/,
+      [
+        'quantize',
+        'article.onnx',
+        '-o',
+        'out18.onnx',
+        '--float16',
+        '--cast-io',
+        '--keep-ops',
+        'Softmax, Add',
+      ],
+    ],
+    [
       'a bound without a choice',
       ['quantize', 'article.onnx', '-o', 'out9.onnx', '--min-sqnr', '20'],
       /--min-sqnr goes with --auto/,

@@ -69,6 +69,10 @@ describe('What src/ says', () => {
             weightType: 'int8',
             reduceRange: false,
           },
+          {
+            ...{ type: 'cast', layers: { all: true }, to: 'bfloat16', keepIo: false },
+            keepOps: ['Relu', 'Add'],
+          },
         ],
       };
       const { changes, warnings } = applyRecipe(model, recipe);
@@ -84,6 +88,8 @@ describe('What src/ says', () => {
     const forms: readonly WeightForm[] = [
       'float32',
       'float16',
+      'bfloat16',
+      'float8',
       'dynamic-int8',
       'qdq-int8',
       'dequantize-int8',

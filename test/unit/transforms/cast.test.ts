@@ -1,8 +1,10 @@
 /** float16: the kernel against exact arithmetic, and where Casts stand. */
 import assert from 'node:assert/strict';
 import { readTensor } from '../../../src/onnx/index.ts';
-import type { Model } from '../../../src/onnx/model.ts';
+import { DataType, type Model, type Value } from '../../../src/onnx/model.ts';
+import type { CastEdit, Edit } from '../../../src/transforms/recipe/recipe.ts';
 import { applicability, applyRecipe } from '../../../src/transforms/index.ts';
+import { toBfloat16 } from '../../../src/transforms/kernels/bfloat16.ts';
 import { toFloat16 } from '../../../src/transforms/kernels/float16.ts';
 import { constant, floats, graph, ints, model, node, ramp, value } from '../../support/model-builder.ts';
 import { cast, decode, initializer, listing, quantize, recipe } from './edits.ts';
@@ -58,6 +60,27 @@ describe('toFloat16', () => {
     const expected = [0x7bff, 0x7bff, 0x7bff, 0xfbff, 1, 0x8001, 1, 0x7c00, 0xfc00, 0x7e00];
     assert.deepEqual(bitsOf(values), expected);
     assert.deepEqual(bitsOf([]), []);
+  });
+});
+
+describe('toBfloat16', () => {
+  const bits = (...values: readonly number[]) => [
+    ...new Uint16Array(toBfloat16({ values: Float32Array.from(values) }).buffer),
+  ];
+
+  it('rounds to nearest, halves to even', () => {
+    // 1 + 2^-8 is half way between 1 and 1 + 2^-7, 1 + 3 · 2^-8 between that and 1 + 2^-6
+    assert.deepEqual(
+      bits(1, 1 + 2 ** -8, 1 + 2 ** -8 + 2 ** -20, 1 + 3 * 2 ** -8),
+      [0x3f80, 0x3f80, 0x3f81, 0x3f82],
+    );
+    assert.deepEqual(bits(-1, -(1 + 3 * 2 ** -8), 0, -0), [0xbf80, 0xbf82, 0, 0x8000]);
+  });
+
+  it('keeps finite what is finite, and away from 0 what is not 0', () => {
+    const values = [3.4e38, -3.4e38, 1e-45, -1e-45, Infinity, -Infinity, NaN];
+    assert.deepEqual(bits(...values), [0x7f7f, 0xff7f, 1, 0x8001, 0x7f80, 0xff80, 0x7fc0]);
+    assert.deepEqual(bits(), []);
   });
 });
 
@@ -157,5 +180,172 @@ describe('cast to float16', () => {
     const verdicts = applicability(chain(), cast());
     assert.deepEqual(verdicts.get('top')!.cast, { ok: false, reason: 'float16 does not apply to TopK' });
     assert.deepEqual(verdicts.get('first')!.cast, { ok: true, weightBytes: 64 });
+  });
+
+  it('keeps float32 what it is told to', () => {
+    const reasons = (options: Partial<CastEdit>) => {
+      const { model: m, changes } = applyRecipe(chain(), recipe(cast(options)));
+      const kept = changes.filter((c) => c.reason === 'it is to stay float32').map((c) => c.node);
+      return [kept, listing(m.graph).filter((l) => l.startsWith('MatMul'))];
+    };
+    const isFloat = [['first'], ['MatMul(x, W) -> a']];
+    assert.deepEqual(reasons({ keepFloat32: { glob: 'f*' } }), isFloat);
+    assert.deepEqual(reasons({ keepOps: ['MatMul', 'Conv'] }), isFloat);
+  });
+
+  it('once more for other layers: no Cast between them, in either order', () => {
+    const pair = (...ids: [string, string]) =>
+      applyRecipe(two(), recipe(...ids.map((id) => cast({ layers: { nodes: [id] } })))).model;
+    const expected = [
+      'Cast(x) -> x_float16',
+      'MatMul(x_float16, W_float16) -> a_float16',
+      'MatMul(a_float16, V_float16) -> y_float16',
+      'Cast(y_float16) -> y',
+    ];
+    assert.deepEqual(listing(pair('first', 'second').graph), expected);
+    assert.deepEqual(listing(pair('second', 'first').graph), expected);
+  });
+
+  it('beside another form, and beside another type', () => {
+    const after = (...edits: readonly Edit[]) => listing(applyRecipe(two(), recipe(...edits)).model.graph);
+    const first = cast({ layers: { nodes: ['first'] } });
+    const lines = after(first, quantize({ layers: { nodes: ['second'] } }));
+    assert.deepEqual(lines.slice(1, 4), [
+      'MatMul(x_float16, W_float16) -> a_float16',
+      'Cast(a_float16) -> a',
+      'DynamicQuantizeLinear(a) -> a_quantized, a_scale, a_zero_point',
+    ]);
+    assert.deepEqual(after(first, cast({ to: 'bfloat16', layers: { nodes: ['second'] } })), [
+      'Cast(x) -> x_float16',
+      'MatMul(x_float16, W_float16) -> a_float16',
+      'Cast(a_float16) -> a',
+      'Cast(a) -> a_bfloat16',
+      'MatMul(a_bfloat16, V_bfloat16) -> y_bfloat16',
+      'Cast(y_bfloat16) -> y',
+    ]);
+  });
+});
+
+/** x → first → a → second → y */
+function two(): Model {
+  return model(
+    graph({
+      inputs: [value('x', [2, 4])],
+      outputs: [value('y', [2, 4])],
+      initializers: [floats('W', [4, 4], ramp(16)), floats('V', [4, 4], ramp(16))],
+      nodes: [
+        node('MatMul', ['x', 'W'], ['a'], { name: 'first' }),
+        node('MatMul', ['a', 'V'], ['y'], { name: 'second' }),
+      ],
+    }),
+  );
+}
+
+describe('cast of inputs and outputs', () => {
+  const types = (values: readonly Value[]) =>
+    values.map(({ type }) => (type?.kind === 'tensor' ? type.elemType : undefined));
+
+  it('gives them the type, without any Cast', () => {
+    const { model: m, warnings } = applyRecipe(two(), recipe(cast({ keepIo: false })));
+    assert.deepEqual(listing(m.graph), [
+      'MatMul(x, W_float16) -> a_float16',
+      'MatMul(a_float16, V_float16) -> y',
+    ]);
+    assert.deepEqual(
+      [types(m.graph.inputs), types(m.graph.outputs)],
+      [[DataType.float16], [DataType.float16]],
+    );
+    assert.deepEqual(warnings, []);
+  });
+
+  it('puts Casts behind inputs and before outputs of what stays float32', () => {
+    const edit = cast({ keepIo: false, keepFloat32: { nodes: ['first'] } });
+    assert.deepEqual(listing(applyRecipe(two(), recipe(edit)).model.graph), [
+      'Cast(x) -> x_float32',
+      'MatMul(x_float32, W) -> a',
+      'Cast(a) -> a_float16',
+      'MatMul(a_float16, V_float16) -> y',
+    ]);
+    const other = cast({ keepIo: false, keepFloat32: { nodes: ['second'] } });
+    assert.deepEqual(listing(applyRecipe(two(), recipe(other)).model.graph), [
+      'MatMul(x, W_float16) -> a_float16',
+      'Cast(a_float16) -> a',
+      'MatMul(a, V) -> y_float32',
+      'Cast(y_float32) -> y',
+    ]);
+  });
+
+  it('before what quantizes an input', () => {
+    const edits = [cast({ keepIo: false, layers: { nodes: ['second'] } }), quantize()];
+    assert.deepEqual(listing(applyRecipe(two(), recipe(...edits)).model.graph).slice(0, 2), [
+      'Cast(x) -> x_float32',
+      'DynamicQuantizeLinear(x_float32) -> x_quantized, x_scale, x_zero_point',
+    ]);
+  });
+
+  it('renames what subgraphs capture, keeps constants and other types', () => {
+    const branch = (name: string) =>
+      graph({ outputs: [value(name, [2, 4])], nodes: [node('Neg', ['x'], [name])] });
+    const nested = model(
+      graph({
+        inputs: [value('x', [2, 4]), value('c', [], DataType.bool)],
+        outputs: [value('y', [2, 4]), value('W', [4, 4])],
+        initializers: [floats('W', [4, 4], ramp(16))],
+        nodes: [
+          node('If', ['c'], ['b'], { name: 'if', then_branch: branch('t'), else_branch: branch('e') }),
+          node('MatMul', ['b', 'W'], ['y'], { name: 'fc' }),
+        ],
+      }),
+    );
+    const { model: m, warnings } = applyRecipe(nested, recipe(cast({ keepIo: false })));
+    assert.deepEqual(listing(m.graph), [
+      'Cast(x) -> x_float32',
+      'If(c) -> b',
+      'Cast(b) -> b_float16',
+      'MatMul(b_float16, W_float16) -> y',
+    ]);
+    const inner = m.graph.nodes[1]!.attributes.get('then_branch');
+    assert.deepEqual(inner?.kind === 'graph' ? listing(inner.value) : [], ['Neg(x_float32) -> t']);
+    assert.deepEqual(types(m.graph.inputs), [DataType.float16, DataType.bool]);
+    assert.deepEqual(types(m.graph.outputs), [DataType.float16, DataType.float]);
+    assert.deepEqual(
+      warnings.filter((w) => w.code === 'io-kept').map((w) => w.message),
+      ['"W" stays float32: it is a constant'],
+    );
+  });
+});
+
+describe('cast to bfloat16', () => {
+  it('converts weights, and raises the opset to what the operators need', async () => {
+    const { model: m } = applyRecipe(two(), recipe(cast({ to: 'bfloat16' })));
+    assert.equal(m.opsetImports[0]!.version, two().opsetImports[0]!.version);
+    assert.equal(initializer(m, 'V_bfloat16').dataType, DataType.bfloat16);
+    const [first, second] = ramp(16);
+    const expected = [...new Uint32Array(Float32Array.of(first!, second!).buffer)].map((w) => w >>> 16);
+    const found = (await decode(m, initializer(m, 'V_bfloat16'))).slice(0, 2);
+    // ramp's values may round up by one
+    found.forEach((bits, i) => assert.ok(bits === expected[i] || bits === expected[i]! + 1));
+    const conv = (opset: number, other: string) =>
+      model(
+        graph({
+          inputs: [value('x', [1, 2, 4, 4])],
+          outputs: [value('y')],
+          initializers: [floats('W', [2, 2, 1, 1])],
+          nodes: [
+            node('Conv', ['x', 'W'], ['h'], { name: 'conv' }),
+            node(other, ['h'], ['y'], { name: 'n' }),
+          ],
+        }),
+        { opset },
+      );
+    assert.equal(
+      applyRecipe(conv(17, 'Relu'), recipe(cast({ to: 'bfloat16' }))).model.opsetImports[0]!.version,
+      22,
+    );
+    const { changes } = applyRecipe(conv(17, 'DFT'), recipe(cast({ to: 'bfloat16' })));
+    assert.equal(
+      changes[0]!.reason,
+      'needs opset 22, the model has 17, and DFT "n" means something else from opset 20 on',
+    );
   });
 });

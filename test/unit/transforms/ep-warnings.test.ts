@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { recipeWarnings, recommendForm } from '../../../src/transforms/index.ts';
 import { floats, graph, model, node, ramp, value } from '../../support/model-builder.ts';
-import { blocks, prune, quantize, recipe } from './edits.ts';
+import type { EpName } from '../../../src/analysis/index.ts';
+import { blocks, cast, prune, quantize, recipe } from './edits.ts';
 import { staticEdit } from './static/support.ts';
 
 const m = model(
@@ -63,6 +64,20 @@ describe('recipeWarnings', () => {
       recipeWarnings(m, recipe(wide), 'cpu').at(-1)?.message ?? '',
       /^On cpu, static int8 with 16-bit activations Conv .*use dynamic int8/,
     );
+  });
+
+  it('tells of floats of 16 bits where they are expanded, and where no session would be made', () => {
+    const said = (to: 'float16' | 'bfloat16', ep: EpName) =>
+      recipeWarnings(m, recipe(cast({ to })), ep).map((w) => [w.code, w.message.split(';')[0]]);
+    assert.deepEqual(said('float16', 'cpu'), [
+      ['expanded', 'On cpu, float16 MatMul (2 layers) is expanded to float and saves no memory'],
+      ['expanded', 'On cpu, float16 Conv (1 layer) is expanded to float and saves no memory'],
+    ]);
+    assert.deepEqual(said('bfloat16', 'webgpu')[0], [
+      'refused',
+      'On webgpu, bfloat16 MatMul (2 layers) is refused, and with it the model',
+    ]);
+    assert.deepEqual(said('bfloat16', 'cuda'), []);
   });
 
   it('says nothing where the form stays small, or nothing is quantized', () => {

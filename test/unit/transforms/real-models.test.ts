@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openModel, saveModel } from '../../../src/onnx/index.ts';
 import type { DataSpec } from '../../../src/runtime/index.ts';
-import { applyRecipe, type Edit } from '../../../src/transforms/index.ts';
+import { applyRecipe, recipeWarnings, type Edit } from '../../../src/transforms/index.ts';
 import { Workers } from '../runtime/worker-bundle.ts';
 import { blocks, cast, quantize, recipe } from './edits.ts';
 
@@ -52,6 +52,13 @@ const CASES: readonly Case[] = [
   },
   { title: 'CNN, 8-bit blocks', ...cnn, edit: blocks({ bits: 8, blockSize: 32 }), layers: 2, sqnrDb: 50 },
   { title: 'CNN, float16', ...cnn, edit: cast(), layers: 16, sqnrDb: 60 },
+  {
+    title: 'CNN, float16 with its inputs and outputs, but for a layer and Relu',
+    ...cnn,
+    edit: cast({ keepIo: false, keepFloat32: { glob: '**/f.6/**' }, keepOps: ['Relu'] }),
+    layers: 8,
+    sqnrDb: 60,
+  },
   { title: 'transformer, dynamic int8', ...transformer, edit: quantize(), layers: 20, sqnrDb: 38 },
   {
     title: 'transformer, 4-bit blocks',
@@ -119,4 +126,19 @@ describe('real models in every form', function () {
       assert.ok(applied === c.layers && sqnr >= c.sqnrDb && sqnr < 200, `${applied} layers, ${sqnr} dB`);
     });
   }
+
+  it('transformer, bfloat16: refused on the CPU, as is said before', async () => {
+    const original = path.join(root, transformer.file);
+    const compressed = path.join(folder, 'bfloat16.onnx');
+    const model = await openModel(original);
+    const wanted = recipe(cast({ to: 'bfloat16' }));
+    assert.match(recipeWarnings(model, wanted, 'cpu')[0]?.message ?? '', /^On cpu, bfloat16 .* is refused/);
+    await saveModel(applyRecipe(model, wanted).model, compressed);
+    await model.source.close();
+    const checked = workers.shared.check({
+      ...{ original, compressed, ep: 'cpu', batchSizes: [2], data: transformer.data, dims: {} },
+      optimization: 'all',
+    });
+    await assert.rejects(checked, /Could not find an implementation for MatMul/);
+  });
 });

@@ -7,7 +7,7 @@ import {
   removeLayers,
   serializeRecipe,
 } from '../../../src/transforms/index.ts';
-import { blocks, prune, quantize, recipe } from './edits.ts';
+import { blocks, cast, prune, quantize, recipe } from './edits.ts';
 
 const good = recipe(
   quantize({ layers: { glob: '/encoder/**', except: ['/encoder/fc'] } }),
@@ -31,12 +31,26 @@ describe('recipe text', () => {
       blocks({ bits: 8, blockSize: 256, isSymmetric: true, accuracyLevel: 4 }),
     );
     assert.deepEqual(parseRecipe(serializeRecipe(inBlocks)), inBlocks);
+    const casts = recipe(
+      cast(),
+      cast({ to: 'bfloat16', keepIo: false, keepFloat32: { glob: '/a/**' }, keepOps: ['Softmax'] }),
+    );
+    assert.deepEqual(parseRecipe(serializeRecipe(casts)), casts);
+    assert.equal(
+      describeEdit(casts.edits[1]!),
+      'bfloat16, inputs and outputs too, for all layers, but layers matching /a/**, Softmax',
+    );
   });
 
   const edit = (changes: object) => ({ ...good, edits: [{ ...good.edits[1], ...changes }] });
   const quant = (changes: object) => ({ ...good, edits: [{ ...good.edits[0], ...changes }] });
   const block = (changes: object) => ({ ...good, edits: [{ ...blocks(), ...changes }] });
+  const half = (changes: object) => ({ ...good, edits: [{ ...cast(), ...changes }] });
   const bad: [string, unknown, string][] = [
+    ['an unknown float', half({ to: 'float8' }), 'edits[0].to'],
+    ['inputs kept by name', half({ keepIo: ['x'] }), 'edits[0].keepIo'],
+    ['operators that are no list', half({ keepOps: 'Relu' }), 'edits[0].keepOps'],
+    ['kept layers that select nothing', half({ keepFloat32: {} }), 'edits[0].keepFloat32'],
     ['another version', { ...good, version: 2 }, 'version'],
     ['no source', { ...good, source: undefined }, 'source'],
     ['a size that is no size', { ...good, source: { name: 'm', sizeBytes: -1 } }, 'source.sizeBytes'],

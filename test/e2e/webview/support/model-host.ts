@@ -12,6 +12,7 @@ import {
 import { formatBytes } from '../../../../src/format.ts';
 import type { Model } from '../../../../src/onnx/index.ts';
 import type {
+  CastOptions,
   CalibrationView,
   CardsView,
   CheckView,
@@ -109,9 +110,9 @@ export class ModelHost implements HostApi {
     return this.#edit({ type: 'prune', layerIds, options });
   }
 
-  cast(layerIds: readonly string[]): Promise<EstimateView> {
-    this.#note('cast', layerIds);
-    return this.#edit({ type: 'cast', layerIds });
+  cast(layerIds: readonly string[], options: CastOptions): Promise<EstimateView> {
+    this.#note('cast', layerIds, options);
+    return this.#edit({ type: 'cast', layerIds, options });
   }
 
   async preview(request: EditRequest): Promise<PreviewView> {

@@ -47,12 +47,8 @@ export interface State {
   readonly sqnr: ReadonlyMap<string, LayerSqnr> | undefined;
 }
 
-export function formsView(
-  { model, recipe, ep, estimateBefore }: State,
-  layerIds: readonly string[],
-): FormView[] {
-  const opTypes = new Map(estimateBefore.nodes.map((n) => [n.id, n.opType]));
-  const target = { model, recipe, ep, opTypeOf: (node: string) => opTypes.get(node) };
+export function formsView({ model, recipe, ep }: State, layerIds: readonly string[]): FormView[] {
+  const target = { model, recipe, ep };
   const layers = { nodes: [...layerIds] };
   const settings = { granularity: 'per-channel', reduceRange: false } as const;
   return formNames.map((name) => ({ name, ...formOutcome(target, usualEdit(name, layers, settings)) }));

@@ -1,0 +1,62 @@
+/** Which operators compute in 16 bits, and which of their inputs stay float32 all the same. */
+import type { CastType } from '../recipe/cast.ts';
+
+/**
+ * ai.onnx operators that take float16 in every version from opset 7 on and whose kernels keep their sums in float32 or
+ * have short ones. Left out, as in ONNX Runtime's converter: Min, Max, CumSum, Range, TopK, NonMaxSuppression,
+ * RoiAlign, Upsample, and all that holds subgraphs, random numbers or sequences; and long sums of squares.
+ */
+const FLOAT16_OPS: ReadonlySet<string> = new Set([
+  // layers
+  ...['MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'LSTM', 'GRU', 'RNN', 'Einsum'],
+  // normalization and pooling
+  ...['BatchNormalization', 'InstanceNormalization', 'LayerNormalization', 'GroupNormalization', 'LRN'],
+  ...['Softmax', 'LogSoftmax', 'MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool'],
+  ...['ReduceMean', 'ReduceMax', 'ReduceMin'],
+  // elementwise
+  ...['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Sqrt', 'Neg', 'Abs', 'Exp', 'Log', 'Reciprocal', 'Sum', 'Mean'],
+  ...['Relu', 'LeakyRelu', 'PRelu', 'Elu', 'Selu', 'Gelu', 'Sigmoid', 'HardSigmoid', 'HardSwish'],
+  ...['Mish', 'Softplus', 'Softsign', 'ThresholdedRelu', 'Tanh', 'Erf', 'Sin', 'Cos', 'Clip', 'Where'],
+  ...['Floor', 'Ceil', 'Round', 'Sign'],
+  // movement
+  ...['Reshape', 'Transpose', 'Concat', 'Split', 'Slice', 'Gather', 'GatherElements', 'GatherND', 'Squeeze'],
+  ...['Unsqueeze', 'Flatten', 'Expand', 'Tile', 'Pad', 'Resize', 'SpaceToDepth', 'DepthToSpace', 'Identity'],
+  ...['ScatterND', 'ScatterElements'],
+]);
+
+/** In bfloat16 all of them but Einsum, which takes it from opset 28 on only. */
+const BFLOAT16_OPS: ReadonlySet<string> = new Set([...FLOAT16_OPS].filter((op) => op !== 'Einsum'));
+
+export const CAST_OPS: Readonly<Record<CastType, ReadonlySet<string>>> = {
+  float16: FLOAT16_OPS,
+  bfloat16: BFLOAT16_OPS,
+};
+
+/** The first opset in which most operators take bfloat16, and those that came later (onnx, docs/Changelog.md). */
+const BFLOAT16_OPSET = 13;
+const LATER_BFLOAT16: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    14: ['BatchNormalization'],
+    16: ['LeakyRelu', 'PRelu', 'Where'],
+    17: ['LayerNormalization'],
+    18: ['GroupNormalization'],
+    20: ['Gelu'],
+    22: [
+      ...['Conv', 'ConvTranspose', 'LSTM', 'GRU', 'RNN', 'InstanceNormalization'],
+      ...['MaxPool', 'AveragePool', 'GlobalAveragePool', 'GlobalMaxPool', 'Elu', 'Selu', 'HardSigmoid'],
+      ...['HardSwish', 'Mish', 'Softplus', 'Softsign', 'ThresholdedRelu', 'Sin', 'Cos', 'Round'],
+    ],
+  }).flatMap(([opset, ops]) => ops.map((op) => [op, Number(opset)] as const)),
+);
+
+/** The ai.onnx opset from which on the operator takes the type; 0 where every one does. */
+export function opsetFor(type: CastType, opType: string): number {
+  return type === 'float16' ? 0 : (LATER_BFLOAT16.get(opType) ?? BFLOAT16_OPSET);
+}
+
+/** Inputs that are float32 by definition: Resize's roi and scales. */
+const FLOAT32_INPUTS: ReadonlyMap<string, ReadonlySet<number>> = new Map([['Resize', new Set([1, 2])]]);
+
+export function staysFloat32(opType: string, input: number): boolean {
+  return FLOAT32_INPUTS.get(opType)?.has(input) === true;
+}
