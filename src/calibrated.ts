@@ -4,20 +4,21 @@
  */
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { CalibrationTarget, EpName } from './analysis/index.ts';
+import type { Calibration, EpName } from './analysis/index.ts';
 import type { Model } from './onnx/index.ts';
+import { guessDataKind, RunnerError, type DataSpec, type Runner, type RunOptions } from './runtime/index.ts';
+import { RepairFiles, repairLayers } from './repaired.ts';
 import {
-  guessDataKind,
-  RunnerError,
-  type CollectedCalibration,
-  type DataSpec,
-  type Runner,
-  type RunOptions,
-} from './runtime/index.ts';
-import { applyRecipe, type AppliedRecipe, type CalibrationData, type Recipe } from './transforms/index.ts';
+  applyRecipe,
+  needsData,
+  type AppliedRecipe,
+  type CalibrationData,
+  type Recipe,
+  type RepairValues,
+} from './transforms/index.ts';
 
 export interface CalibratedOptions extends RunOptions {
-  readonly runner: () => Pick<Runner, 'calibrate'>;
+  readonly runner: () => Pick<Runner, 'calibrate' | 'moments'>;
   readonly ep: EpName;
   /** Sizes of the symbolic dims other than the batch. */
   readonly dims: Readonly<Record<string, number>>;
@@ -28,6 +29,14 @@ export interface CalibratedOptions extends RunOptions {
 
 /** Where a recipe names none: enough to see ranges, not enough to trust them. */
 export const RANDOM_CALIBRATION: CalibrationData = { samples: 32, batchSize: 8 };
+
+/** What the data told, for `applyRecipe`; to be disposed of. */
+export interface Calibrated {
+  readonly calibration: Calibration | undefined;
+  readonly repaired: RepairValues;
+  readonly warnings: readonly string[];
+  dispose(): Promise<void>;
+}
 
 /**
  * Applies the recipe, after a calibration where an edit needs one, and hands on what can be written. The calibration
@@ -41,27 +50,28 @@ export async function withCalibration<T>(
   use: (applied: AppliedRecipe) => Promise<T>,
 ): Promise<T> {
   const plan = applyRecipe(model, recipe);
-  if (plan.calibrationTargets.length === 0) return use(plan);
-  const calibration = await calibrate(model, recipe, plan.calibrationTargets, options);
+  if (!needsData(plan)) return use(plan);
+  const calibrated = await calibrate(model, recipe, plan, options);
   try {
-    return await use(applyRecipe(model, recipe, { calibration }));
+    return await use(applyRecipe(model, recipe, calibrated));
   } finally {
-    await calibration.dispose();
+    await calibrated.dispose();
   }
 }
 
 /**
- * Runs the recipe's data through the original model; to be disposed of.
- * @param targets `AppliedRecipe.calibrationTargets` of the recipe
+ * Runs the recipe's data through the original model, and through the changed one as often as repair goes on from one
+ * round of layers to the next.
+ * @param plan the recipe as applied without data
  * @throws RunnerError 'data' where the model is not on the local disk, or the data cannot be read, and all of
- * {@link Runner.calibrate}
+ * {@link Runner.calibrate} and {@link Runner.moments}
  */
 export async function calibrate(
   model: Model,
   recipe: Recipe,
-  targets: readonly CalibrationTarget[],
+  { calibrationTargets: targets, repairs }: AppliedRecipe,
   options: CalibratedOptions,
-): Promise<CollectedCalibration> {
+): Promise<Calibrated> {
   const own = model.source.file.localPath;
   const file = options.modelPath ?? own;
   if (file === undefined) {
@@ -71,12 +81,45 @@ export async function calibrate(
   const { ep, dims, batchSymbols, signal, onProgress } = options;
   const from = recipe.calibration ?? RANDOM_CALIBRATION;
   const data = await calibrationSpec(from, path.dirname(own ?? file));
-  return options
-    .runner()
-    .calibrate(
-      { model: file, targets, data, ep, batchSize: from.batchSize, dims, batchSymbols },
-      { signal, onProgress },
+  const run = { data, ep, batchSize: from.batchSize, dims, batchSymbols };
+  const runner = options.runner();
+  const rounds = new Set(repairs.map((r) => `${r.edit} ${r.round}`)).size;
+  const parts = rounds + (targets.length > 0 ? 1 : 0);
+  const progressOf = (done: number): RunOptions => ({
+    signal,
+    onProgress: ({ fraction, message }) => onProgress?.({ fraction: (done + fraction) / parts, message }),
+  });
+  const calibration =
+    targets.length === 0
+      ? undefined
+      : await runner.calibrate({ model: file, targets, ...run }, progressOf(0));
+  const repaired = await RepairFiles.create();
+  const dispose = async (): Promise<void> => {
+    await calibration?.dispose();
+    await repaired.dispose();
+  };
+  try {
+    await repairLayers(
+      { model, recipe, calibration, repaired, signal },
+      {
+        moments: (changed, questions, use, round) =>
+          runner.moments(
+            { original: file, changed, targets: questions, ...run },
+            use,
+            progressOf(parts - rounds + round),
+          ),
+        statistics: (changed, questions, round) =>
+          runner.calibrate(
+            { model: changed, targets: questions, ...run },
+            progressOf(parts - rounds + round),
+          ),
+      },
     );
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { calibration, repaired, warnings: calibration?.warnings ?? [], dispose };
 }
 
 /** Where the data of a recipe lie; undefined: they are random. */

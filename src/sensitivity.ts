@@ -11,7 +11,7 @@ import type { CheckReport, DataSpec, Runner } from './runtime/index.ts';
 import { applyRecipe, type Edit, type Recipe } from './transforms/index.ts';
 
 export interface SensitivityOptions extends CalibratedOptions {
-  readonly runner: () => Pick<Runner, 'calibrate' | 'check'>;
+  readonly runner: () => Pick<Runner, 'calibrate' | 'moments' | 'check'>;
   /** A file with the model's content, to compare with. */
   readonly modelPath: string;
   readonly layers: readonly string[];

@@ -6,24 +6,24 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { EpName } from '../../src/analysis/index.ts';
-import { calibrate, calibrationPath, RANDOM_CALIBRATION } from '../../src/calibrated.ts';
+import { calibrate, calibrationPath, RANDOM_CALIBRATION, type Calibrated } from '../../src/calibrated.ts';
 import { saveModel, type Model } from '../../src/onnx/index.ts';
-import type { CollectedCalibration, Runner } from '../../src/runtime/index.ts';
-import { applyRecipe } from '../../src/transforms/index.ts';
+import type { Runner } from '../../src/runtime/index.ts';
+import { applyRecipe, needsData } from '../../src/transforms/index.ts';
 import type { Job } from './protocol.ts';
 import type { Shown } from './shown.ts';
 
 /** What a calibration is of, and what it runs on. */
-export interface Calibrated {
+export interface CalibrationOf {
   readonly shown: Pick<Shown, 'fileName' | 'snapshot' | 'options'>;
   /** Whether the snapshot's original is what lies on disk. */
   readonly isOnDisk: boolean;
-  readonly runner: () => Pick<Runner, 'calibrate' | 'probeEps'>;
+  readonly runner: () => Pick<Runner, 'calibrate' | 'moments' | 'probeEps'>;
 }
 
 interface Kept {
   readonly key: string;
-  readonly found: Promise<CollectedCalibration>;
+  readonly found: Promise<Calibrated>;
   uses: number;
 }
 
@@ -35,13 +35,12 @@ export class Calibrations {
    * Hands on the changed model as it can be written; what makes its tensors is there until `work` is over.
    * @throws all of `calibrate`
    */
-  async use<T>(of: Calibrated, job: Job, work: (model: Model) => Promise<T>): Promise<T> {
+  async use<T>(of: CalibrationOf, job: Job, work: (model: Model) => Promise<T>): Promise<T> {
     const { base, recipe, applied } = of.shown.snapshot;
-    if (applied().calibrationTargets.length === 0) return work(applied().model);
+    if (!needsData(applied())) return work(applied().model);
     const kept = await this.#take(of, job);
     try {
-      const calibration = await kept.found;
-      return await work(applyRecipe(base.model, recipe, { calibration }).model);
+      return await work(applyRecipe(base.model, recipe, await kept.found).model);
     } finally {
       kept.uses--;
       if (kept !== this.#kept) release(kept);
@@ -49,7 +48,7 @@ export class Calibrations {
   }
 
   /** The calibration, as one that is in use. */
-  async #take(of: Calibrated, job: Job): Promise<Kept> {
+  async #take(of: CalibrationOf, job: Job): Promise<Kept> {
     const key = await keyOf(of);
     if (this.#kept?.key === key) {
       this.#kept.uses++;
@@ -78,11 +77,11 @@ function release({ found, uses }: Kept): void {
   found.then((calibration) => calibration.dispose()).catch(() => undefined);
 }
 
-async function run(of: Calibrated, { signal, report }: Job): Promise<CollectedCalibration> {
+async function run(of: CalibrationOf, { signal, report }: Job): Promise<Calibrated> {
   const { base, recipe, applied } = of.shown.snapshot;
   const ep = await runnableEp(of, signal);
   return withOriginal(of, signal, (modelPath) =>
-    calibrate(base.model, recipe, applied().calibrationTargets, {
+    calibrate(base.model, recipe, applied(), {
       ...{ runner: of.runner, ep, modelPath, signal },
       ...{ dims: otherDims(of), batchSymbols: batchSymbolsOf(of) },
       onProgress: ({ fraction, message }) => report({ done: fraction, total: 1, message }),
@@ -90,19 +89,19 @@ async function run(of: Calibrated, { signal, report }: Job): Promise<CollectedCa
   );
 }
 
-function batchSymbolsOf({ shown }: Calibrated): readonly string[] {
+function batchSymbolsOf({ shown }: CalibrationOf): readonly string[] {
   const { symbols } = shown.snapshot.base.analysis();
   return symbols.filter((s) => s.isBatch).map((s) => s.name);
 }
 
 /** Without the batch, which the data decide. */
-function otherDims(of: Calibrated): Readonly<Record<string, number>> {
+function otherDims(of: CalibrationOf): Readonly<Record<string, number>> {
   const batch = batchSymbolsOf(of);
   return Object.fromEntries(Object.entries(of.shown.options.dims).filter(([name]) => !batch.includes(name)));
 }
 
 /** Everything that its result depends on, beside the file; which EP ran it is not of it. */
-async function keyOf(of: Calibrated): Promise<string> {
+async function keyOf(of: CalibrationOf): Promise<string> {
   const { base, recipe, applied } = of.shown.snapshot;
   const data = recipe.calibration ?? RANDOM_CALIBRATION;
   const { localPath } = base.model.source.file;
@@ -115,11 +114,14 @@ async function keyOf(of: Calibrated): Promise<string> {
           ({ mtimeMs }) => mtimeMs,
           () => 0,
         );
-  return JSON.stringify([applied().calibrationTargets, data, written, otherDims(of)]);
+  const { calibrationTargets, repairs } = applied();
+  // repair is of the pruned model, which the edits make
+  const repaired = repairs.length === 0 ? undefined : recipe.edits;
+  return JSON.stringify([calibrationTargets, repaired, data, written, otherDims(of)]);
 }
 
 /** Figures may be shown for an EP that this machine does not have; the CPU gives the same activations. */
-async function runnableEp({ shown, runner }: Calibrated, signal: AbortSignal): Promise<EpName> {
+async function runnableEp({ shown, runner }: CalibrationOf, signal: AbortSignal): Promise<EpName> {
   const { ep } = shown.options;
   if (ep === 'cpu') return ep;
   const status = (await runner().probeEps({ signal })).find((s) => s.ep === ep);
@@ -128,7 +130,7 @@ async function runnableEp({ shown, runner }: Calibrated, signal: AbortSignal): P
 
 /** A file to run: the model's own (undefined), or a copy where that is not on the local disk or is another by now. */
 async function withOriginal<T>(
-  { shown, isOnDisk }: Calibrated,
+  { shown, isOnDisk }: CalibrationOf,
   signal: AbortSignal,
   work: (modelPath: string | undefined) => Promise<T>,
 ): Promise<T> {

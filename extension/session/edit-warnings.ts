@@ -2,6 +2,7 @@
 import type { EpName } from '../../src/analysis/index.ts';
 import type { Model } from '../../src/onnx/index.ts';
 import {
+  needsData,
   recipeWarnings,
   type AppliedRecipe,
   type Edit,
@@ -18,20 +19,21 @@ const CALIBRATED_AT_RANDOM: Warning = {
 export function editWarnings(
   model: Model,
   recipe: Recipe,
-  { changes, warnings, calibrationTargets }: AppliedRecipe,
+  applied: AppliedRecipe,
   ep: EpName,
 ): (readonly Warning[])[] {
+  const { changes, warnings } = applied;
   const editOf = new Map(changes.filter((c) => c.status === 'applied').map((c) => [c.node, c.edit]));
   const firstApplied = Math.min(...editOf.values());
-  const isGuess = calibrationTargets.length > 0 && recipe.calibration?.path === undefined;
-  const applied = new Set(editOf.values());
+  const isGuess = needsData(applied) && recipe.calibration?.path === undefined;
+  const touching = new Set(editOf.values());
   return recipe.edits.map((edit, index) => {
     const own = warnings.filter((w) => {
       if (w.code === 'no-dense-saving') return edit.type === 'prune';
       // what is said of the model as a whole is said once
       return (w.node === undefined ? firstApplied : editOf.get(w.node)) === index;
     });
-    const guess = isGuess && applied.has(index) && looksAtActivations(edit) ? [CALIBRATED_AT_RANDOM] : [];
+    const guess = isGuess && touching.has(index) && looksAtActivations(edit) ? [CALIBRATED_AT_RANDOM] : [];
     return [...own, ...recipeWarnings(model, { ...recipe, edits: [edit] }, ep), ...guess];
   });
 }

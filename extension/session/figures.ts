@@ -1,7 +1,7 @@
 /** What commands and messages ask of a document: a few figures of it. */
 import { largestBatch, type EpName } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
-import { recommendForm, type Edit } from '../../src/transforms/index.ts';
+import { needsData, recommendForm, type Edit } from '../../src/transforms/index.ts';
 import type { FormName } from '../../src/protocol.ts';
 import { nameOfChoice } from '../forms.ts';
 import { batchText } from '../views/batch-text.ts';
@@ -125,7 +125,7 @@ export function takesTokens({ snapshot }: Shown): boolean {
 }
 
 export function needsCalibration({ snapshot }: Shown): boolean {
-  return snapshot.applied().calibrationTargets.length > 0;
+  return needsData(snapshot.applied());
 }
 
 /** One line per layer, heaviest first, for a language model. */

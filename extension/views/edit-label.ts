@@ -57,6 +57,7 @@ export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
     return {
       none: by,
       bias: l10n.t('{0}, biases repaired', by),
+      statistics: l10n.t('{0}, statistics repaired', by),
       'least-squares': l10n.t('{0}, repaired by least squares', by),
     }[edit.repair ?? 'none'];
   }

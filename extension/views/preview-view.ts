@@ -1,6 +1,11 @@
 /** What an edit would do: the same figures as after it, without it. */
 import type { PreviewView } from '../../src/protocol.ts';
-import type { ChosenForms, LayerChange, PruneChannelsEdit } from '../../src/transforms/index.ts';
+import {
+  needsData,
+  type ChosenForms,
+  type LayerChange,
+  type PruneChannelsEdit,
+} from '../../src/transforms/index.ts';
 import type { Addition } from '../addition.ts';
 import type { Shown } from '../session/shown.ts';
 import type { Snapshot } from '../session/snapshot.ts';
@@ -39,7 +44,7 @@ export function previewView(document: Shown, { edits, calibration, chosen }: Add
       .slice(first)
       .flat()
       .map((w) => localize(w.message)),
-    needsCalibration: next.applied().calibrationTargets.length > 0,
+    needsCalibration: needsData(next.applied()),
     macs: { before: sum(now.nodes.map((n) => n.macs)), after: sum(after.nodes.map((n) => n.macs)) },
     groups: edit?.type === 'prune-channels' ? groupsOf(document, next, edit, changes) : undefined,
   };

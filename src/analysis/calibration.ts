@@ -72,3 +72,27 @@ export interface Calibration {
   /** Read when needed: the matrices may be far larger than the model. Undefined where it was not asked for. */
   gram(tensor: string, target: GramTarget): Promise<Gram | undefined>;
 }
+
+/** What a layer of a changed model reads, beside what it is to give: least squares over both fit its weights. */
+export interface MomentsTarget {
+  /** The layer's input, a value of the changed model; as `gram` of {@link CalibrationTarget}, in one group. */
+  readonly input: string;
+  readonly rows: GramTarget;
+  /** The layer's output, a value of the original: its channels are the second dim for patches, else the last. */
+  readonly output: string;
+  /** A value of the changed model that is subtracted from it: what an Add behind the layer brings in by itself. */
+  readonly minus?: string | undefined;
+  /** The output's channels that the changed layer has, ascending. */
+  readonly channels: Int32Array;
+}
+
+/** Means over the rows; x holds a row's columns, then 1. */
+export interface Moments {
+  readonly rows: number;
+  /** Columns of x, without the 1. */
+  readonly size: number;
+  /** E[x xᵀ], [size + 1, size + 1]. */
+  readonly inputs: Float32Array;
+  /** E[x yᵀ], [size + 1, channels]. */
+  readonly outputs: Float32Array;
+}

@@ -8,6 +8,7 @@ import { formatBytes, formatChange, formatPercent } from '../format.ts';
 import { saveModel, type Model } from '../onnx/index.ts';
 import {
   applyRecipe,
+  needsData,
   recipeWarnings,
   serializeRecipe,
   type Edit,
@@ -73,7 +74,8 @@ export async function transformFile(
   await refuseSameFiles(file, flags);
   await withModel(file, signal, async (model) => {
     const recipe = calibratedBy(await recipeOf(model, file, wanted), file, flags);
-    const { model: changed, changes, warnings, calibrationTargets } = applyRecipe(model, recipe);
+    const plan = applyRecipe(model, recipe);
+    const { model: changed, changes, warnings } = plan;
     if (!changes.some((c) => c.status === 'applied')) {
       throw new UsageError(nothingToDo(changes, flags.layers));
     }
@@ -95,7 +97,7 @@ export async function transformFile(
     }
     if (flags.writeRecipe !== undefined) await writeFile(flags.writeRecipe, `${serializeRecipe(recipe)}\n`);
     const fileBytes = { before: model.source.file.sizeBytes, after: (await stat(flags.output)).size };
-    const isGuess = calibrationTargets.length > 0 && recipe.calibration?.path === undefined;
+    const isGuess = needsData(plan) && recipe.calibration?.path === undefined;
     const said = [
       ...warnings,
       ...recipeWarnings(model, recipe, flags.ep),

@@ -77,7 +77,7 @@ export interface ChannelOptions {
   /** Share of the channels of each group that goes, 0..1; at least one stays. */
   readonly ratio: number;
   /** What makes up for them, from calibration data. */
-  readonly repair: 'none' | 'bias' | 'least-squares';
+  readonly repair: 'none' | 'bias' | 'statistics' | 'least-squares';
   /** The channels that stay are a multiple of it: kernels take 8 or 16 at once. Left out: 1. */
   readonly roundTo?: number | undefined;
   /** For `activation` and repairs. */

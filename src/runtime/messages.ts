@@ -11,9 +11,10 @@ import type {
   Progress,
   SessionSettings,
 } from './types.ts';
-import type { CalibrationTarget } from '../analysis/calibration.ts';
+import type { CalibrationTarget, MomentsTarget } from '../analysis/calibration.ts';
 import type { EpName, Optimization } from '../analysis/types.ts';
 import type { CalibrationResult } from './calibrate/collected.ts';
+import type { CollectedMoments } from './calibrate/moments.ts';
 import type { RandomHints } from './data/random.ts';
 
 /** In the child's environment: where `onnxruntime-node` lies, if not beside the worker. */
@@ -88,6 +89,16 @@ export interface CalibrateJob extends ModelJob {
   readonly maxPassBytes?: number | undefined;
 }
 
+/** Collect second moments of a changed model's values with the original's (`model`) over the data. */
+export interface MomentsJob extends ModelJob {
+  readonly kind: 'moments';
+  readonly changed: string;
+  readonly batchSize: number;
+  readonly data: DataSpec;
+  readonly targets: readonly MomentsTarget[];
+  readonly maxPassBytes?: number | undefined;
+}
+
 /** Which backends the binding was built with. */
 export interface BackendsJob {
   readonly kind: 'backends';
@@ -100,7 +111,8 @@ export interface ProbeJob {
   readonly scratch: string;
 }
 
-export type Job = RunJob | ProfileJob | CalibrateJob | PreviewJob | ValuesJob | BackendsJob | ProbeJob;
+export type Job =
+  RunJob | ProfileJob | CalibrateJob | MomentsJob | PreviewJob | ValuesJob | BackendsJob | ProbeJob;
 
 export interface RunResult {
   readonly samples: number;
@@ -132,6 +144,7 @@ export interface JobResults {
   readonly run: RunResult;
   readonly profile: ProfileResult;
   readonly calibrate: CalibrationResult;
+  readonly moments: readonly CollectedMoments[];
   readonly preview: DataPreview;
   readonly values: ValuesResult;
   readonly backends: readonly Backend[];

@@ -6,8 +6,10 @@
  *     await runner.dispose();
  */
 import path from 'node:path';
+import type { Moments, MomentsTarget } from '../analysis/calibration.ts';
 import type { EpName } from '../analysis/types.ts';
 import { collected, type CollectedCalibration } from './calibrate/collected.ts';
+import { readMoments } from './calibrate/moments.ts';
 import { runJob } from './child.ts';
 import { EpProbe, epPreference } from './eps.ts';
 import { RunnerError } from './failure.ts';
@@ -33,6 +35,7 @@ import type {
   LayersReport,
   LayersRequest,
   ModelProfile,
+  MomentsRequest,
   PreviewRequest,
   ProfileOptions,
   RunOptions,
@@ -129,6 +132,43 @@ export class Runner {
       } catch (error) {
         await dispose();
         throw error;
+      }
+    });
+  }
+
+  /**
+   * Runs both models over the data side by side, and hands `use` what they tell of each target, one after another: one
+   * at a time is in memory. A batch that needs too much memory is halved and the set is begun anew.
+   * @throws RunnerError 'model' where a target is no value of its model, 'ep', 'data', 'out-of-memory', 'cancelled'
+   */
+  moments(
+    request: MomentsRequest,
+    use: (moments: Moments, target: MomentsTarget) => Promise<void>,
+    options: RunOptions = {},
+  ): Promise<void> {
+    return this.#task(options, async (signal, scratch) => {
+      await this.#deviceOf(request.ep, signal);
+      const { original: model, changed, targets, data, dims, batchSymbols, maxPassBytes } = request;
+      const hints = await inputHints(model, signal);
+      const session = { ep: request.ep, optimization: 'all', settings: request.session ?? {} } as const;
+      const job = {
+        model,
+        changed,
+        session,
+        targets,
+        data,
+        dims,
+        batchSymbols,
+        maxPassBytes,
+        hints,
+        scratch,
+      };
+      const found = await halvedOnOutOfMemory(request.batchSize, (batchSize) =>
+        this.#launch({ kind: 'moments', ...job, batchSize }, { signal, onProgress: options.onProgress }),
+      );
+      for (const [i, target] of targets.entries()) {
+        const own = found[i];
+        if (own !== undefined) await use(await readMoments(own, scratch), target);
       }
     });
   }

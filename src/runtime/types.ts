@@ -1,5 +1,5 @@
 /** What the runner is asked and what it answers. Plain data: it crosses a process boundary. */
-import type { CalibrationTarget } from '../analysis/calibration.ts';
+import type { CalibrationTarget, MomentsTarget } from '../analysis/calibration.ts';
 import type { EpName, Optimization } from '../analysis/types.ts';
 import type { DataSpec } from './data/spec.ts';
 
@@ -300,6 +300,13 @@ export interface CalibrationRequest {
   readonly session?: SessionSettings | undefined;
   /** Values of one batch, and matrices, that one pass over the data may hold; smaller batches, then more passes, are made beyond. Default 256 MiB. */
   readonly maxPassBytes?: number | undefined;
+}
+
+/** What {@link Runner.moments} collects: of a model with fewer channels, beside the one it was made of. */
+export interface MomentsRequest extends Omit<CalibrationRequest, 'model' | 'targets'> {
+  readonly original: string;
+  readonly changed: string;
+  readonly targets: readonly MomentsTarget[];
 }
 
 /** One kernel run as ONNX Runtime's profile tells it. Figures are undefined where the profile lacks them. */

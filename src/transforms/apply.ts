@@ -7,6 +7,7 @@ import type { Model, StringEntry } from '../onnx/model.ts';
 import type { PulledEntry, Rounding, StepContext } from './context.ts';
 import { buildModel } from './graph/build.ts';
 import { Workspace, type Entry } from './graph/workspace.ts';
+import type { RepairStage, RepairValues } from './prune/channels/repair/stage.ts';
 import type { Edit, LayerChange, Recipe, Warning } from './recipe/recipe.ts';
 import { serializeRecipe } from './recipe/json.ts';
 import { selectEntries } from './select.ts';
@@ -29,30 +30,34 @@ export interface AppliedRecipe {
   readonly idsAfter: ReadonlyMap<string, readonly string[]>;
   /** What calibration data must tell before the changed model can be written; empty where no edit needs any. */
   readonly calibrationTargets: readonly CalibrationTarget[];
+  /** Repairs of layers that are to be worked out before the changed model can be written, in their order. */
+  readonly repairs: readonly RepairStage[];
   /** By id in the original model: how the edit that was applied rounds the layer's weight, where that is known. */
   readonly roundings: ReadonlyMap<string, Rounding>;
+}
+
+/** Whether calibration data have to run before the changed model can be written. */
+export function needsData({ calibrationTargets, repairs }: AppliedRecipe): boolean {
+  return calibrationTargets.length + repairs.length > 0;
 }
 
 export interface ApplyOptions {
   /** What `AppliedRecipe.calibrationTargets` of an earlier call asked for; without it those tensors cannot be made. */
   readonly calibration?: Calibration | undefined;
+  /** What was found by `AppliedRecipe.repairs`, or is being found. */
+  readonly repaired?: RepairValues | undefined;
 }
 
 export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions = {}): AppliedRecipe {
   const ws = new Workspace(model);
   const warnings: Warning[] = [];
-  const { calibration } = options;
+  const { calibration, repaired } = options;
+  const repairs: RepairStage[] = [];
   const targets = new Map<string, CalibrationTarget>();
   const roundings = new Map<string, Rounding>();
-  const shared = {
-    ws,
-    calibration,
-    made: new Map<string, unknown>(),
-    atEnd: [],
-    atLast: [],
-    targets,
-    roundings,
-  };
+  const made = new Map<string, unknown>();
+  const ends = { atEnd: [], atLast: [] };
+  const shared = { ws, calibration, repaired, made, ...ends, targets, roundings, repairs };
   const changes = recipe.edits.flatMap((edit, index) => applyEdit(shared, edit, index, warnings));
   const merged = mergeWarnings([...warnings, ...atEnd(shared)]);
   if (changes.every((c) => c.status === 'blocked')) {
@@ -62,6 +67,7 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
       warnings: merged,
       idsAfter: new Map(),
       calibrationTargets: [],
+      repairs: [],
       roundings: new Map(),
     };
   }
@@ -73,11 +79,13 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
     warnings: merged,
     idsAfter,
     calibrationTargets: [...targets.values()],
+    repairs,
     roundings,
   };
 }
 
-interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'made' | 'atEnd' | 'atLast'> {
+interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'repaired' | 'made' | 'atEnd' | 'atLast'> {
+  readonly repairs: RepairStage[];
   /** By content: what is asked for twice is collected once. */
   readonly targets: Map<string, CalibrationTarget>;
   readonly roundings: Map<string, Rounding>;
@@ -106,6 +114,7 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
     const outcome = proposal.apply();
     warnings.push(...outcome.warnings);
     pulled.push(...(outcome.pulled ?? []));
+    shared.repairs.push(...(outcome.repairs ?? []));
     const { beforeBytes } = proposal;
     return { ...base, status: 'applied', beforeBytes, afterBytes: outcome.afterBytes };
   });

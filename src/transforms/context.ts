@@ -3,6 +3,7 @@ import type { Calibration, CalibrationTarget } from '../analysis/index.ts';
 import type { Entry, Workspace } from './graph/workspace.ts';
 import type { BlockForm } from './kernels/blocks.ts';
 import type { LinearType } from './kernels/linear.ts';
+import type { RepairStage, RepairValues } from './prune/channels/repair/stage.ts';
 import type { Warning } from './recipe/recipe.ts';
 import type { WeightSource } from './weights/stream.ts';
 
@@ -39,6 +40,8 @@ export interface Outcome {
   readonly warnings: readonly Warning[];
   /** Layers that were not selected and change with it. */
   readonly pulled?: readonly PulledEntry[] | undefined;
+  /** What has to be found, layer by layer, before the bytes of its tensors can be made. */
+  readonly repairs?: readonly RepairStage[] | undefined;
 }
 
 export interface PulledEntry {
@@ -60,6 +63,8 @@ export interface StepContext {
    * when its bytes are asked for.
    */
   readonly calibration?: Calibration | undefined;
+  /** As `calibration`, for repair. */
+  readonly repaired?: RepairValues | undefined;
   /** Called after the last edit, when it is known what nothing uses any more. */
   readonly atEnd: (() => readonly Warning[])[];
   /** Called after those, when every value's users are final. */

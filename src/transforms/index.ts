@@ -1,7 +1,7 @@
 /** Quantization and pruning as a recipe: what can be done, what it would do, and how the changed model is made. */
 export * from './recipe/recipe.ts';
 export { applicability, type NodeApplicability, type Verdict } from './applicability.ts';
-export { applyRecipe, RECIPE_METADATA_KEY, type AppliedRecipe } from './apply.ts';
+export { applyRecipe, needsData, RECIPE_METADATA_KEY, type AppliedRecipe } from './apply.ts';
 export { chooseForms, type ChooseOptions, type ChosenForms, type ChosenLayer } from './auto/choose.ts';
 export {
   MAX_HISTOGRAM_BINS,
@@ -20,6 +20,12 @@ export {
 } from './prune/importance-histogram.ts';
 export { sparsity, type Sparsity } from './prune/sparsity.ts';
 export { channelsKept, pruneGroups, type PruneGroup } from './prune/channels/describe.ts';
+export type {
+  RepairAnswer,
+  RepairQuestion,
+  RepairStage,
+  RepairValues,
+} from './prune/channels/repair/stage.ts';
 export { channelScores, type ChannelScores, type ScoreOptions } from './prune/channels/scores.ts';
 export { recommendForm, weightFormOf, type FormChoice, type RecommendedForm } from './forms.ts';
 export { layerMatcher } from './layer-matcher.ts';

@@ -50,6 +50,7 @@ describe('measureSensitivity', () => {
       runner: () => ({
         check: (request) => Promise.resolve(check(request)),
         calibrate: () => Promise.reject(new Error('nothing looks at data')),
+        moments: () => Promise.reject(new Error('nothing looks at data')),
       }),
       ...{ modelPath: sample, layers: [conv], ratios: [0.1, 0.5], ep: 'cpu', dims: {}, batchSize: 16 },
       recipe: { version: 1, source: { name: 'x', sizeBytes: 0 }, edits: [] },

@@ -114,6 +114,7 @@ const importances: readonly Named<ChannelOptions['importance']>[] = [
 const repairs: readonly Named<ChannelOptions['repair']>[] = [
   { value: 'none', title: 'prune.repair.none' },
   { value: 'bias', title: 'prune.repair.bias' },
+  { value: 'statistics', title: 'prune.repair.statistics' },
   { value: 'least-squares', title: 'prune.repair.leastSquares' },
 ];
 

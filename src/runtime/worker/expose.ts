@@ -4,7 +4,7 @@
  * the data where they are.
  */
 import path from 'node:path';
-import { modelStream, saveModel, type Model, type Value } from '../../onnx/index.ts';
+import { cutTo, modelStream, saveModel, type Model, type Value } from '../../onnx/index.ts';
 import { allTensors } from '../../onnx/read/tensors.ts';
 import type { ModelFile } from './session.ts';
 
@@ -14,9 +14,17 @@ export async function exposed(model: Model, values: readonly string[], file: str
   // without a type: ONNX Runtime infers it
   const added = values.filter((name) => !has.has(name)).map((name): Value => ({ name }));
   const graph = { ...model.graph, outputs: [...model.graph.outputs, ...added], range: undefined };
-  const changed: Model = { ...model, graph, range: undefined };
-  const { localPath } = model.source.file;
-  if (localPath !== undefined && hasExternalData(model)) {
+  return loadable({ ...model, graph, range: undefined }, file);
+}
+
+/** With those values for outputs, and without what they do not need. */
+export function cutOut(model: Model, values: readonly string[], file: string): Promise<ModelFile> {
+  return loadable(cutTo(model, values), file);
+}
+
+async function loadable(changed: Model, file: string): Promise<ModelFile> {
+  const { localPath } = changed.source.file;
+  if (localPath !== undefined && hasExternalData(changed)) {
     const chunks: Uint8Array[] = [];
     for await (const chunk of modelStream(changed, { keepExternalData: true })) chunks.push(chunk);
     return { bytes: Buffer.concat(chunks), dataFolder: path.dirname(localPath) };

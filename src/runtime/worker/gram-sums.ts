@@ -16,7 +16,7 @@ const maxRows = 2 ** 16;
 /** But for wide weights so many times their size. */
 const maxRowsPerColumn = 8;
 /** Of one MatMul: 64 MiB of rows. */
-const maxPartElements = 2 ** 24;
+export const maxPartElements = 2 ** 24;
 
 /** y = sum + xᵀ·x, group by group. */
 function gramModel(): Uint8Array {
@@ -28,6 +28,11 @@ function gramModel(): Uint8Array {
     value(g, 'input', 'sum', ['groups', 'size', 'size']);
     value(g, 'output', 'y', ['groups', 'size', 'size']);
   });
+}
+
+/** Rows of one target at most, of `size` columns. */
+export function rowLimit(size: number): number {
+  return Math.max(maxRows, maxRowsPerColumn * size);
 }
 
 /** The session that adds; one for all targets. */
@@ -95,8 +100,8 @@ export class GramSum {
     } else if (this.#shape.size !== shape.size) {
       throw new RangeError(`its rows had ${this.#shape.size} columns, then ${shape.size}`);
     }
-    const limit = Math.max(maxRows, maxRowsPerColumn * shape.size);
-    const step = Math.max(1, Math.ceil(((shape.rows / count) * this.#samples) / limit));
+    const all = (shape.rows / count) * this.#samples;
+    const step = Math.max(1, Math.ceil(all / rowLimit(shape.size)));
     const options = { maxElements: maxPartElements, step, firstRow: this.#rowsSeen };
     for (const part of rowParts(values, dims, this.#target, options)) {
       this.#sum = await adder.add(this.#sum, part.data, { ...shape, rows: part.rows });

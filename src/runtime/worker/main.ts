@@ -7,6 +7,7 @@ import { OnnxError } from '../../onnx/index.ts';
 import { RunnerError } from '../failure.ts';
 import type { ChildMessage, Job, JobResults } from '../messages.ts';
 import { calibrate } from './calibrate.ts';
+import { collectMoments } from './moments.ts';
 import { startMonitor, watch } from './monitor.ts';
 import { previewData } from './preview.ts';
 import { probeEp, listBackends } from './probe.ts';
@@ -39,6 +40,8 @@ function perform(job: Job): Promise<JobResults[keyof JobResults]> {
       return runModel(job, say);
     case 'calibrate':
       return calibrate(job, say);
+    case 'moments':
+      return collectMoments(job, say);
     case 'values':
       return runValues(job, say);
     case 'preview':

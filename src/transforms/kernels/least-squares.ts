@@ -1,69 +1,82 @@
 /**
  * Weights that make up for inputs that are gone: of all weights over the inputs that stay, those whose outputs come
- * closest to the old ones. With second moments G of the inputs, kept K and removed R:
+ * closest to what the layer gave before. With x about its mean, y about its mean, and old weights W:
  *
- *     W'_K = W_K + (G_KK + λI)⁻¹ G_KR W_R,   λ = damping · mean(diag G_KK)
+ *     W' = W + (E[xyᵀ]ᵀ − W G) (G + λI)⁻¹,   G = E[xxᵀ],   λ = damping · mean(diag G)
  *
  * the normal equations with a ridge that pulls towards the old weights, as layer-wise reconstruction has it (He et al.,
- * ICCV 2017).
+ * ICCV 2017). What that moves on average goes into the bias: E[y] − W' E[x].
  */
 
 export interface LeastSquaresArgs {
-  /** [size, size]. */
-  readonly gram: Float32Array;
+  /** E[xxᵀ], [size + 1, size + 1], where the last column of x is 1. */
+  readonly inputs: Float32Array;
+  /** E[xyᵀ], [size + 1, outputs]. */
+  readonly products: Float32Array;
   readonly size: number;
   /** [outputs, size]. */
   readonly weights: Float32Array;
   readonly outputs: number;
-  /** Columns that stay, ascending. */
-  readonly kept: Int32Array;
   readonly damping: number;
 }
 
-/** [outputs, size] with the columns that stay made anew; the others are as they were. */
-export function leastSquares(args: LeastSquaresArgs): Float32Array {
-  const { gram, size, weights, outputs, kept, damping } = args;
-  const n = kept.length;
-  const factor = factored(gram, size, kept, damping);
-  const removed = complement(kept, size);
-  const result = weights.slice();
-  const right = new Float64Array(n);
+export interface LeastSquaresResult {
+  /** [outputs, size]. */
+  readonly weights: Float32Array;
+  /** [outputs]. */
+  readonly bias: Float32Array;
+}
+
+export function leastSquares(args: LeastSquaresArgs): LeastSquaresResult {
+  const { inputs, products, size, weights, outputs, damping } = args;
+  const mean = Float64Array.from(inputs.subarray(size * (size + 1), size * (size + 1) + size));
+  const gram = centred(inputs, mean);
+  const factor = factored(gram, size, damping);
+  const result = new Float32Array(weights.length);
+  const bias = new Float32Array(outputs);
+  const right = new Float64Array(size);
   for (let o = 0; o < outputs; o++) {
     const row = o * size;
-    for (let i = 0; i < n; i++) {
-      const at = (kept[i] as number) * size;
-      let sum = 0;
-      for (const r of removed) sum += (gram[at + r] as number) * (weights[row + r] as number);
+    const meanOut = products[size * outputs + o] as number;
+    for (let i = 0; i < size; i++) {
+      let sum = (products[i * outputs + o] as number) - (mean[i] as number) * meanOut;
+      for (let k = 0; k < size; k++) sum -= (gram[i * size + k] as number) * (weights[row + k] as number);
       right[i] = sum;
     }
-    solve(factor, n, right);
-    for (let i = 0; i < n; i++) {
-      const at = row + (kept[i] as number);
-      result[at] = (weights[at] as number) + (right[i] as number);
+    solve(factor, size, right);
+    let rest = meanOut;
+    for (let i = 0; i < size; i++) {
+      const w = (weights[row + i] as number) + (right[i] as number);
+      result[row + i] = w;
+      rest -= w * (mean[i] as number);
     }
+    bias[o] = rest;
   }
-  return result;
+  return { weights: result, bias };
 }
 
-function complement(kept: Int32Array, size: number): Int32Array {
-  const stays = new Uint8Array(size);
-  for (const k of kept) stays[k] = 1;
-  return Int32Array.from({ length: size }, (_, i) => i).filter((i) => stays[i] === 0);
+/** G − m mᵀ, [size, size]. */
+function centred(inputs: Float32Array, mean: Float64Array): Float64Array {
+  const size = mean.length;
+  const gram = new Float64Array(size * size);
+  for (let i = 0; i < size; i++)
+    for (let k = 0; k < size; k++)
+      gram[i * size + k] = (inputs[i * (size + 1) + k] as number) - (mean[i] as number) * (mean[k] as number);
+  return gram;
 }
 
-/** The lower Cholesky factor of G_KK + λI, [n, n] in row order. */
-function factored(gram: Float32Array, size: number, kept: Int32Array, damping: number): Float64Array {
-  const n = kept.length;
-  const lower = new Float64Array(n * n);
+/** The lower Cholesky factor of G + λI, in row order. */
+function factored(gram: Float64Array, size: number, damping: number): Float64Array {
+  const lower = new Float64Array(size * size);
   let trace = 0;
-  for (const k of kept) trace += gram[k * size + k] as number;
-  // inputs that were never anything but zero leave a matrix of zeros
-  const ridge = damping * (trace / n) || 1;
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < size; i++) trace += gram[i * size + i] as number;
+  // inputs that never change leave a matrix of zeros
+  const ridge = damping * (trace / size) || 1;
+  for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) {
-      let sum = gram[(kept[i] as number) * size + (kept[j] as number)] as number;
+      let sum = gram[i * size + j] as number;
       if (i === j) sum += ridge;
-      const [a, b] = [i * n, j * n];
+      const [a, b] = [i * size, j * size];
       for (let k = 0; k < j; k++) sum -= (lower[a + k] as number) * (lower[b + k] as number);
       lower[a + j] = i === j ? Math.sqrt(Math.max(sum, ridge * 1e-6)) : sum / (lower[b + j] as number);
     }

@@ -8,9 +8,11 @@ export type ChannelImportance = (typeof CHANNEL_IMPORTANCES)[number];
 
 /**
  * What makes up for the channels that are gone, in the layers that read them. `bias`: their mean goes into the bias.
- * `least-squares`: the weights that stay are fitted so that the outputs over calibration data come closest.
+ * `statistics`: BatchNormalizations get the mean and variance that they now see, other layers a scale and a bias that
+ * bring each channel's back. `least-squares`: the weights that stay are fitted so that the outputs over calibration data
+ * come closest. Layers are repaired one after another, on what those before them now give.
  */
-export const CHANNEL_REPAIRS = ['none', 'bias', 'least-squares'] as const;
+export const CHANNEL_REPAIRS = ['none', 'bias', 'statistics', 'least-squares'] as const;
 export type ChannelRepair = (typeof CHANNEL_REPAIRS)[number];
 
 /**

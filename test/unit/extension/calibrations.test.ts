@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { usualEdit } from '../../../extension/forms.ts';
 import { Base } from '../../../extension/session/base.ts';
-import { Calibrations, type Calibrated } from '../../../extension/session/calibrations.ts';
+import { Calibrations, type CalibrationOf } from '../../../extension/session/calibrations.ts';
 import type { Job } from '../../../extension/session/protocol.ts';
 import { Snapshot } from '../../../extension/session/snapshot.ts';
 import type { EpName } from '../../../src/analysis/index.ts';
@@ -24,6 +24,10 @@ class CountingRunner {
   /** A machine without a GPU. */
   probeEps(): Promise<readonly EpStatus[]> {
     return Promise.resolve([{ ep: 'webgpu', available: false, detail: 'none here' }]);
+  }
+
+  moments(): Promise<void> {
+    return Promise.reject(new Error('nothing is repaired by least squares'));
   }
 
   calibrate(request: CalibrationRequest): Promise<CollectedCalibration> {
@@ -71,7 +75,7 @@ describe('extension: calibrations', () => {
     calibration?: CalibrationData,
     dims = { batch: 1 },
     ep: EpName = 'cpu',
-  ): Calibrated {
+  ): CalibrationOf {
     const recipe: Recipe = { version: 1, source: { name: 'cnn.onnx', sizeBytes: 0 }, calibration, edits };
     const options = { dims, ep, optimization: 'all' } as const;
     const shown = { fileName: 'cnn.onnx', snapshot: new Snapshot(base, recipe), options };
@@ -123,7 +127,7 @@ describe('extension: calibrations', () => {
     const guessed = of(edits);
     await calibrations.use(guessed, job, isReady);
     assert.deepEqual(runner.requests[0]?.data, { kind: 'random', seed: 0, samples: 32 });
-    const codes = ({ shown }: Calibrated) => shown.snapshot.warnings('cpu').map((l) => l.map((w) => w.code));
+    const codes = ({ shown }: CalibrationOf) => shown.snapshot.warnings('cpu').map((l) => l.map((w) => w.code));
     assert.deepEqual(codes(guessed), [['random-calibration']]);
     const nowhere = of(edits, { path: 'nowhere', samples: 16, batchSize: 8 });
     assert.deepEqual(codes(nowhere), [[]]);

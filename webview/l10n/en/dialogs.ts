@@ -98,6 +98,7 @@ export const dialogs = {
   'prune.repair': 'Repair what stays',
   'prune.repair.none': 'No',
   'prune.repair.bias': 'Biases (needs data)',
+  'prune.repair.statistics': 'BatchNorm statistics (needs data)',
   'prune.repair.leastSquares': 'Least squares (needs data)',
   'prune.global': 'Smallest of all layers together',
   'prune.wanda': 'Wanda (needs data)',

@@ -97,6 +97,7 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'prune.repair': '修复保留部分',
   'prune.repair.none': '否',
   'prune.repair.bias': '偏置（需要数据）',
+  'prune.repair.statistics': 'BatchNorm 统计量（需要数据）',
   'prune.repair.leastSquares': '最小二乘（需要数据）',
   'prune.global': '所有层中最小',
   'prune.wanda': 'Wanda（需要数据）',

@@ -12,7 +12,7 @@ import type { Blocker } from './classes.ts';
 import { groupChannels, unitsKept, type ChannelGroup, type Grouping } from './groups.ts';
 import { groupReaders, scaleParts, selectionBy, type ImportanceContext } from './importance.ts';
 import { ChannelPlan } from './plan.ts';
-import { repairs, type Repairs } from './repair.ts';
+import { repairs, type Repairs } from './repair/repair.ts';
 import { firstMismatch, rewriteGraph } from './rewrite.ts';
 import { elementBytes } from './select-tensor.ts';
 import { settle, type Settled } from './settle.ts';
@@ -138,7 +138,10 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit): EditPlan {
   const isOriginal = sameValues(ws.model, model, trace);
   for (;;) {
     const plan = new ChannelPlan(trace, grouping, keep, select);
-    const repaired = repairs({ ...importance, plan, repair: edit.repair ?? 'none', isOriginal });
+    const repaired = repairs({
+      ...importance,
+      ...{ plan, repair: edit.repair ?? 'none', edit: context.edit, values: context.repaired, isOriginal },
+    });
     const rewritten = rewriteGraph(
       plan,
       { unique: (base) => ws.uniqueName(base), tensor, model: ws.model },

@@ -5,7 +5,7 @@ import { DataType, type Graph, type Model, type Node, type TensorRef } from '../
 import { isTracked } from './axis.ts';
 import { makeNode } from '../../graph/nodes.ts';
 import type { ChannelPlan } from './plan.ts';
-import type { Repairs } from './repair.ts';
+import type { NewBias, Repairs } from './repair/repair.ts';
 import type { Rewriter } from './rule.ts';
 import { selectedTensor } from './select-tensor.ts';
 
@@ -37,7 +37,7 @@ export function rewriteGraph(plan: ChannelPlan, names: GraphNames, repairs?: Rep
     );
     if (touched.length === 0) continue;
     reshaped.push(name);
-    const tensor = trace.constants.has(name) ? (repairs?.tensors.get(name) ?? names.tensor(name)) : undefined;
+    const tensor = trace.constants.has(name) ? names.tensor(name) : undefined;
     if (tensor === undefined) continue;
     const user = [...trace.ids].find(([n]) => n.inputs.includes(name))?.[1] ?? '';
     const kept = touched.map(({ axis, atoms }) => ({
@@ -47,42 +47,38 @@ export function rewriteGraph(plan: ChannelPlan, names: GraphNames, repairs?: Rep
     }));
     tensors.set(name, selectedTensor({ model: names.model, tensor, name, node: user }, kept, tensor.name));
   }
-  // biases whose own channels all stay
-  for (const [name, tensor] of repairs?.tensors ?? []) if (!tensors.has(name)) tensors.set(name, tensor);
+  for (const [name, repaired] of repairs?.tensors ?? []) {
+    const bare = tensors.get(name) ?? names.tensor(name);
+    if (bare !== undefined) tensors.set(name, repaired(bare));
+  }
   const { nodes, added } = changedNodes(plan, names);
-  for (const repair of repairs?.biases ?? []) addBias(plan, names, repair, nodes, added);
+  for (const bias of repairs?.biases ?? []) addBias(plan, names, bias, nodes, added);
   return { tensors, reshaped, nodes, added };
 }
 
 /** Conv and Gemm take a bias; behind a MatMul stands an Add. */
 function addBias(
-  plan: ChannelPlan,
+  { trace }: ChannelPlan,
   names: GraphNames,
-  { reader, tensor }: Repairs['biases'][number],
+  { node, output, size, repaired }: NewBias,
   nodes: Map<Node, readonly Node[]>,
   added: TensorRef[],
 ): void {
-  const { trace } = plan;
-  const [output = ''] = reader.node.outputs;
-  const id = trace.ids.get(reader.node) ?? reader.node.name;
-  const axis = trace.valueAxes.get(output)?.at(reader.kind === 'patches' ? 1 : -1);
+  const id = trace.ids.get(node) ?? node.name;
   const name = names.unique(`${id}_repair`);
-  const source = { model: names.model, tensor, name, node: id };
-  const kept = isTracked(axis)
-    ? [{ axis: 0, count: plan.count(axis.atoms), positions: (s?: AbortSignal) => plan.kept(axis.atoms, s) }]
-    : [];
-  added.push(kept.length === 0 ? { ...tensor, name } : selectedTensor(source, kept, name));
-  const sofar = nodes.get(reader.node) ?? [reader.node];
-  const current = sofar.at(-1) ?? reader.node;
+  const bytes = new Uint8Array(4 * size);
+  added.push(repaired({ name, dataType: DataType.float, dims: [size], location: { kind: 'inline', bytes } }));
+  const sofar = nodes.get(node) ?? [node];
+  const current = sofar.at(-1) ?? node;
   const before = sofar.slice(0, -1);
   if (current.opType !== 'MatMul') {
     const inputs = [...current.inputs.slice(0, 2), name];
-    nodes.set(reader.node, [...before, { ...current, inputs, range: undefined }]);
+    nodes.set(node, [...before, { ...current, inputs, range: undefined }]);
     return;
   }
   const sum = names.unique(`${output}_before_repair`);
   const add = makeNode('Add', [sum, name], [output], `${id}_repair_add`);
-  nodes.set(reader.node, [...before, { ...current, outputs: [sum], range: undefined }, add]);
+  nodes.set(node, [...before, { ...current, outputs: [sum], range: undefined }, add]);
 }
 
 function changedNodes(

@@ -5,7 +5,7 @@
 import type { Node, TensorRef } from '../../../onnx/model.ts';
 import { isTracked } from './axis.ts';
 import type { ChannelPlan } from './plan.ts';
-import type { Repairs } from './repair.ts';
+import type { Repairs } from './repair/repair.ts';
 import type { Rewritten } from './rewrite.ts';
 import type { Unshared } from './unshare.ts';
 

@@ -66,11 +66,11 @@ function apply(context: StepContext, plan: EditPlan, afterBytes: number): Outcom
   context.made.set(key, true);
   const pulled = pulledAlong(context, plan);
   applyToWorkspace(context.ws, plan);
-  const warnings = plan.repaired.left.map(({ reader, reason }): Warning => {
-    const node = plan.entryOf.get(reader.node)?.id ?? reader.node.name;
+  const warnings = plan.repaired.left.map(({ node: { name }, node: reader, reason }): Warning => {
+    const node = plan.entryOf.get(reader)?.id ?? name;
     return { code: 'repair-left-out', message: `${node} is not repaired: ${reason}`, node };
   });
-  return { afterBytes, warnings, pulled };
+  return { afterBytes, warnings, pulled, repairs: plan.repaired.stages };
 }
 
 /** Layers that were not selected and get smaller all the same. */

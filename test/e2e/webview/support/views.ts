@@ -23,6 +23,7 @@ import type {
 } from '../../../../src/protocol.ts';
 import {
   applicability,
+  needsData,
   describeEdit,
   recipeWarnings,
   pruneGroups,
@@ -272,7 +273,7 @@ export function previewView(now: State, next: State, chosen: ChosenForms['layers
       ...chosen.filter((l) => l.form === undefined),
     ].map(({ node, reason }) => ({ ...named(node), reason: reason ?? '' })),
     warnings: views.flatMap((v) => v.warnings),
-    needsCalibration: next.applied.calibrationTargets.length > 0,
+    needsCalibration: needsData(next.applied),
     macs: { before: macsOf(now), after: macsOf(next) },
     groups: groupsOf(now, next, changes),
   };

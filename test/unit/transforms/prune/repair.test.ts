@@ -1,17 +1,26 @@
-/** Repair: what channels that go did is taken over by those that stay, and by biases. */
+/** Repair: what channels that go did is taken over by those that stay, layer by layer. */
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import path from 'node:path';
+import type * as ort from 'onnxruntime-node';
+import { withCalibration, type CalibratedOptions } from '../../../../src/calibrated.ts';
+import { openModel, readTensor, saveModel } from '../../../../src/onnx/index.ts';
 import type { Model } from '../../../../src/onnx/model.ts';
-import { leastSquares } from '../../../../src/transforms/kernels/least-squares.ts';
-import { applyRecipe } from '../../../../src/transforms/index.ts';
+import { applyRecipe, type Edit } from '../../../../src/transforms/index.ts';
+import type { ChannelRepair } from '../../../../src/transforms/recipe/prune-channels.ts';
 import { floats } from '../../../support/model-builder.ts';
+import { npy, npz, TestFolder } from '../../runtime/numpy-files.ts';
+import { Workers } from '../../runtime/worker-bundle.ts';
 import { recipe } from '../edits.ts';
-import { calibrate } from './calibration.ts';
-import { channels, feeds, run, type Feeds } from './zeroed.ts';
 import { Net } from './net.ts';
+import { channels, feeds, run, type Feeds } from './zeroed.ts';
+
+interface Case {
+  readonly model: Model;
+  readonly input: Feeds;
+}
 
 /** The hidden channels' second half is the first half, weaker: nothing is lost when it goes. */
-function redundant(kind: 'Gemm' | 'MatMul' | 'Conv'): { model: Model; input: Feeds } {
+function redundant(kind: 'Gemm' | 'MatMul' | 'Conv'): Case {
   const net = new Net();
   const [half, out] = [4, 3];
   const rows = Array.from({ length: half }, () => Array.from({ length: 5 }, () => net.random()));
@@ -34,25 +43,81 @@ function redundant(kind: 'Gemm' | 'MatMul' | 'Conv'): { model: Model; input: Fee
   return { model: net.build({ x: [32, 5] }, y), input: feeds({ x: [32, 5] }) };
 }
 
-async function error(model: Model, input: Feeds, repair: 'none' | 'bias' | 'least-squares'): Promise<number> {
-  const edit = channels({ layers: { nodes: ['first'] }, repair });
-  const { calibrationTargets } = applyRecipe(model, recipe(edit));
-  const calibration = await calibrate(model, input, calibrationTargets);
-  const applied = applyRecipe(model, recipe(edit), { calibration });
-  const [a, b] = [await run(model, input), await run(applied.model, input)].map(
-    (r) => Object.values(r)[0]!.data,
-  );
-  return [...(a as Float32Array)].reduce((sum, v, i) => sum + (v - Number(b![i])) ** 2, 0) / a!.length;
+/** Three residual blocks of Convs with larger kernels and padding, BatchNormalization after each where asked for. */
+function residual(norm: boolean): Case {
+  const net = new Net();
+  const layer = (x: string, name: string, sizes: readonly [number, number], kernel: number): string => {
+    const y = net.conv(x, name, sizes, { kernel, bias: !norm });
+    return norm ? net.norm(y, `${name}.norm`, sizes[0]) : y;
+  };
+  let x = net.relu(layer('x', 'stem', [8, 2], 3));
+  for (const name of ['a', 'b', 'c']) {
+    const inner = net.relu(layer(x, `${name}1`, [12, 8], 3));
+    x = net.op('Add', [x, layer(inner, `${name}2`, [8, 12], 1)], `${name}.sum`);
+  }
+  const shape = { x: [32, 2, 6, 6] } as const;
+  return { model: net.build(shape, net.conv(x, 'out', [3, 8])), input: feeds(shape) };
 }
 
+const squared = (a: ort.Tensor, b: ort.Tensor): number => {
+  const [x, y] = [a.data as Float32Array, b.data as Float32Array];
+  return x.reduce((sum, v, i) => sum + (v - (y[i] ?? Infinity)) ** 2, 0) / x.length;
+};
+
 describe('repair after channels are gone', () => {
+  const workers = new Workers();
+  const folder = new TestFolder();
+
+  /** Edits applied with the input as calibration data; what `use` gives for the changed model. */
+  async function repaired<T>(
+    { model, input }: Case,
+    edits: readonly Edit[],
+    use: (changed: Model) => Promise<T>,
+    options: Partial<CalibratedOptions> = {},
+  ): Promise<T> {
+    const data = await folder.write(
+      'data.npz',
+      npz(
+        Object.fromEntries(
+          Object.entries(input).map(([k, t]) => [k, npy(t.data as Float32Array, { shape: [...t.dims] })]),
+        ),
+      ),
+    );
+    const file = path.join(path.dirname(data), 'model.onnx');
+    await saveModel(model, file);
+    const opened = await openModel(file);
+    try {
+      const calibration = { path: data, samples: 32, batchSize: 32 };
+      const asked = { runner: () => workers.shared, ep: 'cpu', dims: {}, ...options } as const;
+      return await withCalibration(opened, { ...recipe(...edits), calibration }, asked, (applied) =>
+        use(applied.model),
+      );
+    } finally {
+      await opened.source.close();
+    }
+  }
+
+  async function error(
+    of: Case,
+    repair: ChannelRepair,
+    layers: Edit['layers'] = { all: true },
+  ): Promise<number> {
+    const [before] = Object.values(await run(of.model, of.input));
+    return repaired(of, [channels({ layers, repair })], async (changed) => {
+      const [after] = Object.values(await run(changed, of.input));
+      return squared(before!, after!);
+    });
+  }
+
+  const first = { nodes: ['first'] };
+
   for (const kind of ['Gemm', 'MatMul', 'Conv'] as const) {
     it(`${kind}: least squares takes over what the others did, the bias their mean`, async () => {
-      const { model, input } = redundant(kind);
+      const of = redundant(kind);
       const [none, bias, fitted] = [
-        await error(model, input, 'none'),
-        await error(model, input, 'bias'),
-        await error(model, input, 'least-squares'),
+        await error(of, 'none', first),
+        await error(of, 'bias', first),
+        await error(of, 'least-squares', first),
       ];
       assert.ok(bias < 0.9 * none, `bias: ${bias} of ${none}`);
       assert.ok(fitted < 0.01 * none, `least squares: ${fitted} of ${none}`);
@@ -61,93 +126,140 @@ describe('repair after channels are gone', () => {
 
   it('puts into the bias of a 1 × 1 Conv what channels that never change add', async () => {
     const net = new Net();
-    const first = Array.from({ length: 40 }, (_, i) => (i < 20 ? net.random() : 0));
-    net.tensors.push(
-      floats('first.w', [8, 5, 1, 1], first),
-      floats(
-        'first.b',
-        [8],
-        Array.from({ length: 8 }, () => 1),
-      ),
-    );
+    const weights = Array.from({ length: 40 }, (_, i) => (i < 20 ? net.random() : 0));
+    const ones = Array.from({ length: 8 }, () => 1);
+    net.tensors.push(floats('first.w', [8, 5, 1, 1], weights), floats('first.b', [8], ones));
     net.op('Conv', ['x', 'first.w', 'first.b'], 'first');
     const model = net.build({ x: [1, 5, 4, 4] }, net.conv(net.relu('first'), 'second', [3, 8]));
-    const input = feeds({ x: [1, 5, 4, 4] });
-    const [none, fitted] = [await error(model, input, 'none'), await error(model, input, 'least-squares')];
+    const of = { model, input: feeds({ x: [1, 5, 4, 4] }) };
+    const [none, fitted] = [await error(of, 'none', first), await error(of, 'least-squares', first)];
     assert.ok(none > 1e-3 && fitted < 1e-8 * none, `${fitted} of ${none}`);
   });
 
-  it('solves the normal equations, for any moments and choice', () => {
-    const numbers = (n: number) =>
-      fc.array(fc.double({ min: -2, max: 2, noNaN: true }), { minLength: n, maxLength: n });
-    fc.assert(
-      fc.property(
-        numbers(60),
-        numbers(12),
-        fc.subarray([0, 1, 2, 3, 4, 5], { minLength: 1 }),
-        (data, w, keep) => {
-          const [size, outputs, damping] = [6, 2, 0.1];
-          const gram = Float32Array.from({ length: 36 }, (_, i) => {
-            let sum = 0;
-            for (let r = 0; r < 10; r++) sum += data[r * 6 + Math.floor(i / 6)]! * data[r * 6 + (i % 6)]!;
-            return sum / 10;
-          });
-          const weights = Float32Array.from(w);
-          const kept = Int32Array.from(keep);
-          const fitted = leastSquares({ gram, size, weights, outputs, kept, damping });
-          const ridge = damping * (keep.reduce((sum, k) => sum + gram[k * 7]!, 0) / keep.length) || 1;
-          for (let o = 0; o < outputs; o++) {
-            for (const k of keep) {
-              // G_KK d + λ d = G_KR w_R, where d is what was added
-              const added = (j: number) => fitted[o * 6 + j]! - weights[o * 6 + j]!;
-              const left = keep.reduce((sum, j) => sum + gram[k * 6 + j]! * added(j), ridge * added(k));
-              const right = [0, 1, 2, 3, 4, 5]
-                .filter((j) => !keep.includes(j))
-                .reduce((sum, j) => sum + gram[k * 6 + j]! * weights[o * 6 + j]!, 0);
-              assert.ok(Math.abs(left - right) < 1e-3 * (1 + Math.abs(right)), `${left} for ${right}`);
-            }
-          }
-        },
-      ),
-      { numRuns: 100 },
-    );
+  it('goes on from what the layers before give by then, shortcuts included', async () => {
+    const of = residual(false);
+    const none = await error(of, 'none');
+    const statistics = await error(of, 'statistics');
+    const fitted = await error(of, 'least-squares');
+    assert.ok(statistics < none, `statistics: ${statistics} of ${none}`);
+    assert.ok(fitted < 0.4 * none && fitted < statistics, `least squares: ${fitted} of ${none}`);
+  });
+
+  it('gives a BatchNormalization the mean and variance that it now sees', async () => {
+    const of = residual(true);
+    const edit = channels({ repair: 'statistics' });
+    await repaired(of, [edit], async (changed) => {
+      for (const name of ['a1', 'b2', 'c2']) {
+        const norm = changed.graph.nodes.find((n) => n.name === `${name}.norm`)!;
+        const outputs = [...changed.graph.outputs, { name }];
+        const seen = await run({ ...changed, graph: { ...changed.graph, outputs } }, of.input);
+        const [mean, variance] = await Promise.all(
+          norm.inputs.slice(3).map(async (input) => {
+            return numbers(changed, changed.graph.initializers.get(input)!);
+          }),
+        );
+        const { data, dims } = seen[name] as ort.Tensor;
+        const plane = dims[2]! * dims[3]!;
+        mean!.forEach((m, c) => {
+          const own = [...(data as Float32Array)].filter((_, i) => Math.floor(i / plane) % dims[1]! === c);
+          const now = own.reduce((a, b) => a + b, 0) / own.length;
+          const spread = own.reduce((a, b) => a + (b - now) ** 2, 0) / own.length;
+          assert.ok(Math.abs(m - now) < 1e-4 * (1 + Math.abs(now)), `${name} ${c}: mean ${m}, is ${now}`);
+          assert.ok(Math.abs(variance![c]! - spread) < 1e-3 * (1 + spread), `${name} ${c}: variance`);
+        });
+      }
+    });
   });
 
   it('adds a bias where the layer has none', async () => {
     const net = new Net();
-    const first = net.relu(net.conv('x', 'first', [8, 5]));
-    const model = net.build({ x: [1, 5, 4, 4] }, net.conv(first, 'second', [3, 8], { bias: false }));
-    const input = feeds({ x: [1, 5, 4, 4] });
-    const plan = applyRecipe(model, recipe(channels({ layers: { nodes: ['first'] }, repair: 'bias' })));
+    const hidden = net.relu(net.conv('x', 'first', [8, 5]));
+    const model = net.build({ x: [1, 5, 4, 4] }, net.conv(hidden, 'second', [3, 8], { bias: false }));
+    const of = { model, input: feeds({ x: [1, 5, 4, 4] }) };
+    const plan = applyRecipe(model, recipe(channels({ layers: first, repair: 'bias' })));
     assert.equal(plan.model.graph.nodes.find((n) => n.name === 'second')?.inputs.length, 3);
-    assert.ok((await error(model, input, 'bias')) < (await error(model, input, 'none')));
+    assert.ok((await error(of, 'bias', first)) < (await error(of, 'none', first)));
+  });
+
+  it('works out the layers of one depth in one run, and says how far it is', async () => {
+    const net = new Net();
+    const x = net.relu(net.conv('x', 'stem', [8, 2], { kernel: 3 }));
+    const sides = ['a', 'b'].map((name) => net.relu(net.conv(x, name, [4, 8])));
+    const joined = net.op('Concat', sides, 'joined', { axis: 1 });
+    const model = net.build({ x: [32, 2, 6, 6] }, net.conv(joined, 'out', [3, 8]));
+    const of = { model, input: feeds({ x: [32, 2, 6, 6] }) };
+    const edit = channels({ repair: 'least-squares' });
+    const { repairs } = applyRecipe(model, recipe(edit));
+    assert.deepEqual(
+      repairs.map((r) => [r.node, r.round]),
+      [
+        ['a', 0],
+        ['b', 0],
+        ['out', 1],
+      ],
+    );
+    const fractions: number[] = [];
+    const onProgress = ({ fraction }: { fraction: number }) => void fractions.push(fraction);
+    await repaired(of, [edit], () => Promise.resolve(), { onProgress });
+    assert.deepEqual(
+      fractions,
+      [...fractions].sort((a, b) => a - b),
+    );
+    assert.equal(fractions.at(-1), 1);
+  });
+
+  it('stops when it is told to', async () => {
+    const stop = new AbortController();
+    const onProgress = () => stop.abort();
+    const work = repaired(
+      redundant('Gemm'),
+      [channels({ layers: first, repair: 'least-squares' })],
+      () => Promise.resolve(),
+      {
+        signal: stop.signal,
+        onProgress,
+      },
+    );
+    await assert.rejects(work, { kind: 'cancelled' });
   });
 
   it('says what to do where calibration is missing, when the tensor is asked for', async () => {
     const { model, input } = redundant('Gemm');
-    const plan = applyRecipe(
-      model,
-      recipe(channels({ layers: { nodes: ['first'] }, repair: 'least-squares' })),
-    );
+    const plan = applyRecipe(model, recipe(channels({ layers: first, repair: 'least-squares' })));
     assert.deepEqual(
-      plan.calibrationTargets.map((t) => t.tensor),
-      ['first.relu', 'first.relu'],
+      plan.repairs.map((r) => r.node),
+      ['second'],
     );
     await assert.rejects(
       run(plan.model, input),
-      /repair needs calibration data for "first.relu".*run the model on samples first/,
+      /repair of "second" needs calibration data: run the model on samples first/,
     );
   });
 
-  it('leaves out what an earlier edit changed, and says so', () => {
-    const { model } = redundant('Gemm');
-    const both = recipe(
-      channels({ layers: { nodes: ['first'] } }),
-      channels({ layers: { nodes: ['first'] }, repair: 'bias' }),
-    );
+  it('follows another edit of what a layer reads, and not one of what it gives', async () => {
+    const of = redundant('Gemm');
+    const [before] = Object.values(await run(of.model, of.input));
+    const after = (repair: ChannelRepair): Promise<number> => {
+      const edits = [channels({ layers: first, ratio: 0.25 }), channels({ layers: first, repair })];
+      assert.deepEqual(applyRecipe(of.model, recipe(...edits)).warnings, []);
+      return repaired(of, edits, async (changed) =>
+        squared(before!, Object.values(await run(changed, of.input))[0]!),
+      );
+    };
+    const [none, fitted] = [await after('none'), await after('least-squares')];
+    assert.ok(fitted < 0.7 * none, `${fitted} of ${none}`);
+    const chain = residual(false).model;
+    const given = [
+      channels({ layers: { nodes: ['stem'] } }),
+      channels({ layers: { nodes: ['a1'] }, repair: 'bias' }),
+    ];
     assert.deepEqual(
-      applyRecipe(model, both).warnings.map((w) => w.code),
-      ['repair-left-out'],
+      applyRecipe(chain, recipe(...given)).warnings.map((w) => [w.code, w.node]),
+      [['repair-left-out', 'a2']],
     );
   });
 });
+
+async function numbers(model: Model, tensor: Parameters<typeof readTensor>[1]): Promise<Float32Array> {
+  return new Float32Array(Uint8Array.from(await readTensor(model, tensor)).buffer);
+}

@@ -1,0 +1,300 @@
+/**
+ * Runs the original and a changed model side by side, and sums the products of what a layer of the changed one reads
+ * with itself and with what the layer is to give. Both models are cut to the values that are asked for.
+ */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { GramTarget, MomentsTarget } from '../../analysis/calibration.ts';
+import { openModel, type Model } from '../../onnx/index.ts';
+import { writeMoments, type CollectedMoments } from '../calibrate/moments.ts';
+import { gramShape, rowParts, type RowPart } from '../calibrate/patches.ts';
+import { openData } from '../data/open.ts';
+import type { DataSource } from '../data/source.ts';
+import { RunnerError } from '../failure.ts';
+import { planInputs } from '../inputs.ts';
+import type { MomentsJob } from '../messages.ts';
+import { modelInputs } from '../model-inputs.ts';
+import { node, tinyModel, value } from '../tiny-model.ts';
+import { cutOut } from './expose.ts';
+import { maxPartElements, rowLimit } from './gram-sums.ts';
+import type { Say } from './main.ts';
+import { toNumbers } from './outputs.ts';
+import { createSession, loadOrt, runSession, toFeeds, type Ort } from './session.ts';
+
+/** Matrices of one pass over the data. */
+const defaultPassBytes = 512 * 1024 ** 2;
+
+export async function collectMoments(job: MomentsJob, say: Say): Promise<CollectedMoments[]> {
+  const [original, changed] = [await openModel(job.model), await openModel(job.changed)];
+  const plan = planInputs(modelInputs(original), { ...job, acceptFixedBatch: true });
+  const data = await openData(job.data, plan, job.hints);
+  const ort = await loadOrt();
+  const adder = await createSession(ort, { bytes: sumModel() }, { ...job.session, ep: 'cpu' });
+  try {
+    const found: CollectedMoments[] = [];
+    let rest = job.targets;
+    while (rest.length > 0) {
+      const pass = new Pass({ ort, job, original, changed, data, adder, first: found.length }, say);
+      found.push(...(await pass.run(rest)));
+      rest = job.targets.slice(found.length);
+    }
+    return found;
+  } finally {
+    data.close();
+    await adder.release();
+    await original.source.close();
+    await changed.source.close();
+  }
+}
+
+/** y = sum + xᵀ·z. */
+function sumModel(): Uint8Array {
+  return tinyModel((g) => {
+    node(g, 'Transpose', ['x'], 'xT', { perm: [1, 0] });
+    node(g, 'MatMul', ['xT', 'z'], 'xTz');
+    node(g, 'Add', ['xTz', 'sum'], 'y');
+    value(g, 'input', 'x', ['rows', 'size']);
+    value(g, 'input', 'z', ['rows', 'columns']);
+    value(g, 'input', 'sum', ['size', 'columns']);
+    value(g, 'output', 'y', ['size', 'columns']);
+  });
+}
+
+interface Setting {
+  readonly ort: Ort;
+  readonly job: MomentsJob;
+  readonly original: Model;
+  readonly changed: Model;
+  readonly data: DataSource;
+  readonly adder: InferenceSession;
+  /** Index of the first target. */
+  readonly first: number;
+}
+
+/** One tensor's content, as numbers. */
+interface Values {
+  readonly data: ArrayLike<number>;
+  readonly dims: readonly number[];
+}
+
+class Pass {
+  readonly #setting: Setting;
+  readonly #say: Say;
+
+  constructor(setting: Setting, say: Say) {
+    this.#setting = setting;
+    this.#say = say;
+  }
+
+  /** The targets from the first one on whose matrices fit, at least one. */
+  async run(targets: readonly MomentsTarget[]): Promise<CollectedMoments[]> {
+    const { data, job, original, changed, first } = this.#setting;
+    const sums: MomentSum[] = [];
+    let taken = targets;
+    const sessions = {
+      before: await this.#session(
+        original,
+        taken.map((t) => t.output),
+        'original',
+      ),
+      after: await this.#session(
+        changed,
+        taken.flatMap((t) => [t.input, ...(t.minus === undefined ? [] : [t.minus])]),
+        'changed',
+      ),
+    };
+    let seen = 0;
+    for await (const batch of data.batches()) {
+      const feeds = toFeeds(this.#setting.ort, batch.feeds);
+      const what = `collecting from samples ${seen + 1} to ${seen + batch.count} of ${data.samples}`;
+      this.#say.phase(what);
+      const before = { ...feeds, ...(await sessions.before.run(feeds, what)) };
+      const after = { ...feeds, ...(await sessions.after.run(feeds, what)) };
+      if (seen === 0) taken = this.#fitting(taken, after);
+      for (const [i, target] of taken.entries()) {
+        const sum = (sums[i] ??= new MomentSum(this.#setting, target));
+        await sum.push(before, after, batch.count);
+      }
+      seen += batch.count;
+      this.#say.progress((first + (taken.length * seen) / data.samples) / job.targets.length, what);
+    }
+    await sessions.before.release();
+    await sessions.after.release();
+    return Promise.all(sums.map((sum, i) => sum.write(job.scratch, `moments-${first + i}`)));
+  }
+
+  #fitting(targets: readonly MomentsTarget[], after: Readonly<Record<string, Tensor>>): MomentsTarget[] {
+    let left = this.#setting.job.maxPassBytes ?? defaultPassBytes;
+    const count = targets.findIndex(({ input, rows, channels }) => {
+      const { size } = shapeOf(after[input]?.dims ?? [], rows, input);
+      // the sum, and its successor
+      left -= 8 * (size + 1) * (size + 1 + channels.length);
+      return left < 0;
+    });
+    return count < 0 ? [...targets] : targets.slice(0, Math.max(1, count));
+  }
+
+  async #session(
+    model: Model,
+    names: readonly string[],
+    which: string,
+  ): Promise<{
+    run: (feeds: Record<string, Tensor>, what: string) => Promise<Readonly<Record<string, Tensor>>>;
+    release: () => Promise<void>;
+  }> {
+    const { ort, job, first } = this.#setting;
+    const inputs = new Set(model.graph.inputs.map((i) => i.name));
+    const fetches = [...new Set(names)].filter((name) => !inputs.has(name));
+    if (fetches.length === 0) return { run: () => Promise.resolve({}), release: () => Promise.resolve() };
+    const made = new Set(model.graph.nodes.flatMap((n) => n.outputs));
+    const missing = fetches.find((name) => !made.has(name));
+    if (missing !== undefined)
+      throw new RunnerError(
+        'model',
+        `"${missing}" is no value of ${path.basename(job.model)} (${which}), so nothing can be collected of it.`,
+      );
+    this.#say.phase(`loading ${path.basename(job.model)} (${which}) on ${job.session.ep}`);
+    const file = path.join(job.scratch, `${which}-${first}.onnx`);
+    const session = await createSession(ort, await cutOut(model, fetches, file), job.session);
+    return {
+      run: (feeds, what) => runSession(session, feeds, fetches, what),
+      release: async () => {
+        await session.release();
+        await rm(file, { force: true });
+      },
+    };
+  }
+}
+
+function shapeOf(dims: readonly number[], rows: GramTarget, name: string): ReturnType<typeof gramShape> {
+  try {
+    return gramShape(dims, rows);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RunnerError('model', `"${name}": ${why}.`, { cause });
+  }
+}
+
+/** Over all batches of one target. */
+class MomentSum {
+  readonly #setting: Setting;
+  readonly #target: MomentsTarget;
+  #sum = new Float32Array(0);
+  #size = 0;
+  #rows = 0;
+  #rowsSeen = 0;
+
+  constructor(setting: Setting, target: MomentsTarget) {
+    this.#setting = setting;
+    this.#target = target;
+  }
+
+  async push(
+    before: Readonly<Record<string, Tensor>>,
+    after: Readonly<Record<string, Tensor>>,
+    count: number,
+  ): Promise<void> {
+    const { input, rows, output, minus, channels } = this.#target;
+    const { ort, data, adder } = this.#setting;
+    const x = valuesOf(after, input);
+    const [y, other] = [valuesOf(before, output), minus === undefined ? undefined : valuesOf(after, minus)];
+    const shape = shapeOf(x.dims, rows, input);
+    const each = eachPixel(rows);
+    this.#check(shape.rows, gramShape(y.dims, each).rows, output);
+    if (other !== undefined) this.#check(shape.rows, gramShape(other.dims, each).rows, minus ?? '');
+    const [size, columns] = [shape.size + 1, shape.size + 1 + channels.length];
+    if (this.#size === 0) {
+      this.#size = shape.size;
+      this.#sum = new Float32Array(size * columns);
+    }
+    const step = Math.max(1, Math.ceil(((shape.rows / count) * data.samples) / rowLimit(shape.size)));
+    const capacity = Math.max(1, Math.floor(maxPartElements / columns));
+    const parts = (v: Values, target: GramTarget) =>
+      rowParts(v.data, v.dims, target, {
+        ...{ maxElements: capacity * gramShape(v.dims, target).size, step, firstRow: this.#rowsSeen },
+      });
+    const [ys, others] = [parts(y, each), other === undefined ? undefined : parts(other, each)];
+    for (const { data: own, rows: taken } of parts(x, rows)) {
+      const wanted = nextOf(ys);
+      if (wanted === undefined) break;
+      const feeds = joined(own, wanted, others && nextOf(others), taken, channels);
+      const run = await runSession(
+        adder,
+        {
+          x: new ort.Tensor('float32', feeds.x, [taken, size]),
+          z: new ort.Tensor('float32', feeds.z, [taken, columns]),
+          sum: new ort.Tensor('float32', this.#sum, [size, columns]),
+        },
+        ['y'],
+        'adding second moments',
+      );
+      this.#sum = run['y']?.data as Float32Array<ArrayBuffer>;
+      this.#rows += taken;
+    }
+    this.#rowsSeen += shape.rows;
+  }
+
+  #check(rows: number, found: number, name: string): void {
+    if (rows === found) return;
+    throw new RunnerError(
+      'model',
+      `"${name}" has ${found} rows where "${this.#target.input}" gives ${rows}, so nothing can be collected of both.`,
+    );
+  }
+
+  async write(scratch: string, file: string): Promise<CollectedMoments> {
+    const found = { rows: this.#rows, size: this.#size, channels: this.#target.channels.length, file };
+    await writeMoments(this.#sum, found, scratch);
+    return found;
+  }
+}
+
+function nextOf(parts: Generator<RowPart>): Float32Array | undefined {
+  const next = parts.next();
+  return next.done === true ? undefined : next.value.data;
+}
+
+/** A row of channels for each place of the layer's output. */
+function eachPixel(rows: GramTarget): GramTarget {
+  if (rows.kind === 'rows') return rows;
+  const ones = rows.kernel.map(() => 1);
+  const pads = [...ones, ...ones].map(() => 0);
+  return { kind: 'patches', kernel: ones, strides: ones, dilations: ones, pads, groups: 1 };
+}
+
+function valuesOf(tensors: Readonly<Record<string, Tensor>>, name: string): Values {
+  const tensor = tensors[name];
+  const numbers = tensor === undefined ? undefined : toNumbers(tensor);
+  if (tensor === undefined || numbers === undefined)
+    throw new RunnerError('model', `"${name}" holds no numbers, so nothing can be collected of it.`);
+  return { data: numbers.slice(0, numbers.length), dims: tensor.dims };
+}
+
+/** x: [rows, size + 1], the last column 1; z: x and the channels wanted of y, less those of `less`. */
+function joined(
+  own: Float32Array,
+  wanted: Float32Array,
+  less: Float32Array | undefined,
+  rows: number,
+  channels: Int32Array,
+): { x: Float32Array; z: Float32Array } {
+  const size = own.length / rows;
+  const all = wanted.length / rows;
+  const columns = size + 1 + channels.length;
+  const x = new Float32Array(rows * (size + 1));
+  const z = new Float32Array(rows * columns);
+  for (let r = 0; r < rows; r++) {
+    const row = own.subarray(r * size, (r + 1) * size);
+    x.set(row, r * (size + 1));
+    x[r * (size + 1) + size] = 1;
+    z.set(row, r * columns);
+    const at = r * columns + size;
+    z[at] = 1;
+    for (let c = 0; c < channels.length; c++) {
+      const value = wanted[r * all + (channels[c] ?? 0)] ?? 0;
+      z[at + 1 + c] = value - (less?.[r * channels.length + c] ?? 0);
+    }
+  }
+  return { x, z };
+}

@@ -1,0 +1,129 @@
+/**
+ * Makes up for channels that go, in the weights and biases of layers behind them. What is to be asked of the models is
+ * known from the plan; the new values are found one layer after another, before the model is saved (`stage.ts`).
+ */
+import type { CalibrationTarget } from '../../../../analysis/index.ts';
+import type { Node, TensorRef } from '../../../../onnx/model.ts';
+import { rowsOf, normLayer, weightLayer, type WeightLayer } from './layer.ts';
+import { LayerRepair, NormRepair, type RepairContext } from './new-values.ts';
+import { Rounds } from './rounds.ts';
+import type { RepairStage } from './stage.ts';
+
+/** A constant once it is without the channels that go, as repair leaves it. */
+export type Repaired = (bare: TensorRef) => TensorRef;
+
+export interface NewBias {
+  readonly node: Node;
+  /** Its value gets one number per channel added. */
+  readonly output: string;
+  /** Made of the one with zeros. */
+  readonly repaired: Repaired;
+  readonly size: number;
+}
+
+export interface Repairs {
+  /** By name of the constant. */
+  readonly tensors: ReadonlyMap<string, Repaired>;
+  /** Of layers without a constant bias. */
+  readonly biases: readonly NewBias[];
+  readonly needs: readonly CalibrationTarget[];
+  /** In the order of their rounds. */
+  readonly stages: readonly RepairStage[];
+  /** Layers that read channels that go and are left as they are, and why. */
+  readonly left: readonly { readonly node: Node; readonly reason: string }[];
+}
+
+type Context = Omit<RepairContext, 'users'>;
+
+export function repairs(context: Context): Repairs {
+  const { trace, plan, repair } = context;
+  const made: Making = { tensors: new Map(), biases: [], needs: [], stages: [], left: [] };
+  if (repair === 'none') return made;
+  const users = usersOf(trace.inference.main.order);
+  const rounds = new Rounds(trace, users);
+  const reading = new Set(trace.readers.filter((r) => plan.isTouched(r.atoms)).map((r) => r.node));
+  for (const node of trace.inference.main.order) {
+    const isReading = reading.has(node);
+    const repaired =
+      repair === 'statistics' && (isReading || rounds.isChanged(node))
+        ? restated({ ...context, users }, node, isReading, made)
+        : isReading && repair !== 'statistics'
+          ? fitted({ ...context, users }, node, made)
+          : undefined;
+    const turn = rounds.visit(node, isReading, repaired?.output);
+    if (turn !== undefined && repaired !== undefined) made.stages.push(repaired.stage(turn));
+  }
+  made.stages.sort((a, b) => a.round - b.round);
+  return made;
+}
+
+interface Making extends Repairs {
+  readonly tensors: Map<string, Repaired>;
+  readonly biases: NewBias[];
+  readonly needs: CalibrationTarget[];
+  readonly stages: RepairStage[];
+  readonly left: { node: Node; reason: string }[];
+}
+
+function usersOf(nodes: readonly Node[]): RepairContext['users'] {
+  const users = new Map<string, Node[]>();
+  for (const node of nodes)
+    for (const name of new Set(node.inputs)) users.set(name, [...(users.get(name) ?? []), node]);
+  return (value) => users.get(value) ?? [];
+}
+
+/** Least squares, where its matrix is not too large, or the mean. */
+function fitted(context: RepairContext, node: Node, made: Making): LayerRepair | undefined {
+  const layer = layerOf(context, node, made, true);
+  if (layer === undefined) return undefined;
+  const rows = context.repair === 'least-squares' ? rowsOf(layer) : undefined;
+  return repairLayer(new LayerRepair(context, layer, rows === undefined ? 'bias' : { rows }), made);
+}
+
+/** A BatchNormalization's statistics; where none follows, scale and bias of each channel have its part. */
+function restated(
+  context: RepairContext,
+  node: Node,
+  isReading: boolean,
+  made: Making,
+): LayerRepair | NormRepair | undefined {
+  const norm = normLayer(context, node);
+  if (norm !== undefined) {
+    const repair = new NormRepair(context, norm);
+    made.tensors.set(norm.mean, (bare) => repair.tensor('mean', bare));
+    made.tensors.set(norm.variance, (bare) => repair.tensor('variance', bare));
+    return repair;
+  }
+  const users = context.users(node.outputs[0] ?? '');
+  if (users.length === 1 && users.some((n) => normLayer(context, n) !== undefined)) return undefined;
+  const layer = layerOf(context, node, made, isReading);
+  return layer === undefined ? undefined : repairLayer(new LayerRepair(context, layer, 'scale'), made);
+}
+
+function layerOf(
+  context: RepairContext,
+  node: Node,
+  { left }: Making,
+  isReading: boolean,
+): WeightLayer | undefined {
+  const layer = weightLayer(context, node);
+  if (layer === undefined) return undefined;
+  const isKnown = typeof layer !== 'string' && context.isOriginal(layer.output);
+  if (isKnown) return layer;
+  const reason = typeof layer === 'string' ? layer : 'an earlier edit changed its output channels';
+  if (isReading) left.push({ node, reason });
+  return undefined;
+}
+
+function repairLayer(repair: LayerRepair, made: Making): LayerRepair {
+  const { layer } = repair;
+  const toBias: Repaired = (bare) => repair.tensor('bias', bare);
+  made.tensors.set(layer.name, (bare) => repair.tensor('weight', bare));
+  if (layer.bias !== undefined) made.tensors.set(layer.bias, toBias);
+  else {
+    const { node, output } = layer;
+    made.biases.push({ node, output, repaired: toBias, size: repair.channels });
+  }
+  made.needs.push(...repair.needs);
+  return repair;
+}

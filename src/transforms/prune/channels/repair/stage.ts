@@ -1,0 +1,45 @@
+/**
+ * Repair goes through the layers in the order in which they run: each is asked about on the model as it is by then, with
+ * fewer channels and the layers before it repaired, so that it makes up for what those could not. Who has a runner asks
+ * (`src/calibrated.ts`), and keeps the values that are found where the tensors read them.
+ */
+import type {
+  CalibrationTarget,
+  ChannelStatistics,
+  Moments,
+  MomentsTarget,
+} from '../../../../analysis/index.ts';
+
+/** One layer's repair. */
+export interface RepairStage {
+  /** Index of the edit: the model to ask is what the recipe makes up to it. */
+  readonly edit: number;
+  /** Id of the layer in the original model. */
+  readonly node: string;
+  /** Stages of one round do not depend on each other. */
+  readonly round: number;
+  readonly ask: (signal?: AbortSignal) => Promise<RepairQuestion>;
+  /** New values of its constants, by key. */
+  readonly solve: (answer: RepairAnswer, signal?: AbortSignal) => Promise<ReadonlyMap<string, Float32Array>>;
+}
+
+/** One of the two. */
+export interface RepairQuestion {
+  readonly moments?: MomentsTarget | undefined;
+  /** Of the changed model. */
+  readonly statistics?: (CalibrationTarget & { readonly channelAxis: number }) | undefined;
+}
+
+export interface RepairAnswer {
+  readonly moments?: Moments | undefined;
+  readonly statistics?: ChannelStatistics | undefined;
+}
+
+/** What the stages so far found. */
+export interface RepairValues {
+  /**
+   * Undefined where that stage is still to come: the constant is what removal leaves of it. Once all are through, a key
+   * that none of them found is an error.
+   */
+  read(key: string): Promise<Float32Array | undefined>;
+}
