@@ -1,6 +1,9 @@
 /** Entry of the extension host: makes what the parts share, and registers them. Only this file knows them all. */
 import { l10n, Uri, window, type ExtensionContext } from 'vscode';
+import { ActiveDocument } from './active-document.ts';
 import { CheckHistory } from './check-history.ts';
+import { CheckItem } from './check-item.ts';
+import { CheckStates } from './check-states.ts';
 import { commandList } from './commands/index.ts';
 import { registerCommand } from './commands/command.ts';
 import { Devices } from './devices.ts';
@@ -23,6 +26,7 @@ export async function activate(context: ExtensionContext): Promise<PublicApi> {
     const services = createServices(context);
     // a run may be asked for at once
     await services.runner.refresh();
+    const active = new ActiveDocument(services.documents);
     context.subscriptions.push(
       services.documents,
       services.runner,
@@ -30,7 +34,10 @@ export async function activate(context: ExtensionContext): Promise<PublicApi> {
       services.texts,
       languageFeatures(services),
       chatTools(services),
-      new StatusItem(services),
+      services.checkStates,
+      active,
+      new StatusItem(active),
+      new CheckItem(active, services.checkStates),
       new ModelsView(services),
       ...commandList.map((command) => registerCommand(services, command)),
     );
@@ -56,8 +63,9 @@ function createServices(context: ExtensionContext): Services {
   const devices = new Devices();
   const viewStates = new ViewStates(context.workspaceState);
   const checks = new CheckHistory(context.workspaceState);
+  const checkStates = new CheckStates(checks);
   const host = { devices, viewStates, checks };
   const editors = new OnnxEditorProvider(documents, context.extensionUri, host);
   const texts = new TextViews(documents);
-  return { context, documents, devices, editors, texts, runner, checks };
+  return { context, documents, devices, editors, texts, runner, checks, checkStates };
 }

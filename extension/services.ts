@@ -1,6 +1,7 @@
 /** What the parts of the extension share; made once, at activation. */
 import type { ExtensionContext } from 'vscode';
 import type { CheckHistory } from './check-history.ts';
+import type { CheckStates } from './check-states.ts';
 import type { Devices } from './devices.ts';
 import type { Documents } from './document/documents.ts';
 import type { OnnxEditorProvider } from './editor/provider.ts';
@@ -15,4 +16,5 @@ export interface Services {
   readonly texts: TextViews;
   readonly runner: RunnerClient;
   readonly checks: CheckHistory;
+  readonly checkStates: CheckStates;
 }

@@ -46,6 +46,11 @@ export const settings = {
   get checkSamples(): number {
     return positiveInteger(read('check.samples')) ?? 2000;
   },
+  /** Percentage points. */
+  get maxAccuracyDrop(): number {
+    const points = read('check.maxAccuracyDrop');
+    return typeof points === 'number' && points >= 0 ? points : 1;
+  },
   /** What is not set is as ONNX Runtime has it. */
   get session(): SessionSettings {
     const [intraOpThreads, interOpThreads] = [read('session.threads'), read('session.interOpThreads')].map(

@@ -1,68 +1,43 @@
 /** The peak of the active model in the status bar; a click estimates at other batch sizes. */
 import { l10n, MarkdownString, StatusBarAlignment, window, type StatusBarItem } from 'vscode';
 import { formatBytes } from '../src/format.ts';
+import type { ActiveDocument } from './active-document.ts';
 import { Owner } from './disposable.ts';
-import type { Lease } from './document/documents.ts';
 import type { OnnxDocument } from './document/onnx-document.ts';
 import { log } from './log.ts';
-import type { Services } from './services.ts';
-import { activeModel } from './target.ts';
 import type { PeakFigure } from './session/figures.ts';
 
 export class StatusItem extends Owner {
-  readonly #services: Services;
+  readonly #active: Pick<ActiveDocument, 'document'>;
   readonly #item: StatusBarItem;
-  #shown: Owner | undefined;
-  #key: string | undefined;
+  /** Whose figures are shown. */
+  #shown: OnnxDocument | undefined;
 
-  constructor(services: Services) {
+  constructor(active: Pick<ActiveDocument, 'document' | 'onDidChange'>) {
     super();
-    this.#services = services;
+    this.#active = active;
     this.#item = this.own(window.createStatusBarItem('vramLens.peak', StatusBarAlignment.Right, 100));
     this.#item.name = l10n.t('Model memory');
     this.#item.command = 'vramLens.estimate';
-    this.own(window.tabGroups.onDidChangeTabs(() => this.#follow()));
-    this.own(window.tabGroups.onDidChangeTabGroups(() => this.#follow()));
-    this.own({ dispose: () => this.#shown?.dispose() });
-    this.#follow();
+    this.own(active.onDidChange(() => this.#update()));
+    this.#update();
   }
 
-  /** Shows the model of the active tab. */
-  #follow(): void {
-    const uri = activeModel();
-    const key = uri?.toString();
-    if (key === this.#key) return;
-    this.#key = key;
-    this.#shown?.dispose();
-    this.#shown = undefined;
-    this.#item.hide();
-    if (uri === undefined) return;
-    const shown = (this.#shown = new Owner());
-    this.#services.documents.acquire(uri).then(
-      (lease) => this.#show(shown, shown.own(lease)),
-      (error: unknown) => log().warn(`${uri.toString(true)}:`, error),
+  #update(): void {
+    const { document } = this.#active;
+    // until its own figures are there, those of another model would be wrong
+    if (document !== this.#shown || document?.failure !== undefined) this.#item.hide();
+    this.#shown = document;
+    if (document === undefined || document.failure !== undefined) return;
+    document.ask('peak').then(
+      (peak) => {
+        if (this.isDisposed || document !== this.#active.document) return;
+        this.#item.text = peakText(document, peak);
+        this.#item.tooltip = tooltip(document, peak);
+        this.#item.show();
+      },
+      (error: unknown) => log().warn(`${document.fileName}: peak:`, error),
     );
-  }
-
-  #show(shown: Owner, { document }: Lease): void {
-    if (shown.isDisposed) return;
-    const update = (): void => {
-      if (document.failure !== undefined) {
-        this.#item.hide();
-        return;
-      }
-      document.ask('peak').then(
-        (peak) => {
-          if (shown.isDisposed) return;
-          this.#item.text = peakText(document, peak);
-          this.#item.tooltip = tooltip(document, peak);
-          this.#item.show();
-        },
-        (error: unknown) => log().warn(`${document.fileName}: peak:`, error),
-      );
-    };
-    shown.own(document.onDidChange(update));
-    update();
   }
 }
 

@@ -3,10 +3,12 @@ import { l10n, window, type Uri } from 'vscode';
 import type { EpName } from '../../src/analysis/index.ts';
 import type { CheckReport, CheckRequest, DataSpec } from '../../src/runtime/index.ts';
 import { showEditor } from '../apply-edit.ts';
+import { recipeKey, type KeptCheck } from '../check-history.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import type { Services } from '../services.ts';
 import { settings } from '../settings.ts';
 import { targetModel } from '../target.ts';
+import { checkLabel } from '../views/check-status.ts';
 import { checkView } from '../views/check-view.ts';
 import { askCheck, givenCheck } from './ask-check.ts';
 import { withModelFiles } from './check-files.ts';
@@ -42,13 +44,22 @@ export const checkAccuracy: Command = {
       const plan = (await givenCheck(document, given)) ?? (await askCheck(services, document));
       if (plan === undefined) return undefined;
       plans.set(document, plan);
-      const report = await withRunProgress(l10n.t('Checking {0}', document.fileName), (options) =>
-        withModelFiles(document, plan, options.signal, (files) =>
-          checkRequest(document, plan, files).then((request) => runner.check(request, options)),
-        ),
-      );
-      await showReport(services, document, report);
-      return report;
+      const { edits } = document.recipe;
+      const label = checkLabel(edits, plan.against);
+      const done = await services.checkStates.track(uri, label, async (tracked) => {
+        const report = await withRunProgress(
+          l10n.t('Checking {0}', document.fileName),
+          (options) =>
+            withModelFiles(document, plan, options.signal, (files) =>
+              checkRequest(document, plan, files).then((request) => runner.check(request, options)),
+            ),
+          tracked,
+        );
+        // of the report as it was made: what is kept is shortened
+        return { report, check: await services.checks.add(uri, report, { label, recipe: recipeKey(edits) }) };
+      });
+      await showReport(services, document, done);
+      return done.report;
     });
   },
 };
@@ -81,9 +92,13 @@ async function predictions(document: OnnxDocument, plan: CheckPlan): Promise<Che
   return Object.fromEntries(await Promise.all(found));
 }
 
-async function showReport(services: Services, document: OnnxDocument, report: CheckReport): Promise<void> {
+async function showReport(
+  services: Services,
+  document: OnnxDocument,
+  { report, check }: { readonly report: CheckReport; readonly check: KeptCheck },
+): Promise<void> {
   await showEditor(services, document.uri);
-  const view = checkView(await services.checks.add(document.uri, report));
+  const view = checkView(check);
   for (const page of services.editors.pagesOf(document)) page.showCheck(view);
   const { message, isGood } = checkSummary(report);
   void (isGood ? window.showInformationMessage(message) : window.showWarningMessage(message));

@@ -33,7 +33,8 @@ export function showError(error: unknown): void {
   });
 }
 
-function isCancelled(error: unknown): boolean {
+/** Whether the person, or the window's end, wanted it so. */
+export function isCancelled(error: unknown): boolean {
   if (error instanceof RunnerError) return error.kind === 'cancelled';
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'Canceled');
 }

@@ -19,6 +19,7 @@ import { revertAllEdits } from './revert-all.ts';
 import { save } from './save.ts';
 import { saveCompressed } from './save-compressed.ts';
 import { sensitivity, stopSensitivity } from './sensitivity.ts';
+import { cancelCheck, showCheck } from './show-check.ts';
 import { showLog } from './show-log.ts';
 import { estimateTraining } from './training.ts';
 
@@ -46,6 +47,8 @@ export const commandList: readonly Command[] = [
   stopSensitivity,
   openSample,
   showLog,
+  showCheck,
+  cancelCheck,
   revealLayer,
   quantizeLayer,
   requantizeLayer,

@@ -6,11 +6,11 @@ import type { OutputComparison, RunStats } from '../../src/runtime/index.ts';
 import type { KeptCheck } from '../check-history.ts';
 import { localize } from '../l10n/domain-text.ts';
 
-export function checkView({ id, at, report }: KeptCheck): CheckView {
+export function checkView({ id, at, report, label = '' }: KeptCheck): CheckView {
   return {
     id,
     at,
-    title: l10n.t('{0} against the original', path.basename(report.compressed)),
+    title: l10n.t('{0} against the original', label === '' ? path.basename(report.compressed) : label),
     ep: report.ep,
     device: localize(report.device),
     data: localize(report.data),

@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { pageHtml } from '../../extension/editor/page.ts';
+import { runningStatus } from '../../extension/views/check-status.ts';
 import { closeAll, copyOfSample, inWorkspace, openEditor, viewOf } from './host.ts';
 
 interface Words {
   readonly lens: RegExp;
   readonly error: RegExp;
   readonly note: RegExp;
+  readonly check: RegExp;
 }
 
 const words: Readonly<Record<string, Words>> = {
@@ -15,11 +17,13 @@ const words: Readonly<Record<string, Words>> = {
     lens: /^64\.5 KiB weights · 1\.00 KiB activations @ batch 1$/,
     error: /^# This is not an ONNX model$/m,
     note: /^Activations at the peak: exact$/m,
+    check: /^A check.*\n\ntrying batch size 8/,
   },
   'zh-cn': {
     lens: /^权重 64\.5 KiB · 激活值 1\.00 KiB @ 批大小 1$/,
     error: /^# 这不是 ONNX 模型$/m,
     note: /^峰值时的激活值：精确$/m,
+    check: /^正在检查。.*\n\n正在尝试批大小 ?8/,
   },
 };
 
@@ -55,6 +59,12 @@ describe('The language of VS Code', () => {
     await openEditor(uri);
     const { estimate } = await viewOf(uri);
     assert.match(estimate.totals.notes.join('\n'), expected.note);
+  });
+
+  it('is that of a check in the status bar', () => {
+    const progress = { fraction: 0, message: 'trying batch size 8' };
+    const { tooltip } = runningStatus({ kind: 'running', label: '', progress, cancel: () => undefined });
+    assert.match(tooltip.value, expected.check);
   });
 
   it('is that of the page', () => {

@@ -126,6 +126,15 @@ describe('the main job in VS Code', function () {
       .first()
       .waitFor();
     await workbench.screenshot('vscode-check');
+    // top-1 and how far it fell, then the peak of the largest batch; a click shows the report again
+    const item = workbench.page.locator('.statusbar-item', {
+      hasText: /int8 93\.\d % \(\S+\) · [\d.]+ MiB @ batch 32/,
+    });
+    await item.waitFor();
+    await workbench.editor.locator('#tab-layers').click();
+    await grid().waitFor();
+    await item.click();
+    await workbench.editor.locator('#tab-checks[aria-selected=true]').waitFor();
   });
 
   it('saves the compressed model over the file, once asked', async () => {
