@@ -45,6 +45,8 @@ export interface RunJob extends ModelJob {
   readonly saveOutputs?: string | undefined;
   /** Outputs of the original to compare with. */
   readonly compareWith?: string | undefined;
+  /** Each batch is run once, without the runs that make its timing steady: where only the outputs are wanted. */
+  readonly isUntimed?: boolean | undefined;
 }
 
 export interface ProfileJob extends ModelJob {

@@ -225,6 +225,7 @@ export class Runner {
           scratch,
           batchSize,
           data,
+          isUntimed: true,
         } as const;
         return this.#launch({ ...job, ...files }, { signal, onProgress: options.onProgress });
       };

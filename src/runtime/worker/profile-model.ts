@@ -13,11 +13,36 @@ import { peakBytes, resetPeak, residentBytes } from './memory.ts';
 import { createSession, describeTensors, loadOrt, runSession, tensorOutputs, toFeeds } from './session.ts';
 import type { Ort } from './session.ts';
 
-interface ProfiledRuns {
+export interface ProfiledRuns {
   /** Of the first run. */
   readonly nodes: readonly ProfiledNode[];
   /** `mem_in_use_peak` after each run. */
   readonly peaks: readonly (number | undefined)[];
+}
+
+interface ProfiledSession {
+  readonly session: InferenceSession;
+  /** Ends the session, and reads its profile. */
+  readonly end: () => Promise<ProfiledRuns>;
+}
+
+export async function profiledSession(
+  ort: Ort,
+  job: Pick<RunJob | ProfileJob, 'model' | 'session' | 'scratch'>,
+): Promise<ProfiledSession> {
+  const prefix = `profile-${process.pid}`;
+  const session = await createSession(ort, job.model, job.session, path.join(job.scratch, prefix));
+  const end = async (): Promise<ProfiledRuns> => {
+    session.endProfiling();
+    await session.release();
+    const file = (await readdir(job.scratch)).find((f) => f.startsWith(prefix));
+    if (file === undefined) throw new RunnerError('internal', 'ONNX Runtime wrote no profile.');
+    const full = path.join(job.scratch, file);
+    const perRun = parseProfile(await readFile(full, 'utf8'));
+    await rm(full);
+    return { nodes: perRun[0] ?? [], peaks: perRun.map(peakInUse) };
+  };
+  return { session, end };
 }
 
 /** Makes a session with profiling, runs it `runs` times on the same feeds, and reads the profile. */
@@ -27,20 +52,12 @@ export async function profileRuns(
   feedsFor: (session: InferenceSession) => Promise<Record<string, Tensor>>,
   runs: number,
 ): Promise<ProfiledRuns> {
-  const prefix = `profile-${process.pid}`;
-  const session = await createSession(ort, job.model, job.session, path.join(job.scratch, prefix));
+  const { session, end } = await profiledSession(ort, job);
   const feeds = await feedsFor(session);
   for (let i = 0; i < runs; i++) {
     await runSession(session, feeds, tensorOutputs(session), 'running with the profiler on');
   }
-  session.endProfiling();
-  await session.release();
-  const file = (await readdir(job.scratch)).find((f) => f.startsWith(prefix));
-  if (file === undefined) throw new RunnerError('internal', 'ONNX Runtime wrote no profile.');
-  const full = path.join(job.scratch, file);
-  const perRun = parseProfile(await readFile(full, 'utf8'));
-  await rm(full);
-  return { nodes: perRun[0] ?? [], peaks: perRun.map(peakInUse) };
+  return end();
 }
 
 export async function profileModel(job: ProfileJob, say: Say): Promise<ProfileResult> {

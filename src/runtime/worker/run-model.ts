@@ -1,6 +1,6 @@
 /**
  * One model at one batch size over the data: timed without profiling first, then two batches with it, for what ran
- * where and the arena's peak.
+ * where and the arena's peak. Where only the outputs are wanted, once over the data with the profiler on.
  */
 import path from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -15,7 +15,7 @@ import { fallbacksOf, placementOf } from '../profile.ts';
 import type { Say } from './main.ts';
 import { peakBytes, resetPeak, residentBytes } from './memory.ts';
 import { OutputComparer, OutputWriter, toNumbers } from './outputs.ts';
-import { profileRuns } from './profile-model.ts';
+import { profiledSession, profileRuns, type ProfiledRuns } from './profile-model.ts';
 import { createSession, describeTensors, loadOrt, runSession, tensorOutputs, toFeeds } from './session.ts';
 import type { Ort, Outputs } from './session.ts';
 
@@ -33,15 +33,15 @@ export async function runModel(job: RunJob, say: Say): Promise<RunResult> {
   const baseline = residentBytes();
   resetPeak();
   say.phase(`loading ${path.basename(job.model)} on ${job.session.ep}`);
-  const session = await createSession(ort, job.model, job.session);
+  // the profiler would slow what is timed
+  const profiled = job.isUntimed === true ? await profiledSession(ort, job) : undefined;
+  const session = profiled?.session ?? (await createSession(ort, job.model, job.session));
   const plan = planInputs(describeTensors(session.inputMetadata), job);
   const data = await openData(job.data, plan, job.hints);
   try {
     const timed = await runAll(ort, session, job, data, say);
     const processPeakBytes = Math.max(0, peakBytes() - baseline);
-    await session.release();
-    say.phase(`profiling ${path.basename(job.model)}`);
-    const runs = await profileRuns(ort, job, () => Promise.resolve(timed.firstFeeds), 2);
+    const runs = await (profiled?.end() ?? profileAnew(ort, session, job, timed.firstFeeds, say));
     return {
       ...timed.stats,
       samples: data.samples,
@@ -57,6 +57,19 @@ export async function runModel(job: RunJob, say: Say): Promise<RunResult> {
   } finally {
     data.close();
   }
+}
+
+/** Two runs in a session of their own: the arena may hold more in the second. */
+async function profileAnew(
+  ort: Ort,
+  session: InferenceSession,
+  job: RunJob,
+  feeds: Record<string, Tensor>,
+  say: Say,
+): Promise<ProfiledRuns> {
+  await session.release();
+  say.phase(`profiling ${path.basename(job.model)}`);
+  return profileRuns(ort, job, () => Promise.resolve(feeds), 2);
 }
 
 interface Timed {
@@ -102,7 +115,7 @@ async function runAll(
     if (firstFeeds === undefined) {
       firstFeeds = feeds;
       // the first run allocates and compiles; it is not timed
-      await run(feeds, what, false);
+      if (job.isUntimed !== true) await run(feeds, what, false);
     }
     const outputs = await run(feeds, what, batch.count === job.batchSize || total === 1);
     await writer?.write(outputs);
@@ -111,12 +124,9 @@ async function runAll(
     if (isSaid) say.progress(done / total, `batch ${done} of ${total}`);
   }
   if (firstFeeds === undefined) throw new RunnerError('data', 'The data hold no sample.');
-  // between short runs, what is done with their outputs lets ORT's threads go to sleep: these follow at once
-  const isShort = (quantile(timings, 0.5) ?? 0) < shortMs;
-  if (isShort) timings.length = 0;
-  const wanted = isShort ? shortTimings : minTimings;
-  for (let spent = sum(timings); timings.length < wanted && spent < enoughMs; spent = sum(timings)) {
-    await run(firstFeeds, 'repeating a batch for its timing', true);
+  if (job.isUntimed !== true) {
+    const repeated = firstFeeds;
+    await steady(timings, () => run(repeated, 'repeating a batch for its timing', true));
   }
   await writer?.close();
   const labelMetrics = labels.result();
@@ -133,6 +143,17 @@ async function runAll(
       outputs: (await comparer?.close()) ?? [],
     },
   };
+}
+
+/** Repeats a batch, each of which adds a timing, until there are enough for a median. */
+async function steady(timings: number[], repeat: () => Promise<unknown>): Promise<void> {
+  // between short runs, what is done with their outputs lets ORT's threads go to sleep: these follow at once
+  const isShort = (quantile(timings, 0.5) ?? 0) < shortMs;
+  if (isShort) timings.length = 0;
+  const wanted = isShort ? shortTimings : minTimings;
+  for (let spent = sum(timings); timings.length < wanted && spent < enoughMs; spent = sum(timings)) {
+    await repeat();
+  }
 }
 
 /** Outputs of floats and integers against what the batch's samples should give. */

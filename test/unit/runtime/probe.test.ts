@@ -1,14 +1,11 @@
 /** The EPs of this very machine, whatever they are. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bestEp, epPreference, listGpus, type EpStatus } from '../../../src/runtime/index.ts';
 import { probeModel } from '../../../src/runtime/probe-model.ts';
-import { models, samples, Workers } from './worker-bundle.ts';
-
-/** Debian's chromium brings a Vulkan driver that computes on the CPU. */
-const swiftshader = '/usr/lib/chromium/vk_swiftshader_icd.json';
+import { swiftShader } from './software-gpu.ts';
+import { samples, Workers } from './worker-bundle.ts';
 
 const model = path.join(samples, 'fmnist_cnn.onnx');
 
@@ -72,14 +69,9 @@ describe('the EPs of this machine', () => {
   });
 
   it('on SwiftShader have WebGPU in software, which is not the best', async () => {
-    const env = {
-      VK_ICD_FILENAMES: swiftshader,
-      LD_LIBRARY_PATH: path.dirname(swiftshader),
-      XDG_RUNTIME_DIR: '/tmp',
-    };
-    const runner = workers.runner({ env });
+    const runner = workers.runner(swiftShader === undefined ? {} : { env: swiftShader });
     const webgpu = status(await runner.probeEps(), 'webgpu');
-    if (!existsSync(swiftshader)) {
+    if (swiftShader === undefined) {
       // no software driver here: what is there is a GPU, or nothing
       assert.notEqual(webgpu?.isSoftware, true);
       return;
@@ -103,17 +95,6 @@ describe('the EPs of this machine', () => {
     assert.ok((batch?.outputs[0]?.cosine ?? 0) > 0.9999);
     assert.match(report.device, /^SwiftShader/);
     assert.ok((batch?.original?.peakBytes ?? 0) > 0);
-    // a real model gives what the CPU gives, on the device and not by falling back; bench/gpu.ts has more of them
-    const { outputs, placement } = await runner.compareEps({
-      model: path.join(models, 'fmnist_mobres.onnx'),
-      ep: 'webgpu',
-      data: { kind: 'numpy', path: path.join(models, 'fmnist-calib-256.npz'), limit: 2 },
-      batchSize: 2,
-      dims: {},
-    });
-    assert.ok((outputs[0]?.sqnrDb ?? 0) > 80, `${outputs[0]?.sqnrDb} dB`);
-    assert.equal(outputs[0]?.top1Agreement, 1);
-    assert.ok((placement['webgpu'] ?? 0) > (placement['cpu'] ?? 0), JSON.stringify(placement));
   });
 });
 
