@@ -21,7 +21,7 @@ import { makeScratch, removeScratch, withScratch } from './scratch.ts';
 import { compareLayers } from './layers.ts';
 import { searchLargest } from './largest.ts';
 import { peakOf, sweep, type GpuPeak } from './sweep.ts';
-import { orAborted, Turns } from './turns.ts';
+import { orAborted, Turns, withAnySignal } from './turns.ts';
 import type {
   CalibrationRequest,
   CheckReport,
@@ -111,8 +111,7 @@ export class Runner {
    * @throws RunnerError 'model' where a target is no value of the main graph, 'ep', 'data', 'out-of-memory', 'cancelled'
    */
   calibrate(request: CalibrationRequest, options: RunOptions = {}): Promise<CollectedCalibration> {
-    const signal = this.#signal(options);
-    return this.#turns.take(signal, async () => {
+    return this.#turn(options, async (signal) => {
       await this.#deviceOf(request.ep, signal);
       const hints = await inputHints(request.model, signal);
       const scratch = await makeScratch();
@@ -276,11 +275,12 @@ export class Runner {
 
   /** Every EP, best first, each tried in a process of its own; found out once. */
   async probeEps(options: Pick<RunOptions, 'signal'> = {}): Promise<readonly EpStatus[]> {
-    const signal = this.#signal(options);
-    const statuses: EpStatus[] = [];
-    // one after another, since one may be told by its speed
-    for (const ep of epPreference) statuses.push(await orAborted(this.#probe.status(ep), signal));
-    return statuses;
+    return withAnySignal([options.signal, this.#disposal.signal], async (signal) => {
+      const statuses: EpStatus[] = [];
+      // one after another, since one may be told by its speed
+      for (const ep of epPreference) statuses.push(await orAborted(this.#probe.status(ep), signal));
+      return statuses;
+    });
   }
 
   /** Ends every child; resolves when they have ended and their files are gone. What is asked from now on is cancelled. */
@@ -299,12 +299,14 @@ export class Runner {
   }
 
   #task<T>(options: RunOptions, task: (signal: AbortSignal, scratch: string) => Promise<T>): Promise<T> {
-    const signal = this.#signal(options);
-    return this.#turns.take(signal, () => withScratch((scratch) => task(signal, scratch)));
+    return this.#turn(options, (signal) => withScratch((scratch) => task(signal, scratch)));
   }
 
-  #signal({ signal }: Pick<RunOptions, 'signal'>): AbortSignal {
-    return signal === undefined ? this.#disposal.signal : AbortSignal.any([signal, this.#disposal.signal]);
+  /** After the tasks before it; ends with the caller's signal, and with this runner. */
+  #turn<T>(options: RunOptions, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withAnySignal([options.signal, this.#disposal.signal], (signal) =>
+      this.#turns.take(signal, () => task(signal)),
+    );
   }
 
   #launch<K extends Job['kind']>(

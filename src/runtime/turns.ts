@@ -30,3 +30,24 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
+
+/**
+ * `task` with a signal that aborts as soon as one of `signals` does, and which lets go of them when the task has ended:
+ * up to Node.js 22, AbortSignal.any leaves something behind in each, which grows where one lives long.
+ */
+export async function withAnySignal<T>(
+  signals: readonly (AbortSignal | undefined)[],
+  task: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const abort = (): void => controller.abort();
+  for (const signal of signals) {
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+  }
+  try {
+    return await task(controller.signal);
+  } finally {
+    for (const signal of signals) signal?.removeEventListener('abort', abort);
+  }
+}
