@@ -3,10 +3,12 @@
  * and peak memory as JSON, as ort.py does for ONNX Runtime's tools.
  */
 import { openModel, saveModel } from '../../src/onnx/index.ts';
-import { applyRecipe, parseRecipe } from '../../src/transforms/index.ts';
+import { applyRecipe, executor, parseRecipe } from '../../src/transforms/index.ts';
 
 async function main([edits = '[]', source = '', target = '']: readonly string[]): Promise<void> {
   const start = performance.now();
+  // as the command line does
+  executor().warmUp();
   const recipe = parseRecipe(
     JSON.stringify({
       version: 1,

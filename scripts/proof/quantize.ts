@@ -28,11 +28,15 @@ const { values: flags } = parseArgs({
   },
 });
 const folder = flags.folder;
-const bin = await bundleFolder({
-  job: 'scripts/proof/job.ts',
-  'transforms-worker': 'src/transforms/worker/main.ts',
-  'runtime-worker': 'src/runtime/worker/main.ts',
-});
+const bin = await bundleFolder(
+  {
+    job: 'scripts/proof/job.ts',
+    'transforms-worker': 'src/transforms/worker/main.ts',
+    'runtime-worker': 'src/runtime/worker/main.ts',
+  },
+  // as it is shipped
+  { isMinified: true },
+);
 
 interface Subject {
   readonly name: string;

@@ -8,6 +8,7 @@ import { formatBytes, formatChange, formatPercent } from '../format.ts';
 import { saveModel, type Model } from '../onnx/index.ts';
 import {
   applyRecipe,
+  executor,
   needsData,
   recipeWarnings,
   serializeRecipe,
@@ -72,6 +73,8 @@ export async function transformFile(
   signal: AbortSignal,
 ): Promise<void> {
   await refuseSameFiles(file, flags);
+  // they start while the model is opened and looked at
+  executor().warmUp();
   await withModel(file, signal, async (model) => {
     const recipe = calibratedBy(await recipeOf(model, file, wanted), file, flags);
     const plan = applyRecipe(model, recipe);

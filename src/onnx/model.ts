@@ -98,7 +98,8 @@ export type TensorLocation =
   | {
       readonly kind: 'computed';
       readonly byteLength: number;
-      readonly produce: (signal?: AbortSignal) => AsyncIterable<Uint8Array>;
+      /** @param reuseBuffers a chunk may be overwritten when the next but one is asked for */
+      readonly produce: (signal?: AbortSignal, reuseBuffers?: boolean) => AsyncIterable<Uint8Array>;
       /**
        * May be called some time before `produce`: begins what that would begin with, in bounded memory, which the
        * function given back frees (also where nothing is read any more, and before the source is closed).

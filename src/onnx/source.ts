@@ -12,8 +12,8 @@ export interface ByteSource {
   readInto?(offset: number, into: Uint8Array): Promise<void>;
   /** The path on local disk where there is one: lets the writer use copy_file_range and reflinks. */
   readonly localPath?: string | undefined;
-  /** Descriptor of the open file where there is one, for worker threads that read for themselves until `close`. */
-  readonly descriptor?: number | undefined;
+  /** Of the open file, for worker threads that read for themselves until `close`; undefined where there is none. */
+  openDescriptor?(): Promise<number | undefined>;
   /**
    * What tells that the content is still the one that was opened: size and modification time for files.
    * Two equal stamps mean: unchanged. Undefined where the file system gives none.

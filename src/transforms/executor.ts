@@ -12,6 +12,8 @@ export interface Executor {
   /** How many kernels may usefully be asked for at once. */
   readonly parallel: number;
   readonly run: <K extends KernelName>(name: K, args: KernelArgs<K>) => Promise<KernelResult<K>>;
+  /** Starts threads ahead of the first kernel. */
+  readonly warmUp: () => void;
 }
 
 /** Runs each kernel at once, in this thread. */
@@ -23,6 +25,7 @@ export const inThread: Executor = {
     const kernel = kernels[name] as (a: typeof args) => KernelResult<typeof name>;
     return Promise.resolve(kernel(args));
   },
+  warmUp: () => undefined,
 };
 
 /** More threads than this wait for the disk. */

@@ -127,6 +127,10 @@ class ExternalFile implements ByteSource {
     return this.pool.use(this.localPath, (handle) => readInto(handle, this.name, into, offset));
   }
 
+  openDescriptor(): Promise<number | undefined> {
+    return this.pool.keep(this.localPath);
+  }
+
   stamp(): Promise<string | undefined> {
     return fileStamp(this.localPath);
   }
@@ -136,16 +140,21 @@ class ExternalFile implements ByteSource {
   }
 }
 
+interface Entry {
+  readonly handle: Promise<FileHandle>;
+  users: number;
+}
+
+/** As each stays open: leaves room for the others. */
+const MAX_KEPT_FILES = MAX_OPEN_EXTERNAL_FILES / 2;
+
 /** Handles by path; the ones not used for longest are closed where there are too many. */
 class HandlePool {
-  private readonly entries = new Map<string, { handle: Promise<FileHandle>; users: number }>();
+  private readonly entries = new Map<string, Entry>();
+  private readonly kept = new Map<string, Promise<number>>();
 
   async use<T>(path: string, read: (handle: FileHandle) => Promise<T>): Promise<T> {
-    const entry = this.entries.get(path) ?? { handle: openUnlinked(path), users: 0 };
-    // to the end of the map: used last
-    this.entries.delete(path);
-    this.entries.set(path, entry);
-    entry.users++;
+    const entry = this.take(path);
     try {
       return await read(await entry.handle);
     } catch (error) {
@@ -155,6 +164,29 @@ class HandlePool {
       entry.users--;
       await this.closeIdle();
     }
+  }
+
+  /** The descriptor, open until `close`: threads tell nobody when they read. Undefined where too many are kept. */
+  async keep(path: string): Promise<number | undefined> {
+    if (this.kept.size >= MAX_KEPT_FILES && !this.kept.has(path)) return undefined;
+    const known = this.kept.get(path);
+    if (known !== undefined) return known;
+    const descriptor = this.take(path).handle.then(({ fd }) => fd);
+    this.kept.set(path, descriptor);
+    descriptor.catch(() => {
+      this.kept.delete(path);
+      this.entries.delete(path);
+    });
+    return descriptor;
+  }
+
+  private take(path: string): Entry {
+    const entry = this.entries.get(path) ?? { handle: openUnlinked(path), users: 0 };
+    // to the end of the map: used last
+    this.entries.delete(path);
+    this.entries.set(path, entry);
+    entry.users++;
+    return entry;
   }
 
   async close(): Promise<void> {

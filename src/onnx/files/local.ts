@@ -94,8 +94,8 @@ class LocalFile implements ByteSource {
     this.sizeBytes = sizeBytes;
   }
 
-  get descriptor(): number {
-    return this.handle.fd;
+  openDescriptor(): Promise<number> {
+    return Promise.resolve(this.handle.fd);
   }
 
   read(offset: number, length: number): Promise<Uint8Array> {

@@ -8,6 +8,8 @@ import { open, readdir, unlink, type FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import nodePath from 'node:path';
 
+/** So much is sent to the disk at once while more is being written. */
+const SYNC_BYTES = 32 * 1024 * 1024;
 const PREFIX = '.vram-lens-';
 const HOST = Buffer.from(hostname()).toString('hex').slice(0, 16);
 const NAME = /^\.vram-lens-([0-9a-f]*)-(\d+)-(\d+)-[0-9a-f]{12}\.tmp$/;
@@ -22,6 +24,9 @@ export class TemporaryFile {
   /** Whether it was filled when it was made. */
   readonly isFilled: boolean;
   private isOpen = true;
+  private unsyncedBytes = 0;
+  private syncing: Promise<void> | undefined;
+  private syncError: Error | undefined;
 
   private constructor(path: string, handle: FileHandle, isFilled: boolean) {
     this.path = path;
@@ -52,8 +57,23 @@ export class TemporaryFile {
     return file;
   }
 
+  /** Counts bytes that were written: the disk gets them meanwhile, and the end need not wait for all of them. */
+  wrote(bytes: number): void {
+    this.unsyncedBytes += bytes;
+    if (this.unsyncedBytes < SYNC_BYTES || this.syncing !== undefined) return;
+    this.unsyncedBytes = 0;
+    const keep = (error: Error) => (this.syncError ??= error);
+    this.syncing = this.handle
+      .datasync()
+      .catch(keep)
+      .then(() => (this.syncing = undefined));
+  }
+
   /** The bytes are on the disk and the file is closed; what remains is to rename it. */
   async complete(): Promise<void> {
+    await this.syncing;
+    // the system tells of an error only once
+    if (this.syncError !== undefined) throw this.syncError;
     await this.handle.sync();
     await this.close();
   }
@@ -67,6 +87,7 @@ export class TemporaryFile {
   private async close(): Promise<void> {
     if (!this.isOpen) return;
     this.isOpen = false;
+    await this.syncing;
     await this.handle.close();
   }
 }

@@ -10,15 +10,10 @@ import type { Piece, Rope } from '../write/rope.ts';
 const JOIN_BYTES = 256 * 1024;
 const COPY_BYTES = 1024 * 1024;
 
-export interface ChunkOptions extends StreamOptions {
-  /** Chunks may be overwritten when the next but one is asked for. */
-  readonly reuseBuffers?: boolean | undefined;
-}
-
 export async function* ropeChunks(
   model: Model,
   rope: Rope,
-  options: ChunkOptions,
+  options: StreamOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const small = new SmallPieces();
   const buffers = options.reuseBuffers === true ? new TwoBuffers() : undefined;
@@ -39,7 +34,7 @@ interface Reading {
 async function* piecesInTurn(
   model: Model,
   rope: Rope,
-  options: ChunkOptions,
+  options: StreamOptions,
   { small, buffers, ahead }: Reading,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (const [index, piece] of rope.pieces.entries()) {

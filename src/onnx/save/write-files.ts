@@ -98,10 +98,11 @@ async function writePart(
   }
 }
 
-async function writeFully({ handle }: TemporaryFile, chunk: Uint8Array, offset: number): Promise<void> {
+async function writeFully(temp: TemporaryFile, chunk: Uint8Array, offset: number): Promise<void> {
   for (let done = 0; done < chunk.length;) {
-    done += (await handle.write(chunk, done, chunk.length - done, offset + done)).bytesWritten;
+    done += (await temp.handle.write(chunk, done, chunk.length - done, offset + done)).bytesWritten;
   }
+  temp.wrote(chunk.length);
 }
 
 /** Permissions and, as far as the system lets us, owner of the file that is replaced. */

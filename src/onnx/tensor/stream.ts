@@ -11,6 +11,8 @@ export interface StreamOptions {
   /** Bytes read at once; the chunks given may be smaller. */
   readonly chunkBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Chunks may be overwritten when the next but one is asked for. */
+  readonly reuseBuffers?: boolean | undefined;
 }
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -79,7 +81,7 @@ async function* elements(model: Model, tensor: TensorRef, options: StreamOptions
       yield location.bytes;
       return;
     case 'computed':
-      yield* location.produce(options.signal);
+      yield* location.produce(options.signal, options.reuseBuffers);
       return;
     case 'external':
       yield* rangeChunks(await openExternalRange(model, tensor), location, options);

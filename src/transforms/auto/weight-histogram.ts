@@ -160,11 +160,10 @@ async function gridOf(
     return first.map((scale, c) => ({ scale, zeroPoint: zeroPoints[c] ?? 0, low, high }));
   }
   for await (const { start, values } of chunksOf(rounding, signal)) {
-    const { target, depth, width } = blockParts({ ...how, start, values: floatsOf(values) });
-    const blocks = Math.ceil(depth / how.form.blockSize);
+    const { target, width } = blockParts({ ...how, start, values: floatsOf(values) });
     return Array.from({ length: Math.min(GRID_LINES, width) }, (_, n) => ({
-      scale: target.scales[n * blocks] ?? 0,
-      zeroPoint: target.zeroPoints[n * blocks] ?? 0,
+      scale: target.scales[n] ?? 0,
+      zeroPoint: target.zeroPoints[n] ?? 0,
       low: 0,
       high: 2 ** how.form.bits - 1,
     }));

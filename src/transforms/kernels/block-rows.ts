@@ -2,15 +2,15 @@
  * Blocks in the order in which the weight lies: what a blocked DequantizeLinear takes. The integers are those of
  * kernels/blocks.ts.
  */
+import { turned } from './transpose.ts';
+import { ownModule, SCRATCH_BYTES } from './block-tiles.ts';
 import {
   blocksPerChannel,
-  quantizeBlocks,
-  type BlockArgs,
+  quantizeInto,
   type BlockForm,
   type BlockTarget,
+  type BlockValues,
 } from './blocks.ts';
-
-export type BlockRowArgs = Omit<BlockArgs, 'target'>;
 
 export interface BlockRows {
   /** Index in the tensor of the first NaN or infinity; -1 where all are finite. */
@@ -24,7 +24,7 @@ export interface BlockRows {
 }
 
 /** The values must be whole rows, and begin and end at a byte of the integers. */
-export function quantizeBlockRows(args: BlockRowArgs): BlockRows {
+export function quantizeBlockRows(args: BlockValues): BlockRows {
   const { isTransposed, form } = args;
   const { badIndex, depth, width, target } = blockParts(args);
   const { packed, scales, zeroPoints } = target;
@@ -32,15 +32,15 @@ export function quantizeBlockRows(args: BlockRowArgs): BlockRows {
   return {
     badIndex,
     integers: inOrder(packed, { depth, width, isTransposed }, form),
-    scales: isTransposed ? scales : turned(scales, new Float32Array(scales.length), width, blocks),
+    scales: isTransposed ? turned(scales, new Float32Array(scales.length), blocks, width) : scales,
     zeroPoints: isTransposed
-      ? zeroPoints
-      : turned(zeroPoints, new Uint8Array(zeroPoints.length), width, blocks),
+      ? turned(zeroPoints, new Uint8Array(zeroPoints.length), blocks, width)
+      : zeroPoints,
   };
 }
 
 /** The chunk's blocks as those of a weight of its own, with its depth and width. */
-export function blockParts(args: BlockRowArgs): {
+export function blockParts(args: BlockValues): {
   readonly badIndex: number;
   readonly depth: number;
   readonly width: number;
@@ -50,14 +50,23 @@ export function blockParts(args: BlockRowArgs): {
   const depth = isTransposed ? args.depth : values.length / args.width;
   const width = isTransposed ? values.length / args.depth : args.width;
   const blocks = blocksPerChannel(depth, form);
-  const target = {
-    packed: new Uint8Array((width * blocks * form.blockSize * form.bits) / 8),
+  const count = width * blocks;
+  const packedBytes = (count * form.blockSize * form.bits) / 8;
+  const module = ownModule(form.bits);
+  const memory = module.reserve(SCRATCH_BYTES + packedBytes + 5 * count);
+  const made = {
     firstChannel: 0,
     channels: width,
-    scales: new Float32Array(width * blocks),
-    zeroPoints: new Uint8Array(width * blocks),
+    blocks,
+    packed: new Uint8Array(memory, SCRATCH_BYTES, packedBytes),
+    scales: new Float32Array(memory, SCRATCH_BYTES + packedBytes, count),
+    zeroPoints: new Uint8Array(memory, SCRATCH_BYTES + packedBytes + 4 * count, count),
   };
-  const { badIndex } = quantizeBlocks({ ...args, start: 0, depth, width, target });
+  const whole = { ...args, start: 0, depth, width };
+  const badIndex = quantizeInto(module, new Uint8Array(memory, 0, SCRATCH_BYTES), whole, made);
+  // the next call writes there
+  const { packed, scales, zeroPoints } = made;
+  const target = { ...made, packed: packed.slice(), scales: scales.slice(), zeroPoints: zeroPoints.slice() };
   return { badIndex: badIndex < 0 ? -1 : start + badIndex, depth, width, target };
 }
 
@@ -85,12 +94,4 @@ function inOrder(packed: Uint8Array, { depth, width, isTransposed }: Lie, form: 
     }
   }
   return made;
-}
-
-/** [rows, columns] → [columns, rows]. */
-function turned<T extends Float32Array | Uint8Array>(from: T, to: T, rows: number, columns: number): T {
-  for (let row = 0; row < rows; row++) {
-    for (let c = 0; c < columns; c++) to[c * rows + row] = from[row * columns + c] as number;
-  }
-  return to;
 }

@@ -1,82 +1,124 @@
 /**
- * The blocks of a chunk, sixteen output channels at a time by WebAssembly SIMD; see wasm/blocks.wat.ts for the
- * arithmetic. They are gathered in the module's memory: threads that write to the same lines of shared memory all the
- * time wait for each other.
+ * Blocks by WebAssembly SIMD, sixteen output channels at a time, from values and to places in the module's memory; see
+ * wasm/blocks.wat.ts for the arithmetic.
  */
-import { BLOCKS_WAT } from '../wasm/blocks.wat.ts';
+import { sharedMemory } from '../shared-memory.ts';
+import { blocksWat, TILE_BYTES } from '../wasm/blocks.wat.ts';
 import { Instance } from '../wasm/instance.ts';
-import type { BlockArgs, BlockBits, BlockForm } from './blocks.ts';
-import { loadValues, type Values } from './values.ts';
+import type { BlockBits, BlockForm } from './blocks.ts';
+import { loadRows, type Part, type Values } from './values.ts';
 
 export const TILE_CHANNELS = 16;
 
-/** Largest block; larger ones would not fit the places below. */
-const MAX_BLOCK_SIZE = 256;
-/** Where things lie in the module's memory. */
-const TILE_AT = 0;
-const RANGES_AT = TILE_AT + 4 * TILE_CHANNELS * MAX_BLOCK_SIZE;
-const GRID_AT = RANGES_AT + 8 * TILE_CHANNELS;
+/** Where values lie in the scratch memory, behind a tile. */
+const VALUES_AT = Math.ceil(TILE_BYTES / 64) * 64;
+/** Most values that are loaded at once: they stay in the cache while they are worked on. */
+const MOST_VALUES = 256 * 1024;
+/** So many weights along K of each channel are among them, for their integers to fill lines of memory. */
+const DEEP = 128;
+export const SCRATCH_BYTES = VALUES_AT + 4 * MOST_VALUES;
 
-/** Blocks of some channels: `channels` times `blocks` of them, channel by channel. */
+/** Blocks of some channels. */
 export interface BlockGrid {
   readonly channels: number;
+  /** Per channel. */
   readonly blocks: number;
+  /** [channels, blocks, blockSize · bits / 8], low bits first; zero beyond K. */
   readonly packed: Uint8Array;
+  /** [blocks, channels]: threads that write to the same lines of memory all the time would wait for each other. */
   readonly scales: Float32Array;
+  /** [blocks, channels], a byte each. */
   readonly zeroPoints: Uint8Array;
 }
 
-export interface BlockTiles {
-  /** In the module's memory; `packed` begins with zeros. */
-  readonly grid: BlockGrid;
-  /** Takes the place of what was loaded before. */
-  readonly load: (values: Values) => Float32Array;
-  /**
-   * Quantizes block `block` of the channels [channel, channel + 16) of the grid.
-   * @param from index, among the values loaded, of the first value of the first channel
-   * @returns whether all values are finite
-   */
-  readonly quantize: (from: number, channel: number, block: number) => boolean;
+type Module = Instance<'quantizeColumns' | 'quantizeRows'>;
+
+const own = new Map<BlockBits, Module>();
+const shared = new Map<BlockBits, Module>();
+
+/** The module in memory of its own. */
+export function ownModule(bits: BlockBits): Module {
+  return once(own, bits, () => new Instance(blocksWat(bits)));
 }
 
-type Names = 'tileOfColumns' | 'tileOfRows' | `quantizeTile${BlockBits}`;
+/** The module in the memory that threads share. */
+export function sharedModule(bits: BlockBits): Module {
+  return once(shared, bits, () => new Instance(blocksWat(bits), sharedMemory.memory));
+}
 
-let instance: Instance<Names> | undefined;
+function once<K, V>(made: Map<K, V>, key: K, make: () => V): V {
+  const value = made.get(key) ?? make();
+  made.set(key, value);
+  return value;
+}
 
-/** @param length most values to be loaded at once */
-export function blockTiles(args: BlockArgs, channels: number, blocks: number, length: number): BlockTiles {
-  const { isTransposed, depth, width, form } = args;
-  const wasm = (instance ??= new Instance<Names>(BLOCKS_WAT));
-  const { tileOfColumns, tileOfRows } = wasm.functions;
-  const { quantizeTile2, quantizeTile4, quantizeTile8 } = wasm.functions;
-  const quantizeTile = { 2: quantizeTile2, 4: quantizeTile4, 8: quantizeTile8 }[form.bits];
-  const { blockSize } = form;
-  const symmetric = form.isSymmetric ? 1 : 0;
-  const [blob, rowBytes] = [blobBytes(form), blocks * blobBytes(form)];
-  const scalesAt = GRID_AT + channels * rowBytes;
-  const zerosAt = scalesAt + 4 * channels * blocks;
-  const valuesAt = Math.ceil((zerosAt + channels * blocks) / 64) * 64;
-  const memory = wasm.reserve(valuesAt + 4 * length);
-  return {
-    grid: {
-      channels,
-      blocks,
-      packed: new Uint8Array(memory, GRID_AT, channels * rowBytes).fill(0),
-      scales: new Float32Array(memory, scalesAt, channels * blocks),
-      zeroPoints: new Uint8Array(memory, zerosAt, channels * blocks),
-    },
-    load: (values) => loadValues(values, memory, valuesAt),
-    quantize: (from, channel, block) => {
-      const at = valuesAt + 4 * from;
-      if (isTransposed) tileOfRows(at, 4 * depth, blockSize, TILE_AT);
-      const [columns, stride] = isTransposed ? [TILE_AT, 4 * TILE_CHANNELS] : [at, 4 * width];
-      const bad = tileOfColumns(columns, stride, blockSize, TILE_AT, RANGES_AT);
-      const place = channel * blocks + block;
-      const [out, scales, zeros] = [GRID_AT + place * blob, scalesAt + 4 * place, zerosAt + place];
-      quantizeTile(TILE_AT, blockSize, symmetric, RANGES_AT, out, scales, zeros, rowBytes, blocks);
-      return bad === 0;
-    },
-  };
+/** Whole tiles among the values loaded. */
+export interface TileRun {
+  /** Values from one row to the next. */
+  readonly pitch: number;
+  /** Place among the channels and blocks of the grid. */
+  readonly channel: number;
+  readonly block: number;
+  /** How many tiles of channels, and how many blocks of each. */
+  readonly tiles: number;
+  readonly blocks: number;
+}
+
+export class BlockTiles {
+  private readonly functions: Module['functions'];
+  private readonly scratch: Uint8Array;
+  private readonly grid: BlockGrid;
+  private readonly form: BlockForm;
+  private readonly isTransposed: boolean;
+
+  /** @param scratch of SCRATCH_BYTES; it and the grid lie in the memory of the module */
+  constructor(
+    { functions }: Module,
+    scratch: Uint8Array,
+    grid: BlockGrid,
+    { form, isTransposed }: { readonly form: BlockForm; readonly isTransposed: boolean },
+  ) {
+    this.functions = functions;
+    this.scratch = scratch;
+    this.grid = grid;
+    this.form = form;
+    this.isTransposed = isTransposed;
+  }
+
+  /** The rows and columns that are loaded at once, in whole tiles, of a matrix with so many columns. */
+  partSize(columns: number): { readonly rows: number; readonly columns: number } {
+    const { blockSize } = this.form;
+    const [rowUnit, columnUnit] = this.isTransposed ? [TILE_CHANNELS, blockSize] : [blockSize, TILE_CHANNELS];
+    const height = this.isTransposed ? rowUnit : Math.max(rowUnit, DEEP);
+    const most = Math.floor(MOST_VALUES / height / columnUnit) * columnUnit;
+    const parts = Math.ceil(columns / most);
+    // of about the same size
+    const wide = parts === 1 ? columns : Math.ceil(columns / parts / columnUnit) * columnUnit;
+    return { rows: rowUnit * Math.floor(MOST_VALUES / (rowUnit * wide)), columns: wide };
+  }
+
+  /** Takes the place of what was loaded before. */
+  load(values: Values, rowLength: number, part: Part): Float32Array {
+    const { buffer, byteOffset } = this.scratch;
+    return loadRows(values, rowLength, part, buffer, byteOffset + VALUES_AT);
+  }
+
+  /** @returns false unless all values are finite; also where they are too large to be added up */
+  quantize({ pitch, channel, block, tiles, blocks }: TileRun): boolean {
+    const { grid, isTransposed } = this;
+    const { blockSize, isSymmetric } = this.form;
+    const [blob, parameters] = [blobBytes(this.form), block * grid.channels + channel];
+    const [tileAt, stride] = [this.scratch.byteOffset, grid.blocks * blob];
+    const steps = isTransposed ? [TILE_CHANNELS * pitch, blockSize] : [TILE_CHANNELS, blockSize * pitch];
+    const { quantizeRows, quantizeColumns } = this.functions;
+    const bad = (isTransposed ? quantizeRows : quantizeColumns)(
+      ...[tileAt + VALUES_AT, 4 * pitch, ...steps.map((values) => 4 * values)],
+      ...[tiles, blocks, blockSize, isSymmetric ? 1 : 0, tileAt],
+      ...[grid.packed.byteOffset + channel * stride + block * blob, stride, blob],
+      ...[grid.scales.byteOffset + 4 * parameters, grid.zeroPoints.byteOffset + parameters, grid.channels],
+    );
+    return bad === 0;
+  }
 }
 
 /** Bytes of a block's integers. */

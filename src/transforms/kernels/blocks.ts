@@ -3,9 +3,9 @@
  * 1.32): one scale and one zero point for each `blockSize` weights along K of one output channel, every step rounded
  * to float32, halves away from zero.
  */
-import { blobBytes, blockTiles, TILE_CHANNELS, type BlockGrid, type BlockTiles } from './block-tiles.ts';
+import { blobBytes, BlockTiles, sharedModule, TILE_CHANNELS, type BlockGrid } from './block-tiles.ts';
 import { searchedParameters } from './hqq.ts';
-import { sliceValues, type Values } from './values.ts';
+import type { Values } from './values.ts';
 
 export type BlockBits = 2 | 4 | 8;
 
@@ -18,20 +18,14 @@ export interface BlockForm {
   readonly isSearched?: boolean | undefined;
 }
 
-/** Where results go; in shared memory, so that threads write side by side. */
-export interface BlockTarget {
-  /** [channels, blocks per channel, blockSize · bits / 8], low bits first; zero beyond K. */
-  readonly packed: Uint8Array;
-  /** The first output channel that `packed` holds, and how many it holds. */
+/** Where results go: in shared memory, where threads write side by side. */
+export interface BlockTarget extends BlockGrid {
+  /** The first output channel that it holds. */
   readonly firstChannel: number;
-  readonly channels: number;
-  /** [all channels, blocks per channel]. */
-  readonly scales: Float32Array;
-  /** [all channels, blocks per channel], a byte each. */
-  readonly zeroPoints: Uint8Array;
 }
 
-export interface BlockArgs {
+/** What is to be cut into blocks. */
+export interface BlockValues {
   /** Whole rows of the weight. Not transposed: [K, N], from a row at which a block begins. Transposed: [N, K]. */
   readonly values: Values;
   readonly start: number;
@@ -41,11 +35,16 @@ export interface BlockArgs {
   /** N: output channels. */
   readonly width: number;
   readonly form: BlockForm;
+}
+
+export interface BlockArgs extends BlockValues {
   readonly target: BlockTarget;
+  /** SCRATCH_BYTES of shared memory for this call. */
+  readonly scratch: Uint8Array;
 }
 
 export interface BlockResult {
-  /** Index in the tensor of the first NaN or infinity; -1 where all are finite. */
+  /** Index in the tensor of a NaN or infinity; -1 where all that the target holds are finite. */
   readonly badIndex: number;
 }
 
@@ -53,122 +52,73 @@ export function blocksPerChannel(depth: number, { blockSize }: BlockForm): numbe
   return Math.ceil(depth / blockSize);
 }
 
-/** The part of the weight that values hold, and how it lies: element (k, n) at (k - firstK) · kStride + (n - firstN) · nStride. */
-interface Extent {
-  readonly firstK: number;
-  readonly endK: number;
-  readonly kStride: number;
-  readonly firstN: number;
-  readonly nStride: number;
-  /** Output channels to quantize: those of the values that the target holds. */
-  readonly fromN: number;
-  readonly endN: number;
-}
-
-function extentOf(args: BlockArgs, start: number, length: number): Extent {
-  const { isTransposed, depth, width, target } = args;
-  if (isTransposed) {
-    const firstN = start / depth;
-    return {
-      firstK: 0,
-      endK: depth,
-      kStride: 1,
-      firstN,
-      nStride: depth,
-      fromN: firstN,
-      endN: firstN + length / depth,
-    };
-  }
-  const firstK = start / width;
-  const { firstChannel: fromN, channels } = target;
-  const endN = fromN + channels;
-  return { firstK, endK: firstK + length / width, kStride: width, firstN: 0, nStride: 1, fromN, endN };
-}
-
-/** Bytes of values loaded at once: they stay in the cache while they are worked on. */
-const LOAD_BYTES = 256 * 1024;
-
 export function quantizeBlocks(args: BlockArgs): BlockResult {
-  const { values, start, isTransposed, depth, width, form } = args;
-  const extent = extentOf(args, start, values.length);
-  const { firstK, endK, fromN, endN } = extent;
-  // what whole tiles need
-  const strip = isTransposed ? TILE_CHANNELS * depth : form.blockSize * width;
-  const step = strip * Math.max(1, Math.floor(LOAD_BYTES / (4 * strip)));
-  const blocks = Math.ceil((endK - firstK) / form.blockSize);
-  const tiles = blockTiles(args, endN - fromN, blocks, Math.min(step, values.length));
-  let badIndex = -1;
-  for (let from = 0; from < values.length && badIndex < 0; from += step) {
-    const to = Math.min(values.length, from + step);
-    const loaded = tiles.load(sliceValues(values, from, to));
-    const isFinite = quantizeLoaded(tiles, loaded, extentOf(args, start + from, to - from), extent, form);
-    if (!isFinite) badIndex = start + from + loaded.findIndex((v) => !Number.isFinite(v));
-  }
-  handOver(tiles.grid, args, extent);
-  return { badIndex };
+  return { badIndex: quantizeInto(sharedModule(args.form.bits), args.scratch, args, args.target) };
 }
 
-/** Whole tiles by vectors, what is left at the edges one block at a time. Tells whether all values are finite. */
-function quantizeLoaded(
-  tiles: BlockTiles,
-  values: Float32Array,
-  part: Extent,
-  whole: Extent,
-  form: BlockForm,
-): boolean {
-  const { firstK, endK, kStride, firstN, nStride, fromN, endN } = part;
-  const { blockSize } = form;
-  const { grid } = tiles;
-  let isFinite = true;
-  for (let k = firstK; k < endK; k += blockSize) {
-    const count = Math.min(blockSize, endK - k);
-    const block = (k - whole.firstK) / blockSize;
-    for (let n = fromN; n < endN; n += TILE_CHANNELS) {
-      const channels = Math.min(TILE_CHANNELS, endN - n);
-      const from = (k - firstK) * kStride + (n - firstN) * nStride;
-      const channel = n - whole.fromN;
-      if (count === blockSize && channels === TILE_CHANNELS && form.isSearched !== true) {
-        isFinite = tiles.quantize(from, channel, block) && isFinite;
-        continue;
-      }
-      for (let c = 0; c < channels; c++) {
-        const strided = { values, from: from + c * nStride, stride: kStride, count };
-        isFinite = quantizeBlock(strided, form, grid, (channel + c) * grid.blocks + block) && isFinite;
-      }
+/** @returns index of a value that is not finite, or -1 */
+export function quantizeInto(
+  module: ReturnType<typeof sharedModule>,
+  scratch: Uint8Array,
+  weight: BlockValues,
+  target: BlockTarget,
+): number {
+  const { values, start, isTransposed, depth, width, form } = weight;
+  const tiles = new BlockTiles(module, scratch, target, weight);
+  const rowLength = isTransposed ? depth : width;
+  const firstRow = start / rowLength;
+  // columns of no channel of the target are not read
+  const [from, end] = isTransposed
+    ? [0, depth]
+    : [target.firstChannel, target.firstChannel + target.channels];
+  const size = tiles.partSize(end - from);
+  for (let row = 0; row < values.length / rowLength; row += size.rows) {
+    const rows = Math.min(size.rows, values.length / rowLength - row);
+    for (let column = from; column < end; column += size.columns) {
+      const columns = Math.min(size.columns, end - column);
+      const loaded = tiles.load(values, rowLength, { row, rows, column, columns });
+      const placed = isTransposed
+        ? { k: column, depth: columns, channel: firstRow + row, channels: rows }
+        : { k: firstRow + row, depth: rows, channel: column, channels: columns };
+      const part = { ...placed, channel: placed.channel - target.firstChannel, values: loaded, isTransposed };
+      if (quantizePart(tiles, part, target, form)) continue;
+      const bad = loaded.findIndex((v) => !Number.isFinite(v));
+      if (bad < 0) continue;
+      return start + (row + Math.floor(bad / columns)) * rowLength + column + (bad % columns);
+    }
+  }
+  return -1;
+}
+
+interface LoadedPart {
+  readonly values: Float32Array;
+  readonly isTransposed: boolean;
+  /** Of the first value of a channel: where a block begins. */
+  readonly k: number;
+  readonly depth: number;
+  /** The first channel, as numbered in the grid. */
+  readonly channel: number;
+  readonly channels: number;
+}
+
+/** Whole tiles by vectors, what is left at the edges one block at a time. Gives true only where all values are finite. */
+function quantizePart(tiles: BlockTiles, part: LoadedPart, grid: BlockGrid, form: BlockForm): boolean {
+  const { values, isTransposed, k, depth, channel, channels } = part;
+  const { blockSize, isSearched } = form;
+  const [kStride, nStride, pitch] = isTransposed ? [1, depth, depth] : [channels, 1, channels];
+  const firstBlock = k / blockSize;
+  const wholeBlocks = isSearched === true ? 0 : Math.floor(depth / blockSize);
+  const tiled = isSearched === true ? 0 : channels - (channels % TILE_CHANNELS);
+  const run = { pitch, channel, block: firstBlock, tiles: tiled / TILE_CHANNELS, blocks: wholeBlocks };
+  let isFinite = tiled === 0 || wholeBlocks === 0 || tiles.quantize(run);
+  for (let b = 0; b * blockSize < depth; b++) {
+    const count = Math.min(blockSize, depth - b * blockSize);
+    for (let n = b < wholeBlocks ? tiled : 0; n < channels; n++) {
+      const strided = { values, from: b * blockSize * kStride + n * nStride, stride: kStride, count };
+      isFinite = quantizeBlock(strided, form, grid, channel + n, firstBlock + b) && isFinite;
     }
   }
   return isFinite;
-}
-
-/** Copies a chunk's blocks to their place among all. */
-function handOver(grid: BlockGrid, { target, depth, form }: BlockArgs, { firstK, fromN }: Extent): void {
-  const blocks = blocksPerChannel(depth, form);
-  // blobs are whole words, and so are scales
-  const words = blobBytes(form) / 4;
-  const isWhole = grid.blocks === blocks;
-  const [rows, length] = isWhole ? [1, grid.channels * blocks] : [grid.channels, grid.blocks];
-  const [packed, packedTarget] = [wordsOf(grid.packed), wordsOf(target.packed)];
-  const [scales, scalesTarget] = [wordsOf(grid.scales), wordsOf(target.scales)];
-  for (let row = 0; row < rows; row++) {
-    const from = row * length;
-    const to = (fromN + row) * blocks + firstK / form.blockSize;
-    const packedTo = (to - target.firstChannel * blocks) * words;
-    copyWords(packed, from * words, packedTarget, packedTo, length * words);
-    copyWords(scales, from, scalesTarget, to, length);
-    for (let i = 0; i < length; i++) target.zeroPoints[to + i] = grid.zeroPoints[from + i] as number;
-  }
-}
-
-function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array | Float32Array): Int32Array {
-  return new Int32Array(buffer, byteOffset, byteLength / 4);
-}
-
-/** Fewer words are copied by a loop sooner than by `set`. */
-const MANY_WORDS = 48;
-
-function copyWords(source: Int32Array, from: number, target: Int32Array, to: number, length: number): void {
-  if (length >= MANY_WORDS) target.set(source.subarray(from, from + length), to);
-  else for (let i = 0; i < length; i++) target[to + i] = source[from + i] as number;
 }
 
 export interface Strided {
@@ -179,7 +129,7 @@ export interface Strided {
 }
 
 /**
- * Makes block number `at` of the grid.
+ * Makes a block of one channel of the grid.
  * @param given scale and zero point where they are known already
  * @returns whether all values are finite
  */
@@ -187,17 +137,19 @@ export function quantizeBlock(
   block: Strided,
   form: BlockForm,
   grid: BlockGrid,
-  at: number,
+  channel: number,
+  index: number,
   given?: BlockParameters,
 ): boolean {
   const { values, from, stride, count } = block;
   const { min, max, isFinite } = rangeOf(block);
   const { scale, zeroPoint } = given ?? parametersOf(block, form, blockParameters(min, max, form), isFinite);
-  grid.scales[at] = scale;
-  grid.zeroPoints[at] = zeroPoint;
+  grid.scales[index * grid.channels + channel] = scale;
+  grid.zeroPoints[index * grid.channels + channel] = zeroPoint;
   const factor = scale === 0 ? 0 : Math.fround(1 / scale);
   const { bits } = form;
-  const out = at * blobBytes(form);
+  const out = (channel * grid.blocks + index) * blobBytes(form);
+  grid.packed.fill(0, out, out + blobBytes(form));
   const high = 2 ** bits - 1;
   for (let i = 0; i < count; i++) {
     const x = Math.fround(Math.fround((values[from + i * stride] as number) * factor) + zeroPoint);

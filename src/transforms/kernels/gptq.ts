@@ -3,7 +3,7 @@
  * is taken off those that follow, as far as their activations go together. Each block's scale and zero point come from
  * its weights as they are when its turn comes.
  */
-import { blobBytes } from './block-tiles.ts';
+import { blobBytes, type BlockGrid } from './block-tiles.ts';
 import { blockParameters, blocksPerChannel, quantizeBlock, type BlockForm } from './blocks.ts';
 
 export interface GptqArgs {
@@ -15,13 +15,7 @@ export interface GptqArgs {
   readonly factor: Float32Array;
 }
 
-export interface GptqResult {
-  readonly packed: Uint8Array;
-  readonly scales: Float32Array;
-  readonly zeroPoints: Uint8Array;
-}
-
-export function gptqBlocks({ values, depth, form, factor }: GptqArgs): GptqResult {
+export function gptqBlocks({ values, depth, form, factor }: GptqArgs): BlockGrid {
   const blocks = blocksPerChannel(depth, form);
   const channels = values.length / depth;
   const count = channels * blocks;
@@ -43,14 +37,13 @@ export function gptqBlocks({ values, depth, form, factor }: GptqArgs): GptqResul
       const parameters = rangeParameters(weights, row + from, row + to, form);
       const rounded = roundInTurn(weights, { row, from, to, depth }, factor, parameters, errors, form);
       const strided = { values: rounded, from: 0, stride: 1, count: to - from };
-      quantizeBlock(strided, form, grid, c * blocks + block, parameters);
+      quantizeBlock(strided, form, grid, c, block, parameters);
       for (let i = from; i < to; i++) {
         takeOff(weights, row, to, depth, errors[i - from] as number, factor, i * depth);
       }
     }
   }
-  const { packed, scales, zeroPoints } = grid;
-  return { packed, scales, zeroPoints };
+  return grid;
 }
 
 type Parameters = ReturnType<typeof blockParameters>;

@@ -1,12 +1,12 @@
 /** The values that a chunk's integers stand for, in the chunk's own order. */
-import { blockParts, type BlockRowArgs } from './block-rows.ts';
-import { blocksPerChannel } from './blocks.ts';
+import { blockParts } from './block-rows.ts';
+import { blocksPerChannel, type BlockValues } from './blocks.ts';
 import { quantizeLinear, type LinearArgs } from './linear.ts';
 import { forEachPart } from './range.ts';
 
 /** How a chunk is rounded; the values apart. */
 export type ChunkRounding =
-  | ({ readonly kind: 'blocks' } & Omit<BlockRowArgs, 'values' | 'start'>)
+  | ({ readonly kind: 'blocks' } & Omit<BlockValues, 'values' | 'start'>)
   | ({ readonly kind: 'linear' } & Omit<LinearArgs, 'values' | 'start'>);
 
 export interface Rounded {
@@ -22,7 +22,7 @@ export function roundedValues(values: Float32Array, start: number, rounding: Chu
     : { rounded: roundedLinear({ ...rounding, values, start }, values.length), badIndex: -1 };
 }
 
-function roundedBlocks(args: BlockRowArgs): Rounded {
+function roundedBlocks(args: BlockValues): Rounded {
   const { form, isTransposed } = args;
   const { badIndex, depth, width, target } = blockParts(args);
   const { packed, scales, zeroPoints } = target;
@@ -33,7 +33,7 @@ function roundedBlocks(args: BlockRowArgs): Rounded {
   const rounded = new Float32Array(depth * width);
   for (let n = 0; n < width; n++) {
     for (let k = 0; k < depth; k++) {
-      const block = n * blocks + Math.floor(k / blockSize);
+      const block = Math.floor(k / blockSize) * width + n;
       const bit = (n * blocks * blockSize + k) * bits;
       const q = ((packed[bit >>> 3] as number) >> (bit & 7)) & mask;
       rounded[k * kStride + n * nStride] = (q - (zeroPoints[block] as number)) * (scales[block] as number);

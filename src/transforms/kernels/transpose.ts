@@ -30,3 +30,23 @@ export function transposeInto(band: Band, bytes: Uint8Array, start: number, sour
     row++;
   }
 }
+
+/** Rows of the result that are written side by side: a cache line of the source. */
+export const SIDE = 16;
+
+/** [rows, columns] → [columns, rows]. */
+export function turned<T extends Float32Array | Uint8Array>(
+  from: T,
+  to: T,
+  rows: number,
+  columns: number,
+): T {
+  for (let first = 0; first < columns; first += SIDE) {
+    const end = Math.min(columns, first + SIDE);
+    for (let row = 0; row < rows; row++) {
+      const at = row * columns;
+      for (let c = first; c < end; c++) to[c * rows + row] = from[at + c] as number;
+    }
+  }
+  return to;
+}

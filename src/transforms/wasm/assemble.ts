@@ -4,7 +4,8 @@
  *     assemble('(func $double (param $x i32) (result i32) (i32.add $x $x))')
  *
  * Beyond the standard, an operand `$x` reads the local x and an operand `16` is an i32 constant. One memory is
- * exported as `memory`, every function under its name. Binary format: https://webassembly.github.io/spec/core/binary/
+ * exported as `memory`, or imported as `env.memory`, every function is exported under its name. Binary format:
+ * https://webassembly.github.io/spec/core/binary/
  */
 import { IMMEDIATES, OPCODES } from './opcodes.ts';
 
@@ -15,8 +16,11 @@ const DECLARATIONS: ReadonlySet<Form | undefined> = new Set(['param', 'local', '
 const NO_RESULT = 0x40;
 const MEMORY_PAGES = 1;
 
-/** @throws SyntaxError naming what it does not know */
-export function assemble(text: string): Uint8Array<ArrayBuffer> {
+/**
+ * @param memory one of its own, or the most pages of one that threads share, which is imported
+ * @throws SyntaxError naming what it does not know
+ */
+export function assemble(text: string, memory: 'own' | number = 'own'): Uint8Array<ArrayBuffer> {
   const forms = parse(text);
   const indices = new Map(forms.map((form, i) => [atom(list(form)[1]), i]));
   const functions = forms.map((form) => readFunction(form, indices));
@@ -29,11 +33,19 @@ export function assemble(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
     ...section(1, vector(types)),
+    ...(memory === 'own'
+      ? []
+      : section(2, vector([[...name('env'), ...name('memory'), 0x02, ...shared(memory)]]))),
     ...section(3, vector(functions.map((_, i) => unsigned(i)))),
-    ...section(5, vector([[0x00, MEMORY_PAGES]])),
+    ...(memory === 'own' ? section(5, vector([[0x00, MEMORY_PAGES]])) : []),
     ...section(7, vector(exports)),
     ...section(10, vector(bodies.map((code) => [...unsigned(code.length), ...code]))),
   ]);
+}
+
+/** Limits of a memory that threads share. */
+function shared(mostPages: number): number[] {
+  return [0x03, MEMORY_PAGES, ...unsigned(mostPages)];
 }
 
 interface Function {
@@ -55,11 +67,9 @@ function readFunction(form: Form, functions: ReadonlyMap<string, number>): Funct
   const results = part('result').map(([, type]) => [valueType(type)]);
   const body = rest.filter((f) => !DECLARATIONS.has(headOf(f)));
   const names = new Map([...params, ...locals].map(([local], i) => [local, i]));
-  const code = [
-    ...vector(locals.map(([, type]) => [1, type])),
-    ...body.flatMap((f) => encode(f, { names, functions, labels: [] })),
-    0x0b,
-  ];
+  const code = vector(locals.map(([, type]) => [1, type]));
+  for (const f of body) encode(f, { names, functions, labels: [] }, code);
+  code.push(0x0b);
   return { name: atom(id).slice(1), params, results, code };
 }
 
@@ -70,27 +80,29 @@ interface Scope {
   readonly labels: readonly string[];
 }
 
-function encode(form: Form, scope: Scope): number[] {
+/** Adds the instructions to `code`: each thread assembles its modules while its first chunk waits. */
+function encode(form: Form, scope: Scope, code: number[]): void {
   if (typeof form === 'string') {
-    return form.startsWith('$') ? [0x20, ...local(form, scope)] : [0x41, ...signed(Number(form))];
+    code.push(...(form.startsWith('$') ? [0x20, ...local(form, scope)] : [0x41, ...signed(Number(form))]));
+    return;
   }
   const [head, ...rest] = form;
   const op = atom(head);
-  if (op === 'loop') {
-    const [label, ...body] = rest;
-    const inner = { ...scope, labels: [...scope.labels, atom(label)] };
-    return [0x03, NO_RESULT, ...body.flatMap((f) => encode(f, inner)), 0x0b];
-  }
-  if (op === 'if') {
-    const [condition = '', ...body] = rest;
-    const inner = { ...scope, labels: [...scope.labels, ''] };
-    return [...encode(condition, scope), 0x04, NO_RESULT, ...body.flatMap((f) => encode(f, inner)), 0x0b];
+  if (op === 'loop' || op === 'if') {
+    const [first = '', ...body] = rest;
+    if (op === 'if') encode(first, scope, code);
+    const inner = { ...scope, labels: [...scope.labels, op === 'if' ? '' : atom(first)] };
+    code.push(op === 'if' ? 0x04 : 0x03, NO_RESULT);
+    for (const f of body) encode(f, inner, code);
+    code.push(0x0b);
+    return;
   }
   const opcode = OPCODES[op];
   if (opcode === undefined) throw new SyntaxError(`no instruction ${op}`);
   const kinds = IMMEDIATES[op] ?? [];
-  const immediates = kinds.flatMap((kind, i) => immediate(kind, atom(rest[i]), scope));
-  return [...rest.slice(kinds.length).flatMap((f) => encode(f, scope)), ...opcode, ...immediates];
+  for (let i = kinds.length; i < rest.length; i++) encode(rest[i] as Form, scope, code);
+  code.push(...opcode);
+  for (const [i, kind] of kinds.entries()) code.push(...immediate(kind, atom(rest[i]), scope));
 }
 
 function immediate(kind: string, text: string, scope: Scope): number[] {

@@ -2,14 +2,69 @@
  * The block kernel in WebAssembly SIMD: 16 output channels at a time, 4 to a vector, from a tile [K in the block, 16]
  * of float32. Every operation is the float32 one that kernels/blocks.ts rounds to, so both give the same bits.
  */
-/** Vectors of a row of the tile, lanes of a vector. */
+/** Vectors of a row of the tile. */
 const VECTORS = [0, 1, 2, 3];
-const LANES = [0, 1, 2, 3];
 
-export const BLOCKS_WAT = `${tiles()}${quantizeTile(2)}${quantizeTile(4)}${quantizeTile(8)}`;
+/** Most rows of a tile: the largest block. */
+export const MOST_ROWS = 256;
+/** Where the ranges of the tile's columns lie behind it, and what both take. */
+const RANGES_AT = 64 * MOST_ROWS;
+export const TILE_BYTES = RANGES_AT + 128;
 
-function tiles(): string {
-  const locals = VECTORS.map((i) => `(local $min${i} v128) (local $max${i} v128)`).join(' ');
+/** `quantizeColumns` and `quantizeRows`. */
+export function blocksWat(bits: 2 | 4 | 8): string {
+  return [
+    tileOfColumns(),
+    tileOfRows(),
+    quantizeTile(bits),
+    quantizeTiles('Columns'),
+    quantizeTiles('Rows'),
+  ].join('\n');
+}
+
+/** The blocks of a tile's channels follow each other in what is packed, so they are made one after the other. */
+function quantizeTiles(lie: 'Columns' | 'Rows'): string {
+  const tile =
+    lie === 'Columns'
+      ? '(call $tileOfColumns $in $pitch $rows $tile)'
+      : '(call $tileOfColumns $tile 64 $rows $tile)';
+  return `
+;; Quantizes $tiles times 16 channels, $blocks blocks of $rows weights of each; see tileOf${lie} for $from and $pitch, by
+;; which values of other tiles and blocks lie $tileStep and $blockStep bytes further. Of each channel, the blocks' $blob
+;; bytes follow each other at $out, $stride bytes after the channel before; scales and zero points are those of
+;; $channels channels for each block. Gives 0 only where all values are finite.
+(func $quantize${lie} (param $from i32) (param $pitch i32) (param $tileStep i32) (param $blockStep i32)
+  (param $tiles i32) (param $blocks i32) (param $rows i32) (param $symmetric i32) (param $tile i32)
+  (param $out i32) (param $stride i32) (param $blob i32) (param $scales i32) (param $zeros i32) (param $channels i32)
+  (result i32) (local $bad i32)
+  (local $block i32) (local $in i32) (local $to i32) (local $scale i32) (local $zero i32)
+  (loop $nextTile
+    (local.set $in $from)
+    (local.set $to $out)
+    (local.set $scale $scales)
+    (local.set $zero $zeros)
+    (local.set $block $blocks)
+    (loop $nextBlock
+      ${lie === 'Rows' ? '(call $tileOfRows $in $pitch $rows $tile)' : ''}
+      (local.set $bad (i32.or $bad ${tile}))
+      (call $quantizeTile $tile $rows $symmetric $to $scale $zero $stride)
+      (local.set $in (i32.add $in $blockStep))
+      (local.set $to (i32.add $to $blob))
+      (local.set $scale (i32.add $scale (i32.shl $channels 2)))
+      (local.set $zero (i32.add $zero $channels))
+      (br_if $nextBlock (local.tee $block (i32.sub $block 1))))
+    (local.set $from (i32.add $from $tileStep))
+    (local.set $out (i32.add $out (i32.shl $stride 4)))
+    (local.set $scales (i32.add $scales 64))
+    (local.set $zeros (i32.add $zeros 16))
+    (br_if $nextTile (local.tee $tiles (i32.sub $tiles 1))))
+  $bad)`;
+}
+
+function tileOfColumns(): string {
+  const locals = VECTORS.map((i) => `(local $min${i} v128) (local $max${i} v128) (local $sum${i} v128)`).join(
+    ' ',
+  );
   const begin = VECTORS.map(
     (i) => `
   (local.set $min${i} (v128.load ${16 * i} $from))
@@ -20,58 +75,83 @@ function tiles(): string {
     (v128.store ${16 * i} $tile (local.tee $v (v128.load ${16 * i} $from)))
     (local.set $min${i} (f32x4.pmin $min${i} $v))
     (local.set $max${i} (f32x4.pmax $max${i} $v))
-    (local.set $bad (v128.or $bad (f32x4.ne $v $v)))`,
+    (local.set $sum${i} (f32x4.add $sum${i} $v))`,
   );
-  // an infinity is the smallest or the largest; times 0 it is NaN
+  // times 0, an infinity is NaN
   const end = VECTORS.map(
     (i) => `
   (v128.store ${16 * i} $ranges $min${i})
   (v128.store ${64 + 16 * i} $ranges $max${i})
-  (local.set $v (f32x4.add (f32x4.mul $max${i} $none) (f32x4.mul $min${i} $none)))
+  (local.set $v (f32x4.mul $sum${i} $none))
   (local.set $bad (v128.or $bad (f32x4.ne $v $v)))`,
   );
   return `
-;; Copies $rows rows of 16 columns, $stride bytes apart, to the tile (it may lie there already); the smallest and the
-;; largest of each column go to $ranges. Gives 1 where a value is not finite.
-(func $tileOfColumns (param $from i32) (param $stride i32) (param $rows i32) (param $tile i32) (param $ranges i32)
-  (result i32)
-  (local $end i32) (local $v v128) (local $bad v128) (local $none v128) ${locals}
+;; Copies $rows rows of 16 columns, $pitch bytes apart, to the tile (it may lie there already); the smallest and the
+;; largest of each column go behind it. Gives 0 where the sum of each column is finite, and so are all values.
+(func $tileOfColumns (param $from i32) (param $pitch i32) (param $rows i32) (param $tile i32) (result i32)
+  (local $ranges i32) (local $end i32) (local $v v128) (local $bad v128) (local $none v128) ${locals}
+  (local.set $ranges (i32.add $tile ${RANGES_AT}))
   (local.set $end (i32.add $tile (i32.shl $rows 6)))
   ${begin.join('')}
   (loop $row ${step.join('')}
-    (local.set $from (i32.add $from $stride))
+    (local.set $from (i32.add $from $pitch))
     (br_if $row (i32.lt_u (local.tee $tile (i32.add $tile 64)) $end)))
   ${end.join('')}
-  (v128.any_true $bad))
-
-;; Copies 16 rows of $depth values, $stride bytes apart, to the columns of the tile.
-(func $tileOfRows (param $from i32) (param $stride i32) (param $depth i32) (param $tile i32)
-  (local $column i32) (local $in i32) (local $out i32) (local $end i32)
-  (loop $next
-    (local.set $in $from)
-    (local.set $out (i32.add $tile (i32.shl $column 2)))
-    (local.set $end (i32.add $in (i32.shl $depth 2)))
-    (loop $value
-      (f32.store 0 $out (f32.load 0 $in))
-      (local.set $out (i32.add $out 64))
-      (br_if $value (i32.lt_u (local.tee $in (i32.add $in 4)) $end)))
-    (local.set $from (i32.add $from $stride))
-    (br_if $next (i32.lt_u (local.tee $column (i32.add $column 1)) 16))))
-
-`;
+  (v128.any_true $bad))`;
 }
 
-/** `quantizeTile2`, `quantizeTile4` or `quantizeTile8`. */
+function tileOfRows(): string {
+  const turned = [
+    ['$a', '$b', '$c', '$d'],
+    ['$p', '$q', '$r', '$s'],
+  ] as const;
+  const [[a, b, c, d], [p, q, r, s]] = turned;
+  return `
+;; Copies 16 rows of $depth values, a multiple of 4, $pitch bytes apart, to the columns of the tile.
+(func $tileOfRows (param $from i32) (param $pitch i32) (param $depth i32) (param $tile i32)
+  (local $group i32) (local $in i32) (local $third i32) (local $out i32) (local $end i32)
+  ${[...turned[0], ...turned[1]].map((v) => `(local ${v} v128)`).join(' ')}
+  (loop $next
+    (local.set $in $from)
+    (local.set $out (i32.add $tile (i32.shl $group 4)))
+    (local.set $end (i32.add $in (i32.shl $depth 2)))
+    (loop $four
+      (local.set $third (i32.add $in (i32.shl $pitch 1)))
+      (local.set ${a} (v128.load 0 $in))
+      (local.set ${b} (v128.load 0 (i32.add $in $pitch)))
+      (local.set ${c} (v128.load 0 $third))
+      (local.set ${d} (v128.load 0 (i32.add $third $pitch)))
+      (local.set ${p} ${shuffled([0, 4, 1, 5], a, b)})
+      (local.set ${q} ${shuffled([2, 6, 3, 7], a, b)})
+      (local.set ${r} ${shuffled([0, 4, 1, 5], c, d)})
+      (local.set ${s} ${shuffled([2, 6, 3, 7], c, d)})
+      (v128.store 0 $out ${shuffled([0, 1, 4, 5], p, r)})
+      (v128.store 64 $out ${shuffled([2, 3, 6, 7], p, r)})
+      (v128.store 128 $out ${shuffled([0, 1, 4, 5], q, s)})
+      (v128.store 192 $out ${shuffled([2, 3, 6, 7], q, s)})
+      (local.set $out (i32.add $out 256))
+      (br_if $four (i32.lt_u (local.tee $in (i32.add $in 16)) $end)))
+    (local.set $from (i32.add $from (i32.shl $pitch 2)))
+    (br_if $next (i32.lt_u (local.tee $group (i32.add $group 1)) 4))))`;
+}
+
+/** Of two vectors' eight lanes, the four numbered. */
+function shuffled(lanes: readonly number[], a: string, b: string): string {
+  const bytes = lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
+  return `(i8x16.shuffle ${bytes.join(' ')} ${a} ${b})`;
+}
+
 function quantizeTile(bits: 2 | 4 | 8): string {
   return `
-;; Quantizes a tile of $rows rows with its $ranges. Each channel gets $rows * bits / 8 bytes at $out, $stride bytes
-;; after those of the channel before; a float32 at $scales and a byte at $zeros, $step of them after.
-(func $quantizeTile${bits} (param $tile i32) (param $rows i32) (param $symmetric i32) (param $ranges i32)
-  (param $out i32) (param $scales i32) (param $zeros i32) (param $stride i32) (param $step i32)
-  (local $group i32) (local $p i32) (local $end i32) (local $at i32)
+;; Quantizes a tile of $rows rows, its ranges behind it. Each channel gets $rows * bits / 8 bytes at $out, $stride
+;; bytes after those of the channel before; a float32 at $scales and a byte at $zeros, next to each other.
+(func $quantizeTile (param $tile i32) (param $rows i32) (param $symmetric i32)
+  (param $out i32) (param $scales i32) (param $zeros i32) (param $stride i32)
+  (local $ranges i32) (local $group i32) (local $p i32) (local $end i32) (local $at i32) (local $beyond i32)
   (local $min v128) (local $max v128) (local $word v128)
   (local $high v128) (local $scale v128) (local $factor v128) (local $zero v128) (local $half v128) (local $none v128)
   (local $whole v128) (local $low16 v128)
+  (local.set $ranges (i32.add $tile ${RANGES_AT}))
   (local.set $high (f32x4.splat (f32.const ${2 ** bits - 1})))
   ;; The float32 before 0.5: for x >= 0, x + half cut to an integer is x rounded, halves up. With 0.5 itself,
   ;; the number before 0.5 would become 1.
@@ -80,8 +160,6 @@ function quantizeTile(bits: 2 | 4 | 8): string {
   (local.set $whole (f32x4.splat (f32.const ${2 ** 23})))
   (local.set $low16 (i32x4.splat 65535))
   (loop $nextGroup
-    (local.set $p (i32.add $tile (i32.shl $group 4)))
-    (local.set $end (i32.add $p (i32.shl $rows 6)))
     (local.set $min (v128.load 0 (i32.add $ranges (i32.shl $group 4))))
     (local.set $max (v128.load 64 (i32.add $ranges (i32.shl $group 4))))
 
@@ -92,51 +170,67 @@ function quantizeTile(bits: 2 | 4 | 8): string {
     (local.set $zero (f32x4.splat (f32.const ${2 ** (bits - 1)})))
     (if (i32.eqz $symmetric)
       (local.set $min (f32x4.pmin $min $none))
-      (local.set $scale (f32x4.div (f32x4.sub (f32x4.pmax $max $none) $min) $high))
+      (local.set $max (f32x4.pmax $max $none))
+      (local.set $scale (f32x4.div (f32x4.sub $max $min) $high))
       (local.set $zero (v128.bitselect $min
         (f32x4.sub $none (f32x4.div $min $scale))
         (f32x4.eq $scale $none)))
       (local.set $zero (f32x4.floor (f32x4.add $half (f32x4.pmin (f32x4.pmax $zero $none) $high)))))
+    (v128.store 0 $scales $scale)
     (local.set $word (i32x4.trunc_sat_f32x4_s $zero))
-    ${LANES.map(
-      (i) => `
-    (v128.store32_lane 0 ${i} $scales $scale)
-    (v128.store8_lane 0 ${4 * i} $zeros $word)
-    (local.set $scales (i32.add $scales (i32.shl $step 2)))
-    (local.set $zeros (i32.add $zeros $step))`,
-    ).join('')}
+    (local.set $word (i16x8.narrow_i32x4_u $word $word))
+    (v128.store32_lane 0 0 $zeros (i8x16.narrow_i16x8_u $word $word))
+    (local.set $scales (i32.add $scales 16))
+    (local.set $zeros (i32.add $zeros 4))
     (local.set $factor (v128.andnot
       (f32x4.div (f32x4.splat (f32.const 1)) $scale)
       (f32x4.eq $scale $none)))
 
-    ;; ${32 / bits} rows fill one word of each channel
+    ;; as every step keeps the order of the values, none lies beyond the integers if neither end does
+    (local.set $min ${rounded(scaled('$min'))})
+    (local.set $max ${rounded(scaled('$max'))})
+    (local.set $beyond (v128.any_true (v128.or
+      (v128.or (f32x4.lt $min $none) (f32x4.gt $min $high))
+      (v128.or (f32x4.lt $max $none) (f32x4.gt $max $high)))))
+
     (local.set $p (i32.add $tile (i32.shl $group 4)))
+    (local.set $end (i32.add $p (i32.shl $rows 6)))
     (local.set $at (i32.add $out (i32.mul $stride (i32.shl $group 2))))
-    (loop $nextWord
+    (if $beyond ${words(bits, '$bounded', (x) => `(f32x4.pmin $high (f32x4.pmax $none ${x}))`)})
+    (if (i32.eqz $beyond) ${words(bits, '$free', (x) => x)})
+    (br_if $nextGroup (i32.lt_u (local.tee $group (i32.add $group 1)) 4))))`;
+}
+
+/** Fills the words of four channels, one after the other: 32 / bits rows fill one word of each. */
+function words(bits: number, label: string, bounded: (x: string) => string): string {
+  return `
+    (loop ${label}
       (local.set $word (v128.or
-        (v128.and ${halfWord(bits, 0)} $low16)
-        (i32x4.shl ${halfWord(bits, 16 / bits)} 16)))
+        (v128.and ${halfWord(bits, 0, bounded)} $low16)
+        (i32x4.shl ${halfWord(bits, 16 / bits, bounded)} 16)))
       (v128.store32_lane 0 0 $at $word)
       (v128.store32_lane 0 1 (i32.add $at $stride) $word)
       (v128.store32_lane 0 2 (i32.add $at (i32.shl $stride 1)) $word)
       (v128.store32_lane 0 3 (i32.add $at (i32.mul $stride 3)) $word)
       (local.set $at (i32.add $at 4))
-      (br_if $nextWord (i32.lt_u (local.tee $p (i32.add $p ${(32 / bits) * 64})) $end)))
-    (br_if $nextGroup (i32.lt_u (local.tee $group (i32.add $group 1)) 4))))
-`;
+      (br_if ${label} (i32.lt_u (local.tee $p (i32.add $p ${(32 / bits) * 64})) $end)))`;
 }
 
 /** 16 bits of each channel, and others above them: the integers of the rows from `row` on as one number, exact in float32. */
-function halfWord(bits: number, row: number): string {
-  const rows = Array.from({ length: 16 / bits }, (_, i) => quantized(row + i));
+function halfWord(bits: number, row: number, bounded: (x: string) => string): string {
+  const rows = Array.from({ length: 16 / bits }, (_, i) =>
+    rounded(bounded(scaled(`(v128.load ${64 * (row + i)} $p)`))),
+  );
   const number = rows.reduceRight(
     (sum, q) => `(f32x4.add (f32x4.mul ${sum} (f32x4.splat (f32.const ${2 ** bits}))) ${q})`,
   );
   return `(f32x4.add ${number} $whole)`;
 }
 
-/** The integers of one row, as float32. */
-function quantized(row: number): string {
-  const scaled = `(f32x4.add (f32x4.mul (v128.load ${64 * row} $p) $factor) $zero)`;
-  return `(f32x4.floor (f32x4.add $half (f32x4.pmin $high (f32x4.pmax $none ${scaled}))))`;
+function scaled(x: string): string {
+  return `(f32x4.add (f32x4.mul ${x} $factor) $zero)`;
+}
+
+function rounded(x: string): string {
+  return `(f32x4.floor (f32x4.add $half ${x}))`;
 }

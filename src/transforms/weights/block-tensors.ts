@@ -6,12 +6,13 @@
 import type { Gram } from '../../analysis/index.ts';
 import { DataType, type TensorRef } from '../../onnx/model.ts';
 import { executor } from '../executor.ts';
-import { sharedMemory } from '../shared-memory.ts';
-import { blobBytes } from '../kernels/block-tiles.ts';
+import { blobBytes, SCRATCH_BYTES } from '../kernels/block-tiles.ts';
 import { blocksPerChannel, type BlockForm, type BlockTarget } from '../kernels/blocks.ts';
 import type { Values } from '../kernels/values.ts';
+import { sharedMemory, type Place } from '../shared-memory.ts';
+import { keepParameters, scaleBytes, zeroPointBytes, type BlockParameters } from './block-parameters.ts';
 import { gptqBands } from './gptq.ts';
-import { CHUNK_BYTES, mapOrdered, notFinite, rowGroups, type WeightSource } from './stream.ts';
+import { mapOrdered, notFinite, rowGroups, type WeightSource } from './stream.ts';
 
 export interface BlockPlan {
   /** A matrix [K, N], or [N, K] where `isTransposed`. */
@@ -36,10 +37,12 @@ export interface BlockTensors {
 }
 
 /**
- * Packed bytes of a band. A matrix that has more is read once for each part of that size. Two bands are held at once:
- * one being written, and the next tensor's first one.
+ * Packed bytes of a band of output channels. Of a matrix [K, N], one band is filled while the one before is being
+ * written, and the next matrix's first one with the last.
  */
-const BAND_BYTES = 64 * 1024 * 1024;
+const BAND_BYTES = 16 * 1024 * 1024;
+/** As much is written at once. */
+const PIECE_BYTES = 1024 * 1024;
 /** Bytes of float rows in work at once, beyond which fewer chunks are. */
 const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 
@@ -78,7 +81,7 @@ export function blockTensors(
       location: {
         kind: 'computed',
         byteLength: width * blocks * blobBytes(form),
-        produce: (signal) => pass.packed(signal),
+        produce: (signal, reuseBuffers) => pass.packed(signal, reuseBuffers),
         prepare: (signal) => pass.prepare(signal),
       },
     },
@@ -108,13 +111,10 @@ export function blockTensors(
 }
 
 type Part = 'scales' | 'zeroPoints';
-type Parameters = Pick<BlockTarget, Part>;
-type Band = BlockTarget & { readonly packed: Uint8Array<SharedArrayBuffer> };
 
-/** The one band of all columns, being filled, and the place of all bands' parameters. */
-interface FilledAhead {
-  readonly place: SharedArrayBuffer;
-  readonly target: Band;
+interface Band extends BlockTarget {
+  /** All of it. */
+  readonly place: Place;
   readonly filled: Promise<void>;
 }
 
@@ -122,83 +122,56 @@ interface FilledAhead {
 class BlockPass {
   private readonly plan: BlockPlan;
   private readonly sizes: BlockSizes;
-  private found: Parameters | undefined;
+  private found: BlockParameters | undefined;
   private readonly unread = new Set<Part>();
-  private ahead: FilledAhead | undefined;
+  private ahead: Band | undefined;
 
   constructor(plan: BlockPlan, sizes: BlockSizes) {
     this.plan = plan;
     this.sizes = sizes;
   }
 
-  /** Columns are filled while the tensor before is being written. */
+  /** The first columns are filled while the tensor before is being written. */
   prepare(signal: AbortSignal | undefined): () => Promise<void> {
     const { isTransposed, gram } = this.plan;
-    // a weight of several bands is large enough to keep all threads at work, and would take too much beside another
-    const isOneBand = this.sizes.width <= this.bandChannels();
-    const isOff = isTransposed || gram !== undefined || !isOneBand || executor().threads < 2;
-    if (this.ahead !== undefined || isOff) {
+    if (this.ahead !== undefined || isTransposed || gram !== undefined || executor().threads < 2) {
       return () => Promise.resolve();
     }
-    const place = this.parameterPlace();
-    const target = this.band(0, this.sizes.width, this.parametersIn(place));
-    const begun = { place, target, filled: this.fill(target, signal) };
-    // a failure is met when the tensor is read
-    begun.filled.catch(() => undefined);
+    const begun = this.beginBand(0, signal);
     this.ahead = begun;
     return async () => {
       if (this.ahead !== begun) return;
       this.ahead = undefined;
-      await begun.filled.catch(() => undefined);
-      sharedMemory.give(target.packed.buffer);
-      sharedMemory.give(place);
+      await free(begun);
     };
   }
 
-  async *packed(signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
-    const begun = this.ahead;
-    this.ahead = undefined;
-    const place = begun?.place ?? this.parameterPlace();
-    try {
-      const { scales, zeroPoints } = this.parametersIn(place);
-      yield* this.passFor({ scales, zeroPoints }, begun, signal);
-      this.found = { scales: scales.slice(), zeroPoints: zeroPoints.slice() };
-    } finally {
-      sharedMemory.give(place);
-    }
-    this.unread.add('scales');
-    if (!this.plan.form.isSymmetric) this.unread.add('zeroPoints');
-  }
-
-  private parameterPlace(): SharedArrayBuffer {
-    return sharedMemory.take(5 * this.sizes.width * this.sizes.blocks);
-  }
-
-  private parametersIn(place: SharedArrayBuffer): Parameters {
-    const count = this.sizes.width * this.sizes.blocks;
-    return { scales: new Float32Array(place, 0, count), zeroPoints: new Uint8Array(place, 4 * count, count) };
-  }
-
-  private async *passFor(
-    parameters: Parameters,
-    begun: FilledAhead | undefined,
+  async *packed(
     signal: AbortSignal | undefined,
+    reuseBuffers = false,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const { gram, isTransposed } = this.plan;
-    if (gram !== undefined) yield* gptqBands(this.plan, await gram(), this.sizes, parameters, signal);
-    else yield* isTransposed ? this.byRows(parameters, signal) : this.byColumns(parameters, begun, signal);
+    const { width, blocks } = this.sizes;
+    const found = {
+      scales: new Float32Array(width * blocks),
+      zeroPoints: new Uint8Array(width * zeroPointBytes(blocks, this.plan.form)),
+    };
+    if (gram !== undefined) yield* gptqBands(this.plan, await gram(), this.sizes, found, signal);
+    else if (isTransposed) yield* this.byRows(found, signal);
+    else yield* this.byColumns(found, signal, reuseBuffers);
+    this.found = found;
+    this.unread.add('scales');
+    if (!this.plan.form.isSymmetric) this.unread.add('zeroPoints');
   }
 
   async *part(part: Part, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array, void, undefined> {
     const parameters = this.found ?? (await this.parameters(signal));
     this.unread.delete(part);
     if (this.unread.size === 0) this.found = undefined;
-    yield part === 'scales'
-      ? scaleBytes(parameters.scales, this.plan.factor)
-      : packedZeroPoints(parameters.zeroPoints, this.sizes, this.plan.form);
+    yield part === 'scales' ? scaleBytes(parameters.scales, this.plan.factor) : parameters.zeroPoints;
   }
 
-  private async parameters(signal: AbortSignal | undefined): Promise<Parameters> {
+  private async parameters(signal: AbortSignal | undefined): Promise<BlockParameters> {
     const packed = this.packed(signal);
     while ((await packed.next()).done !== true);
     if (this.found === undefined) throw new RangeError('the pass over the weight ended without parameters');
@@ -207,105 +180,118 @@ class BlockPass {
 
   /** [N, K]: rows are output channels, and come in the order in which they are written. */
   private async *byRows(
-    parameters: Parameters,
+    found: BlockParameters,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const { depth } = this.sizes;
     const groups = rowGroups(this.plan.source, depth, 1, signal);
     yield* mapOrdered(groups, parallel(depth), async ({ start, values }) => {
-      const target = this.band(start / depth, values.length / depth, parameters);
+      const target = this.takeBand(start / depth, values.length / depth);
       try {
         await this.run(start, values, target);
+        keepParameters(target, found, this.plan.form.bits);
         return target.packed.slice();
       } finally {
-        sharedMemory.give(target.packed.buffer);
+        sharedMemory.give(target.place);
       }
     });
   }
 
-  /** [K, N]: columns are output channels; as many as a band holds are gathered while the rows go by. */
+  /** [K, N]: columns are output channels; those of a band are gathered while the rows go by. */
   private async *byColumns(
-    parameters: Parameters,
-    begun: FilledAhead | undefined,
+    found: BlockParameters,
     signal: AbortSignal | undefined,
+    reuseBuffers: boolean,
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const { width } = this.sizes;
-    const channels = this.bandChannels();
-    for (let first = 0; first < width; first += channels) {
-      const ready = first === 0 ? begun : undefined;
-      const target = ready?.target ?? this.band(first, Math.min(channels, width - first), parameters);
-      try {
-        await (ready?.filled ?? this.fill(target, signal));
-        for (let at = 0; at < target.packed.length; at += CHUNK_BYTES) {
-          yield target.packed.slice(at, at + CHUNK_BYTES);
+    let next = this.ahead ?? this.beginBand(0, signal);
+    this.ahead = undefined;
+    try {
+      for (let isLast = false; !isLast;) {
+        const band = next;
+        await band.filled;
+        keepParameters(band, found, this.plan.form.bits);
+        const end = band.firstChannel + band.channels;
+        isLast = end === this.sizes.width;
+        if (!isLast) next = this.beginBand(end, signal);
+        try {
+          yield* pieces(band.packed, reuseBuffers);
+        } finally {
+          if (!isLast) sharedMemory.give(band.place);
         }
-      } finally {
-        sharedMemory.give(target.packed.buffer);
       }
+    } finally {
+      await free(next);
     }
   }
 
-  /** Output channels of a band. */
-  private bandChannels(): number {
-    return Math.max(1, Math.floor(BAND_BYTES / (this.sizes.blocks * blobBytes(this.plan.form))));
+  private beginBand(firstChannel: number, signal: AbortSignal | undefined): Band {
+    const most = Math.max(1, Math.floor(BAND_BYTES / (this.sizes.blocks * blobBytes(this.plan.form))));
+    const target = this.takeBand(firstChannel, Math.min(most, this.sizes.width - firstChannel));
+    const filled = this.fill(target, signal);
+    // a failure is met when the band is read
+    filled.catch(() => undefined);
+    return { ...target, filled };
   }
 
   private async fill(target: BlockTarget, signal: AbortSignal | undefined): Promise<void> {
     const { width } = this.sizes;
     const { blockSize } = this.plan.form;
-    const groups = rowGroups(this.plan.source, width, blockSize, signal);
+    const groups = rowGroups(this.plan.source, width, blockSize, signal, target.channels);
     const done = mapOrdered(groups, parallel(width * blockSize), ({ start, values }) =>
       this.run(start, values, target),
     );
     while ((await done.next()).done !== true);
   }
 
-  private band(firstChannel: number, channels: number, parameters: Parameters): Band {
-    const bytes = channels * this.sizes.blocks * blobBytes(this.plan.form);
-    const packed = new Uint8Array(sharedMemory.take(bytes), 0, bytes);
-    return { packed, firstChannel, channels, ...parameters };
+  private takeBand(firstChannel: number, channels: number): Omit<Band, 'filled'> {
+    const count = channels * this.sizes.blocks;
+    const packedBytes = count * blobBytes(this.plan.form);
+    const place = sharedMemory.take(packedBytes + 5 * count);
+    const scalesAt = place.byteOffset + packedBytes;
+    return {
+      firstChannel,
+      channels,
+      blocks: this.sizes.blocks,
+      packed: place.subarray(0, packedBytes),
+      scales: new Float32Array(place.buffer, scalesAt, count),
+      zeroPoints: new Uint8Array(place.buffer, scalesAt + 4 * count, count),
+      place,
+    };
   }
 
   private async run(start: number, values: Values, target: BlockTarget): Promise<void> {
     const { source, form, isTransposed } = this.plan;
     const { depth, width } = this.sizes;
-    const args = { values, start, isTransposed, depth, width, form, target };
-    const { badIndex } = await executor().run('quantizeBlocks', args);
-    if (badIndex >= 0) throw notFinite(source, badIndex);
+    const { firstChannel, channels, blocks, packed, scales, zeroPoints } = target;
+    const scratch = sharedMemory.take(SCRATCH_BYTES);
+    try {
+      const { badIndex } = await executor().run('quantizeBlocks', {
+        ...{ values, start, isTransposed, depth, width, form, scratch },
+        target: { firstChannel, channels, blocks, packed, scales, zeroPoints },
+      });
+      if (badIndex >= 0) throw notFinite(source, badIndex);
+    } finally {
+      sharedMemory.give(scratch);
+    }
+  }
+}
+
+/** When nothing works on it any more. */
+async function free({ filled, place }: Band): Promise<void> {
+  await filled.catch(() => undefined);
+  sharedMemory.give(place);
+}
+
+/** @param reuseBuffers the bytes may change when the piece after the next one is asked for */
+function* pieces(bytes: Uint8Array, reuseBuffers: boolean): Generator<Uint8Array, void, undefined> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+    const piece = bytes.subarray(at, at + PIECE_BYTES);
+    // the last one may still be in use when the place of all is taken again
+    yield reuseBuffers && at + PIECE_BYTES < bytes.length ? piece : piece.slice();
   }
 }
 
 /** Chunks in work at once, where one has `unit` elements or, if that is less, a chunk's worth. */
 function parallel(unit: number): number {
   return Math.max(1, Math.min(executor().parallel, Math.floor(IN_FLIGHT_BYTES / (4 * unit))));
-}
-
-function zeroPointBytes(blocks: number, { bits }: BlockForm): number {
-  return Math.ceil((blocks * bits) / 8);
-}
-
-function scaleBytes(scales: Float32Array, factor: number): Uint8Array {
-  return new Uint8Array((factor === 1 ? scales : scales.map((s) => s * factor)).buffer);
-}
-
-/** Low bits first; what is unused of a row's last byte holds the middle, as ONNX Runtime leaves it. */
-function packedZeroPoints(
-  zeroPoints: Uint8Array,
-  { width, blocks }: BlockSizes,
-  { bits }: BlockForm,
-): Uint8Array {
-  if (bits === 8) return zeroPoints;
-  const [perByte, middle] = [8 / bits, 2 ** (bits - 1)];
-  const rowBytes = Math.ceil(blocks / perByte);
-  const packed = new Uint8Array(width * rowBytes);
-  for (let at = 0; at < packed.length; at++) {
-    const [row, first] = [Math.floor(at / rowBytes), (at % rowBytes) * perByte];
-    let byte = 0;
-    for (let i = 0; i < perByte; i++) {
-      const zero = first + i < blocks ? (zeroPoints[row * blocks + first + i] ?? 0) : middle;
-      byte |= zero << (i * bits);
-    }
-    packed[at] = byte;
-  }
-  return packed;
 }

@@ -2,8 +2,8 @@
 import type { Gram } from '../../analysis/index.ts';
 import { OnnxError } from '../../onnx/index.ts';
 import { executor } from '../executor.ts';
-import type { BlockTarget } from '../kernels/blocks.ts';
 import { floatsOf } from '../kernels/values.ts';
+import { keepParameters, type BlockParameters } from './block-parameters.ts';
 import type { BlockPlan, BlockSizes } from './block-tensors.ts';
 import { mapOrdered, notFinite, rowGroups, type WeightSource } from './stream.ts';
 
@@ -14,14 +14,12 @@ const BAND_BYTES = 64 * 1024 * 1024;
 /** Channels in one job. */
 const JOB_CHANNELS = 64;
 
-type Parameters = Pick<BlockTarget, 'scales' | 'zeroPoints'>;
-
 /** In channel order; scales and zero points go to `parameters` meanwhile. */
 export async function* gptqBands(
   plan: BlockPlan,
   gram: Gram,
-  { depth, width, blocks }: BlockSizes,
-  parameters: Parameters,
+  { depth, width }: BlockSizes,
+  parameters: BlockParameters,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { source, form } = plan;
@@ -35,8 +33,7 @@ export async function* gptqBands(
       return { channel, made: await run('gptqBlocks', { values, depth, form, factor }) };
     });
     for await (const { channel, made } of jobs) {
-      parameters.scales.set(made.scales, channel * blocks);
-      parameters.zeroPoints.set(made.zeroPoints, channel * blocks);
+      keepParameters({ ...made, firstChannel: channel }, parameters, form.bits);
       yield made.packed;
     }
   }

@@ -58,7 +58,7 @@ export async function* elementChunks(
 }
 
 /** Most bytes of a chunk that a thread reads for itself: fewer and longer jobs. */
-const FILE_CHUNK_BYTES = 8 * 1024 * 1024;
+const FILE_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Float32 values of a weight, `start` the index of the first one. */
 export interface ValueChunk {
@@ -77,15 +77,17 @@ export function valueChunks(
 /**
  * As `valueChunks`, cut into groups of whole rows: as many as fit a chunk, at least one, always a multiple of `rows` but
  * for the last group.
+ * @param columns so many values of each row will be read where they lie in a file
  */
 export async function* rowGroups(
   source: WeightSource,
   rowElements: number,
   rows: number,
   signal?: AbortSignal,
+  columns = rowElements,
 ): AsyncGenerator<ValueChunk, void, undefined> {
-  const unit = rowElements * rows;
-  const sizeFor = (bytes: number) => unit * Math.max(1, Math.floor(bytes / (4 * unit)));
+  const sizeFor = (bytes: number, read = rowElements) =>
+    rowElements * rows * Math.max(1, Math.floor(bytes / (4 * rows * read)));
   const place = await placeInFile(source);
   if (place === undefined) {
     yield* groupsOfChunks(source, sizeFor(CHUNK_BYTES), signal);
@@ -93,8 +95,8 @@ export async function* rowGroups(
   }
   const count = elementCount(source.tensor.dims);
   // every thread gets its share of a tensor
-  const share = Math.ceil((4 * count) / executor().threads);
-  const size = sizeFor(Math.min(FILE_CHUNK_BYTES, Math.max(CHUNK_BYTES, share)));
+  const share = Math.ceil((4 * count * columns) / rowElements / executor().threads);
+  const size = sizeFor(Math.min(FILE_CHUNK_BYTES, Math.max(CHUNK_BYTES, share)), columns);
   for (let start = 0; start < count; start += size) {
     signal?.throwIfAborted();
     yield {
@@ -114,11 +116,12 @@ async function placeInFile({ model, tensor }: WeightSource) {
   const file = external
     ? await model.source.openExternal(location.path)
     : (location.source ?? model.source.file);
-  const { descriptor, name, sizeBytes } = file;
+  const { name, sizeBytes } = file;
   const isWhole = range?.length === 4 * elementCount(dims) && range.offset + range.length <= sizeBytes;
   // anything unusual is read, or refused, by streamTensor
-  if (descriptor === undefined || range === undefined || more.length > 0 || !isWhole) return undefined;
-  return { descriptor, file: name, offset: range.offset };
+  if (range === undefined || more.length > 0 || !isWhole) return undefined;
+  const descriptor = await file.openDescriptor?.();
+  return descriptor === undefined ? undefined : { descriptor, file: name, offset: range.offset };
 }
 
 async function* groupsOfChunks(

@@ -1,7 +1,10 @@
 /** A thread of the pool: runs one kernel after the other. Bundled to dist/transforms-worker.cjs. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { kernels } from '../kernels/index.ts';
-import type { Done, Job } from './messages.ts';
+import { sharedMemory } from '../shared-memory.ts';
+import type { Done, Job, Start } from './messages.ts';
+
+sharedMemory.join((workerData as Start).memory);
 
 parentPort?.on('message', ({ id, name, args }: Job) => {
   const answer = (done: Done, transfer: ArrayBuffer[] = []) => parentPort?.postMessage(done, transfer);

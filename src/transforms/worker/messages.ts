@@ -1,5 +1,11 @@
 /** What the pool and its threads say to each other. */
 import type { KernelName } from '../kernels/index.ts';
+import type { ThreadsMemory } from '../wasm/instance.ts';
+
+/** What a thread begins with. */
+export interface Start {
+  readonly memory: ThreadsMemory;
+}
 
 export interface Job {
   readonly id: number;

@@ -1,7 +1,8 @@
 /** A few threads that run kernels; they start when first needed and do not keep the process alive. */
 import { Worker } from 'node:worker_threads';
 import type { KernelArgs, KernelName, KernelResult } from '../kernels/index.ts';
-import type { Done, Job } from './messages.ts';
+import { sharedMemory } from '../shared-memory.ts';
+import type { Done, Job, Start } from './messages.ts';
 import { stage } from './stage.ts';
 
 interface Waiting {
@@ -42,6 +43,11 @@ export class WorkerPool {
     }) as Promise<KernelResult<K>>;
   };
 
+  /** Starts all threads now, where work is sure to come. */
+  readonly warmUp = (): void => {
+    while (this.workers.length < this.threads) this.start().worker.unref();
+  };
+
   async dispose(): Promise<void> {
     await Promise.all(this.workers.splice(0).map(({ worker }) => worker.terminate()));
   }
@@ -49,16 +55,12 @@ export class WorkerPool {
   private idlest(): { readonly worker: Worker; jobs: number } {
     const idle = this.workers.find((w) => w.jobs === 0);
     if (idle !== undefined) return idle;
-    if (this.workers.length < this.threads) {
-      const started = { worker: this.start(), jobs: 0 };
-      this.workers.push(started);
-      return started;
-    }
+    if (this.workers.length < this.threads) return this.start();
     return this.workers.reduce((a, b) => (b.jobs < a.jobs ? b : a));
   }
 
-  private start(): Worker {
-    const worker = new Worker(this.file);
+  private start() {
+    const worker = new Worker(this.file, { workerData: { memory: sharedMemory.memory } satisfies Start });
     worker.on('message', (done: Done) => {
       const waiting = this.waiting.get(done.id);
       this.waiting.delete(done.id);
@@ -69,7 +71,9 @@ export class WorkerPool {
       this.lost(worker, error instanceof Error ? error : new Error(String(error))),
     );
     worker.on('exit', (code) => this.lost(worker, new Error(`weight thread ended with code ${code}`)));
-    return worker;
+    const started = { worker, jobs: 0 };
+    this.workers.push(started);
+    return started;
   }
 
   /** A thread that is gone fails its own jobs; the next job starts another. */

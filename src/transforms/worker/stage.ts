@@ -1,5 +1,5 @@
 /** Puts the large arguments of a job into shared memory; in a plain message each would leave a copy behind as garbage. */
-import { sharedMemory } from '../shared-memory.ts';
+import { sharedMemory, type Place } from '../shared-memory.ts';
 
 /** Smaller arrays travel as they are. */
 const SMALLEST_BYTES = 64 * 1024;
@@ -14,13 +14,16 @@ export interface Staged<T> {
 
 /** The same arguments, with the large arrays among them in shared memory. */
 export function stage<T extends object>(args: T): Staged<T> {
-  const taken: SharedArrayBuffer[] = [];
+  const taken: Place[] = [];
   const entries = Object.entries(args).map(([name, value]: [string, unknown]) => {
     if (!isLarge(value)) return [name, value];
     const place = sharedMemory.take(value.byteLength);
     taken.push(place);
-    const isFloat = value instanceof Float32Array;
-    const copy = isFloat ? new Float32Array(place, 0, value.length) : new Uint8Array(place, 0, value.length);
+    const { buffer, byteOffset } = place;
+    const copy =
+      value instanceof Float32Array
+        ? new Float32Array(buffer, byteOffset, value.length)
+        : place.subarray(0, value.length);
     copy.set(value);
     return [name, copy];
   });

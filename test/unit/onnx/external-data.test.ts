@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { readSync } from 'node:fs';
 import { link, mkdir, readdir, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
@@ -34,6 +35,28 @@ describe('external data', () => {
       );
       assert.deepEqual(streamed, new Uint8Array(DATA.subarray(4096, 8192)));
       await opened.source.close();
+    }));
+
+  it('stay open for threads, but not thousands of files', () =>
+    inTemporaryFolder(async (folder) => {
+      const file = path.join(folder, 'm.onnx');
+      await writeModel(file, 'w.bin');
+      const names = Array.from({ length: 100 }, (_, i) => `${i}.bin`);
+      await Promise.all(['w.bin', ...names].map((name) => writeFile(path.join(folder, name), DATA)));
+      const opened = await openModel(file);
+      const sources = await Promise.all(names.map((name) => opened.source.openExternal(name)));
+      const descriptors: (number | undefined)[] = [];
+      for (const source of sources) descriptors.push(await source.openDescriptor?.());
+      const open = descriptors.filter((d) => d !== undefined);
+      assert.ok(open.length > 10 && open.length < 100, `${open.length} are open`);
+      // while all others come and go
+      for (const source of sources) assert.deepEqual(await source.read(4096, 10), DATA.subarray(4096, 4106));
+      const bytes = new Uint8Array(10);
+      readSync(open[0] ?? -1, bytes, 0, 10, 4096);
+      assert.deepEqual(bytes, DATA.subarray(4096, 4106));
+      assert.equal(await sources[0]?.openDescriptor?.(), descriptors[0]);
+      await opened.source.close();
+      assert.throws(() => readSync(open[0] ?? -1, bytes, 0, 10, 4096), /EBADF/);
     }));
 
   it('that are missing are named with the place where they belong, unless one only looks', () =>

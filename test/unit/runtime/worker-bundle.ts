@@ -9,7 +9,10 @@ export const models = path.join(root, 'test/fixtures/models');
 export const samples = path.join(root, 'media/samples');
 
 /** A new folder with a bundle per entry (its name, then its source), as scripts/build.mjs makes them for Node. */
-export async function bundleFolder(entries: Readonly<Record<string, string>>): Promise<string> {
+export async function bundleFolder(
+  entries: Readonly<Record<string, string>>,
+  { isMinified = false } = {},
+): Promise<string> {
   // below the project, so that the bundles find onnxruntime-node
   const cache = path.join(root, '.cache');
   await mkdir(cache, { recursive: true });
@@ -20,6 +23,7 @@ export async function bundleFolder(entries: Readonly<Record<string, string>>): P
     outdir: folder,
     outExtension: { '.js': '.cjs' },
     bundle: true,
+    minify: isMinified,
     platform: 'node',
     target: 'node20',
     format: 'cjs',

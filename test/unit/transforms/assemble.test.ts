@@ -1,7 +1,7 @@
 /** The assembler of the vector kernels: what it makes runs, and what it does not know it refuses. */
 import assert from 'node:assert/strict';
 import { assemble } from '../../../src/transforms/wasm/assemble.ts';
-import { Instance } from '../../../src/transforms/wasm/instance.ts';
+import { Instance, threadsMemory } from '../../../src/transforms/wasm/instance.ts';
 
 describe('assemble', () => {
   it('gives the smallest module byte for byte', () => {
@@ -66,6 +66,19 @@ describe('assemble', () => {
   for (const [title, text, message] of wrong) {
     it(`refuses ${title}`, () => assert.throws(() => assemble(text), message));
   }
+
+  it('takes the memory that threads share', () => {
+    const memory = threadsMemory();
+    const text =
+      '(func $sum (param $at i32) (v128.store 16 $at (i32x4.add (v128.load 0 $at) (v128.load 0 $at))))';
+    const modules = [1, 2].map(() => new Instance<'sum'>(text, memory));
+    memory.grow(3);
+    const words = new Int32Array(memory.buffer);
+    words.set([1, 2, 3, -4], 50_000);
+    modules[0]?.functions.sum(200_000);
+    modules[1]?.functions.sum(200_016);
+    assert.deepEqual([...words.subarray(50_004, 50_012)], [2, 4, 6, -8, 4, 8, 12, -16]);
+  });
 
   it('keeps what lies in memory when it grows', () => {
     const instance = new Instance<'f'>(

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { readTensor } from '../../../src/onnx/index.ts';
 import { attributeInt, DataType, type Model, type TensorRef } from '../../../src/onnx/model.ts';
 import { applicability, applyRecipe } from '../../../src/transforms/index.ts';
+import { SCRATCH_BYTES } from '../../../src/transforms/kernels/block-tiles.ts';
 import {
   blocksPerChannel,
   quantizeBlock,
@@ -11,6 +12,7 @@ import {
   type BlockForm,
   type BlockTarget,
 } from '../../../src/transforms/kernels/blocks.ts';
+import { sharedMemory } from '../../../src/transforms/shared-memory.ts';
 import {
   float,
   floats,
@@ -24,14 +26,20 @@ import {
 } from '../../support/model-builder.ts';
 import { blocks, initializer, listing, numbers, prune, quantize, recipe } from './edits.ts';
 
-function targetFor(depth: number, width: number, form: BlockForm): BlockTarget {
-  const count = width * blocksPerChannel(depth, form);
+const scratch = sharedMemory.take(SCRATCH_BYTES);
+
+/** In shared memory that was used before. */
+function targetFor(depth: number, width: number, form: BlockForm, firstChannel = 0): BlockTarget {
+  const count = (width - firstChannel) * blocksPerChannel(depth, form);
+  const packedBytes = (count * form.blockSize * form.bits) / 8;
+  const { buffer, byteOffset } = sharedMemory.take(packedBytes + 5 * count).fill(0xaa);
   return {
-    packed: new Uint8Array((count * form.blockSize * form.bits) / 8),
-    firstChannel: 0,
-    channels: width,
-    scales: new Float32Array(count),
-    zeroPoints: new Uint8Array(count),
+    packed: new Uint8Array(buffer, byteOffset, packedBytes),
+    firstChannel,
+    channels: width - firstChannel,
+    blocks: blocksPerChannel(depth, form),
+    scales: new Float32Array(buffer, byteOffset + packedBytes, count),
+    zeroPoints: new Uint8Array(buffer, byteOffset + packedBytes + 4 * count, count),
   };
 }
 
@@ -45,7 +53,7 @@ describe('quantizeBlocks', () => {
   it('gives what ONNX Runtime gives', () => {
     // onnxruntime.capi._pybind_state.quantize_matmul_4bits, 1.32, of [16, 1]: -0.8, -0.7, …, 0.7
     const values = Float32Array.from({ length: 16 }, (_, i) => (i - 8) / 10);
-    const shared = { values, start: 0, isTransposed: false, depth: 16, width: 1 };
+    const shared = { values, start: 0, isTransposed: false, depth: 16, width: 1, scratch };
     for (const [isSymmetric, scale, zeroPoint, packed] of [
       [true, 0.10000000149011612, 8, [16, 50, 84, 118, 152, 186, 220, 254]],
       [false, 0.10000000149011612, 8, [16, 50, 84, 118, 152, 186, 220, 254]],
@@ -85,16 +93,16 @@ describe('quantizeBlocks', () => {
             width,
             form,
             target: found,
+            scratch,
           });
           assert.equal(badIndex, -1);
           const perChannel = blocksPerChannel(depth, form);
           const [kStride, nStride] = isTransposed ? [1, depth] : [width, 1];
-          const grid = { ...expected, blocks: perChannel };
           for (let n = 0; n < width; n++) {
             for (let b = 0; b < perChannel; b++) {
               const from = n * nStride + b * form.blockSize * kStride;
               const count = Math.min(form.blockSize, depth - b * form.blockSize);
-              quantizeBlock({ values, from, stride: kStride, count }, form, grid, n * perChannel + b);
+              quantizeBlock({ values, from, stride: kStride, count }, form, expected, n, b);
             }
           }
           assert.deepEqual(found, expected);
@@ -110,7 +118,7 @@ describe('quantizeBlocks', () => {
         const [depth, width] = [3 * form.blockSize + 5, 37];
         const values = Float32Array.from(ramp(depth * width));
         const whole = targetFor(depth, width, form);
-        const shared = { isTransposed, depth, width, form };
+        const shared = { isTransposed, depth, width, form, scratch };
         quantizeBlocks({ ...shared, values, start: 0, target: whole });
         const pieces = targetFor(depth, width, form);
         const step = isTransposed ? 5 * depth : form.blockSize * width;
@@ -120,6 +128,50 @@ describe('quantizeBlocks', () => {
         assert.deepEqual(pieces, whole);
       }
     }
+  });
+
+  it('fills a target of some channels, however wide the rows', () => {
+    for (const [form, width, isTransposed] of [
+      [{ bits: 4, blockSize: 16, isSymmetric: false }, 37, false],
+      // loaded in parts of rows
+      [{ bits: 4, blockSize: 32, isSymmetric: false }, 5003, false],
+      [{ bits: 8, blockSize: 256, isSymmetric: true }, 3000, false],
+      // loaded in parts of channels
+      [{ bits: 2, blockSize: 32, isSymmetric: false }, 20_011, true],
+    ] as const) {
+      const [depth, channels] = isTransposed ? [width, 35] : [2 * form.blockSize + 3, width];
+      const values = Float32Array.from({ length: depth * channels }, (_, i) => Math.sin(i * 1.7));
+      const whole = targetFor(depth, channels, form);
+      const shared = { values, start: 0, isTransposed, depth, width: channels, form, scratch };
+      assert.equal(quantizeBlocks({ ...shared, target: whole }).badIndex, -1);
+      const expected = targetFor(depth, channels, form);
+      for (let n = 0; n < channels; n++) {
+        const [from, stride] = isTransposed ? [n * depth, 1] : [n, channels];
+        for (let b = 0; b < whole.blocks; b++) {
+          const count = Math.min(form.blockSize, depth - b * form.blockSize);
+          const strided = { values, from: from + b * form.blockSize * stride, stride, count };
+          quantizeBlock(strided, form, expected, n, b);
+        }
+      }
+      assert.deepEqual(whole, expected);
+      if (isTransposed) continue;
+      const some = targetFor(depth, channels, form, 21);
+      quantizeBlocks({ ...shared, target: some });
+      const perChannel = whole.packed.length / channels;
+      assert.deepEqual([...some.packed], [...whole.packed.subarray(21 * perChannel)]);
+      const scales = whole.scales.filter((_, i) => i % channels >= 21);
+      assert.deepEqual([...some.scales], [...scales]);
+    }
+  });
+
+  it('takes sums that are too large for infinities of no value', () => {
+    const form = { bits: 4, blockSize: 16, isSymmetric: false } as const;
+    const values = new Float32Array(16 * 16).fill(3e38);
+    const target = targetFor(16, 16, form);
+    const shared = { values, start: 0, isTransposed: false, depth: 16, width: 16, form, target, scratch };
+    assert.equal(quantizeBlocks(shared).badIndex, -1);
+    values[200] = Infinity;
+    assert.equal(quantizeBlocks(shared).badIndex, 200);
   });
 
   it('finds what is not finite, in a tile and at the edge', () => {
@@ -137,6 +189,7 @@ describe('quantizeBlocks', () => {
           width: 17,
           form,
           target,
+          scratch,
         });
         assert.equal(found.badIndex, at);
       }

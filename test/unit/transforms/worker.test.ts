@@ -84,6 +84,33 @@ describe('worker threads', () => {
     });
   }
 
+  it('read for themselves what lies in a file beside the model', async () => {
+    const file = path.join(folder, 'beside.onnx');
+    await saveModel(large(), file, { externalData: 'always' });
+    const expected = await results(large(), blocks());
+    const opened = await openModel(file);
+    try {
+      for (const executor of [undefined, pool]) {
+        setExecutor(executor);
+        assert.deepEqual(await results(opened, blocks()), expected);
+      }
+    } finally {
+      await opened.source.close();
+    }
+  });
+
+  it('may be started ahead of their work', async () => {
+    const early = new WorkerPool(path.join(folder, 'worker.cjs'), 2);
+    early.warmUp();
+    const args = { values: Float32Array.of(3, -1, 2), start: 0, layout: { channels: 1, inner: 1 } };
+    const found = await Promise.all([1, 2, 3].map(() => early.run('range', args)));
+    await early.dispose();
+    assert.deepEqual(
+      found.map(({ min, max }) => [min[0], max[0]]),
+      Array.from({ length: 3 }, () => [-1, 3]),
+    );
+  });
+
   describe('fill the next weight while one is being written', () => {
     /** Three MatMuls, the columns of which are the output channels. */
     const chain = (change: (values: Float32Array) => void = () => undefined) => {
@@ -152,5 +179,25 @@ describe('SharedMemory', () => {
     assert.equal(memory.take(1024), a);
     assert.equal(memory.take(1024), b);
     assert.notEqual(memory.take(1), a);
+  });
+
+  it('grows, and all places stay apart', () => {
+    const memory = new SharedMemory();
+    const places = [70_000, 3, 1_000_000, 64].map((bytes) => memory.take(bytes));
+    places.forEach((place, i) => place.fill(i + 1));
+    const all = new Uint8Array(memory.memory.buffer);
+    for (const [i, place] of places.entries()) {
+      assert.equal(place.byteOffset % 64, 0);
+      const found = all.subarray(place.byteOffset, place.byteOffset + place.byteLength);
+      assert.ok(found.every((byte) => byte === i + 1));
+    }
+  });
+
+  it('is that of another where it joins', () => {
+    const [first, second] = [new SharedMemory(), new SharedMemory()];
+    const place = first.take(100);
+    second.join(first.memory);
+    new Uint8Array(second.memory.buffer)[place.byteOffset + 7] = 42;
+    assert.equal(place[7], 42);
   });
 });
