@@ -49,6 +49,15 @@ export interface Answers {
   write(target: Uri, signal?: AbortSignal): Promise<void>;
 }
 
+/** What a backup holds. */
+export interface Unsaved {
+  readonly recipe: Recipe;
+  /** Of the file that the recipe is applied to. */
+  readonly stamp: string;
+  /** Undefined where that file is on disk. */
+  readonly writeOriginal: ((target: Uri, signal: AbortSignal) => Promise<void>) | undefined;
+}
+
 export class OnnxDocument implements Answers {
   readonly uri: Uri;
   readonly #owner = new Owner();
@@ -159,10 +168,29 @@ export class OnnxDocument implements Answers {
 
   /** The file as it was read, without the recipe. */
   writeOriginal(target: Uri, signal?: AbortSignal): Promise<void> {
-    const { base, recipe } = this.#version;
-    const write: Parameters<typeof writeModel>[0] = (path, options) =>
-      this.#run({ base, recipe }, 'writeOriginal', [path], options);
-    return writeModel(write, base.file.sizeBytes, target, signal);
+    return this.#writeOriginal(this.#version, target, signal);
+  }
+
+  #writeOriginal(version: Version, target: Uri, signal: AbortSignal | undefined): Promise<void> {
+    return writeModel(
+      (path, options) => this.#run(version, 'writeOriginal', [path], options),
+      version.base.file.sizeBytes,
+      target,
+      signal,
+    );
+  }
+
+  /** What is not saved now, however the document goes on while it is written elsewhere. */
+  get unsaved(): Unsaved {
+    const version = this.#version;
+    const { base, recipe } = version;
+    return {
+      recipe,
+      stamp: base.stamp,
+      writeOriginal: this.isOriginalOnDisk
+        ? undefined
+        : (target, signal) => this.#writeOriginal(version, target, signal),
+    };
   }
 
   /** The same file under another recipe, which is shown nowhere. */
@@ -267,9 +295,15 @@ export class OnnxDocument implements Answers {
     if (this.#state.kind === 'open' && this.#state.version === version) this.#show(version);
   }
 
-  /** Takes the recipe of a backup, without a step to undo. */
+  /** Takes the recipe of a backup, without a step to undo; once it can be read, where the file cannot be now. */
   restore(recipe: Recipe): void {
-    this.#show({ base: this.#version.base, recipe });
+    if (this.#state.kind === 'failed') this.#state = { ...this.#state, recipe };
+    else this.#show({ base: this.#state.version.base, recipe });
+  }
+
+  /** Size and modification time of the file that is shown; undefined where it cannot be read. */
+  get stamp(): string | undefined {
+    return this.#state.kind === 'failed' ? undefined : this.#state.version.base.stamp;
   }
 
   /** As {@link restore}, where the recipe's original is not on disk any more but in a copy. */

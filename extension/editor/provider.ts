@@ -137,8 +137,9 @@ export class OnnxEditorProvider implements CustomEditorProvider<EditorDocument>,
   backupCustomDocument(
     { document }: EditorDocument,
     context: CustomDocumentBackupContext,
+    token: CancellationToken,
   ): Promise<CustomDocumentBackup> {
-    return writeBackup(document, context.destination);
+    return writeBackup(document, context.destination, token);
   }
 
   /** The pages that show a document. */

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as vscode from 'vscode';
-import { OnnxDocument } from '../../extension/document/onnx-document.ts';
+import { OnnxDocument, type UndoableEdit } from '../../extension/document/onnx-document.ts';
 import { restoreBackup, writeBackup } from '../../extension/editor/backup.ts';
 import { quantizeEdit } from '../../extension/edits.ts';
 import { configure, copyOfSample, noRunner, sessions } from './host.ts';
@@ -58,6 +58,73 @@ describe('Hot exit', () => {
     assert.deepEqual(await next.ask('estimate'), original);
     assert.equal(next.isDirty, true);
     document.dispose();
+    next.dispose();
+  });
+
+  it('is of one moment, though the document changes while it is written', async () => {
+    const uri = await copyOfSample('backup-race.onnx');
+    const document = await OnnxDocument.open(uri, defaults);
+    const original = await document.ask('estimate');
+    const steps: UndoableEdit[] = [];
+    document.onDidEdit((e) => steps.push(e));
+    document.addEdits([quantizeAll]);
+    await document.save();
+    steps[0]?.undo();
+    const writing = writeBackup(document, vscode.Uri.file(path.join(folder, 'race', 'backup')));
+    // the file on disk is what is shown again: without a copy, the backup would be of that
+    steps[0]?.redo();
+    document.addEdits([quantizeAll]);
+    const { id } = await writing;
+    const next = await OnnxDocument.open(uri, defaults);
+    assert.equal(await restoreBackup(next, id), 'restored');
+    assert.deepEqual(next.recipe.edits, []);
+    assert.deepEqual(await next.ask('estimate'), original);
+    document.dispose();
+    next.dispose();
+  });
+
+  it('leaves nothing behind where it is cancelled', async () => {
+    const document = await OnnxDocument.open(await copyOfSample('backup-cancelled.onnx'), defaults);
+    document.addEdits([quantizeAll]);
+    const destination = vscode.Uri.file(path.join(folder, 'cancelled', 'backup'));
+    const source = new vscode.CancellationTokenSource();
+    const writing = writeBackup(document, destination, source.token);
+    source.cancel();
+    await assert.rejects(writing);
+    await assert.rejects(Promise.resolve(vscode.workspace.fs.stat(destination)));
+    document.dispose();
+  });
+
+  it('tells a file that was written anew meanwhile, though it is as large', async () => {
+    const uri = await copyOfSample('backup-other.onnx');
+    const document = await OnnxDocument.open(uri, defaults);
+    document.addEdits([quantizeAll]);
+    const { id } = await writeBackup(document, vscode.Uri.file(path.join(folder, 'backup-3')));
+    document.dispose();
+    const bytes = await vscode.workspace.fs.readFile(uri);
+    await vscode.workspace.fs.writeFile(uri, bytes);
+    const next = await OnnxDocument.open(uri, defaults);
+    assert.equal(await restoreBackup(next, id), 'on another file');
+    assert.deepEqual(next.recipe.edits, [quantizeAll]);
+    next.dispose();
+  });
+
+  it('waits for a file that cannot be read now', async () => {
+    const uri = await copyOfSample('backup-broken.onnx');
+    const document = await OnnxDocument.open(uri, defaults);
+    document.addEdits([quantizeAll]);
+    const { id } = await writeBackup(document, vscode.Uri.file(path.join(folder, 'backup-4')));
+    document.dispose();
+    const bytes = await vscode.workspace.fs.readFile(uri);
+    await vscode.workspace.fs.writeFile(uri, bytes.slice(0, 1000));
+    const next = await OnnxDocument.open(uri, defaults);
+    assert.ok(next.failure);
+    assert.equal(await restoreBackup(next, id), 'restored');
+    await vscode.workspace.fs.writeFile(uri, bytes);
+    await next.refresh();
+    assert.equal(next.failure, undefined);
+    assert.deepEqual(next.recipe.edits, [quantizeAll]);
+    assert.equal(next.isDirty, true);
     next.dispose();
   });
 
