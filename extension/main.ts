@@ -11,6 +11,7 @@ import { Documents } from './document/documents.ts';
 import { SessionClient } from './document/session-client.ts';
 import { OnnxEditorProvider } from './editor/provider.ts';
 import { ViewStates } from './editor/view-state.ts';
+import { ScmDiffs } from './editor/scm-diff.ts';
 import { disposeLog, log } from './log.ts';
 import { ModelsView } from './models-view.ts';
 import { RunnerClient } from './runner-client.ts';
@@ -38,6 +39,7 @@ export async function activate(context: ExtensionContext): Promise<PublicApi> {
       active,
       new StatusItem(active),
       new CheckItem(active, services.checkStates),
+      new ScmDiffs(),
       new ModelsView(services),
       ...commandList.map((command) => registerCommand(services, command)),
     );

@@ -1,8 +1,8 @@
 /** "Compare Models" of two selected files, and "Compare with Last Commit": the texts of both, memory included. */
-import { commands, extensions, l10n, workspace, type Uri } from 'vscode';
+import { extensions, l10n, type Uri } from 'vscode';
 import { fileName } from '../document/write-model.ts';
 import { targetModel, targetModels } from '../target.ts';
-import { textUri } from '../text/text-uri.ts';
+import { showTextDiff } from '../text/text-diff.ts';
 import type { Command } from './command.ts';
 
 export const compareFiles: Command = {
@@ -11,7 +11,7 @@ export const compareFiles: Command = {
     const [first, second] = await targetModels(argument, selection);
     if (first === undefined || second === undefined)
       throw new Error(l10n.t('Select two models in the Explorer to compare them.'));
-    await showDiff(first, second, `${fileName(first)} ↔ ${fileName(second)}`);
+    await showTextDiff(first, second);
   },
 };
 
@@ -21,16 +21,9 @@ export const compareWithHead: Command = {
     const model = await targetModel(argument);
     if (model === undefined) return;
     const committed = await committedVersion(model);
-    await showDiff(committed, model, l10n.t('{0}: last commit ↔ now', fileName(model)));
+    await showTextDiff(committed, model, l10n.t('{0}: last commit ↔ now', fileName(model)));
   },
 };
-
-async function showDiff(before: Uri, after: Uri, title: string): Promise<void> {
-  const left = textUri({ source: before, side: 'original' });
-  const right = textUri({ source: after, side: 'original' });
-  await Promise.all([workspace.openTextDocument(left), workspace.openTextDocument(right)]);
-  await commands.executeCommand('vscode.diff', left, right, title, { preview: false });
-}
 
 /** What of VS Code's own Git extension is used. */
 interface GitExtension {
