@@ -55,11 +55,14 @@ export function pruneEdit(layers: LayerSelector, options: PruneOptions): PruneEd
   const { ratio } = options;
   if (!(ratio >= 0 && ratio <= 1)) throw new RangeError(`expected a ratio from 0 to 1, got ${ratio}`);
   if (options.kind === 'channels') {
-    const { importance, repair, roundTo } = options;
+    const { importance, repair, roundTo, approximate } = options;
     if (roundTo !== undefined && !(Number.isSafeInteger(roundTo) && roundTo >= 1))
       throw new RangeError(`expected a whole number of channels, got ${roundTo}`);
-    const rounding = roundTo === undefined ? {} : { roundTo };
-    return { type: 'prune-channels', layers, importance, ratio, seed: 0, repair, ...rounding };
+    const rest = {
+      ...(approximate === true ? { approximate } : {}),
+      ...(roundTo === undefined ? {} : { roundTo }),
+    };
+    return { type: 'prune-channels', layers, importance, ratio, seed: 0, repair, ...rest };
   }
   const { method, scope, pattern } = options;
   if (scope === 'global' && (method !== 'magnitude' || pattern !== undefined))

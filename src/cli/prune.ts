@@ -23,6 +23,7 @@ interface Flags extends TransformFlags {
   readonly structured?: boolean;
   readonly repair?: ChannelRepair;
   readonly roundTo?: number;
+  readonly approximate?: boolean;
 }
 
 export function pruneCommand(signal: AbortSignal): Command {
@@ -41,6 +42,10 @@ export function pruneCommand(signal: AbortSignal): Command {
     .option('--pattern <n:m>', 'of each M neighbours along the inputs N stay, e.g. 2:4', readPattern)
     .option('--structured', 'remove output channels, neurons and heads: tensors really get smaller')
     .option('--repair <name>', `with --structured: ${CHANNEL_REPAIRS.join(', ')}`, parseRepair)
+    .option(
+      '--approximate',
+      'with --structured: also channels whose mean a LayerNormalization subtracts, which is not exact',
+    )
     .option('--round-to <n>', 'with --structured: channels that stay are a multiple of it', (t) =>
       parsePositiveInteger('--round-to', t),
     )
@@ -51,8 +56,8 @@ export function pruneCommand(signal: AbortSignal): Command {
 
 function weightEdit(flags: Flags): Edit {
   const { ratio, seed, pattern } = flags;
-  if (flags.repair !== undefined || flags.roundTo !== undefined)
-    throw new UsageError('--repair and --round-to go with --structured');
+  if (flags.repair !== undefined || flags.roundTo !== undefined || flags.approximate !== undefined)
+    throw new UsageError('--repair, --round-to and --approximate go with --structured');
   const method = oneOf(flags.method ?? 'magnitude', PRUNE_METHODS);
   if (flags.global === true && (method !== 'magnitude' || pattern !== undefined))
     throw new UsageError('--global is one threshold of magnitude: no other method or pattern goes with it');
@@ -79,6 +84,7 @@ function channelEdit(flags: Flags): Edit {
     ratio,
     seed,
     ...(repair === undefined ? {} : { repair }),
+    ...(flags.approximate === true ? { approximate: true } : {}),
     ...(roundTo === undefined ? {} : { roundTo }),
   };
 }

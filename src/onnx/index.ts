@@ -14,6 +14,7 @@ export * from './errors.ts';
 export { openLocalFile } from './files/local.ts';
 export type { OpenSibling } from './files/external.ts';
 export { memorySource } from './files/memory.ts';
+export { halfToNumber, numberToHalf } from './half.ts';
 export * from './model.ts';
 export { openModel, type OpenOptions } from './open.ts';
 export { allTensors } from './read/tensors.ts';

@@ -78,6 +78,8 @@ export interface ChannelOptions {
   readonly ratio: number;
   /** What makes up for them, from calibration data. */
   readonly repair: 'none' | 'bias' | 'statistics' | 'least-squares';
+  /** Also channels whose mean a LayerNormalization subtracts, which is not exact. Left out: those stay. */
+  readonly approximate?: boolean | undefined;
   /** The channels that stay are a multiple of it: kernels take 8 or 16 at once. Left out: 1. */
   readonly roundTo?: number | undefined;
   /** For `activation` and repairs. */

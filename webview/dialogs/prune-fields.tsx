@@ -153,6 +153,12 @@ function ChannelFields({ options, choose }: FieldsProps<ChannelOptions>) {
         value={options.roundTo ?? 1}
         onChange={(roundTo) => choose({ ...options, roundTo: roundTo === 1 ? undefined : roundTo })}
       />
+      <Choice
+        title={t('prune.approximate')}
+        hint={t('prune.approximate.hint')}
+        isChosen={options.approximate === true}
+        onChoose={() => choose({ ...options, approximate: options.approximate === true ? undefined : true })}
+      />
     </>
   );
 }

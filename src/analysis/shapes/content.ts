@@ -2,6 +2,7 @@
  * Known content of small tensors: read from the file, and computed element by element on formulas. This is how a
  * Reshape after Shape → Gather → Mul → Concat gets its dims.
  */
+import { halfToNumber } from '../../onnx/half.ts';
 import { DataType } from '../../onnx/model.ts';
 import type { TensorRef } from '../../onnx/model.ts';
 import type { KnownContent } from '../inference.ts';
@@ -90,14 +91,6 @@ function bfloatToNumber(v: DataView, at: number): number {
   const wide = new DataView(new ArrayBuffer(4));
   wide.setUint16(2, v.getUint16(at, true), true);
   return wide.getFloat32(0, true);
-}
-
-function halfToNumber(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
 }
 
 /** For each element of an output of `dims`, the index of the element of an input of `from` that broadcasts to it. */

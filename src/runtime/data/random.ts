@@ -5,7 +5,8 @@
 import { RunnerError } from '../failure.ts';
 import type { InputPlan, PlannedInput } from '../inputs.ts';
 import type { RandomSpec } from './spec.ts';
-import { allocate, elementKind, isElementType, numberToHalf, type ElementType } from './dtype.ts';
+import { numberToHalf } from '../../onnx/index.ts';
+import { allocate, elementKind, isElementType, type ElementType } from './dtype.ts';
 import { usableSamples, type Batch, type DataSource, type HostTensor } from './source.ts';
 
 /** What the graph says of an input beyond its type. */

@@ -5,7 +5,7 @@
 import { open, readFile, writeFile, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { Tensor } from 'onnxruntime-node';
-import { halfToNumber } from '../data/dtype.ts';
+import { halfToNumber } from '../../onnx/index.ts';
 import { textOf } from '../data/numpy-file.ts';
 import { RunnerError } from '../failure.ts';
 import { OutputMetrics } from '../metrics/outputs.ts';

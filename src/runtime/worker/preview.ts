@@ -1,6 +1,6 @@
 /** The first samples of the data, read as a run would, and described. ONNX Runtime is not loaded. */
 import { openModel } from '../../onnx/index.ts';
-import { halfToNumber } from '../data/dtype.ts';
+import { halfToNumber } from '../../onnx/index.ts';
 import { openData } from '../data/open.ts';
 import type { Batch, HostTensor, Target } from '../data/source.ts';
 import { planInputs, type InputPlan } from '../inputs.ts';

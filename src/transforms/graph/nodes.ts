@@ -20,6 +20,10 @@ export function stringAttribute(name: string, text: string): Attribute {
   return { name, kind: 'string', value: new TextEncoder().encode(text) };
 }
 
+export function floatAttribute(name: string, value: number): Attribute {
+  return { name, kind: 'float', value };
+}
+
 export function intsAttribute(name: string, values: readonly number[]): Attribute {
   return { name, kind: 'ints', value: values.map(BigInt) };
 }

@@ -1,4 +1,4 @@
-import { integer, oneOf, optional, RecipeError, share } from './checks.ts';
+import { boolean, integer, oneOf, optional, RecipeError, share } from './checks.ts';
 import type { EditCodec } from './codec.ts';
 import { describeLayers, parseSelector, type LayerSelector } from './selector.ts';
 
@@ -29,6 +29,11 @@ export interface PruneChannelsEdit {
   /** For `random`. */
   readonly seed: number;
   readonly repair?: ChannelRepair | undefined;
+  /**
+   * Groups whose removal is not exact, too: the mean that a LayerNormalization subtracts is then taken over the channels
+   * that stay. Without it such groups stay whole.
+   */
+  readonly approximate?: boolean | undefined;
   /** The channels that stay are a multiple of it. */
   readonly roundTo?: number | undefined;
 }
@@ -41,13 +46,15 @@ export const pruneChannels: EditCodec<PruneChannelsEdit> = {
     ratio: share(edit['ratio'], `${field}.ratio`),
     seed: integer(edit['seed'], `${field}.seed`),
     ...optional(edit, 'repair', field, (json, at) => oneOf(json, at, CHANNEL_REPAIRS)),
+    ...optional(edit, 'approximate', field, boolean),
     ...optional(edit, 'roundTo', field, positive),
   }),
   describe: (edit) => {
     const by = edit.importance === 'random' ? `random, seed ${edit.seed}` : `by ${edit.importance}`;
     const repair = edit.repair === undefined || edit.repair === 'none' ? '' : `, ${edit.repair} repair`;
+    const means = edit.approximate === true ? ', also where a mean is taken over them' : '';
     const share = `${Number((100 * edit.ratio).toFixed(2))} %`;
-    return `remove ${share} of the channels (${by}${repair}) of ${describeLayers(edit.layers)}`;
+    return `remove ${share} of the channels (${by}${repair}${means}) of ${describeLayers(edit.layers)}`;
   },
 };
 

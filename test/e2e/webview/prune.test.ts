@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import { formatBytes } from '../../../src/format.ts';
-import type { PruneOptions } from '../../../src/protocol.ts';
+import type { ChannelOptions, PruneOptions } from '../../../src/protocol.ts';
 import { sampleSensitivity } from './support/checks.ts';
 import { plain, sampleHost, textBecomes, until, withEditor, type Editor } from './support/harness.ts';
 
@@ -101,6 +101,20 @@ describe('webview: removing channels', () => {
       assert.equal(await dialog.locator('.calibration').count(), 0);
       await dialog.getByLabel('Repair what stays').selectOption('least-squares');
       await dialog.locator('.calibration').waitFor();
+    });
+  });
+
+  it('takes what is not exact only where it is asked for', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const dialog = await openDialog(editor, 'f.3.0');
+      const choice = dialog.getByLabel(/Residual streams behind LayerNorm/);
+      assert.equal(await choice.isChecked(), false);
+      await choice.check();
+      await dialog.getByRole('button', { name: 'Prune', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      const options = host.calls.findLast((c) => c.method === 'prune')?.args[1];
+      assert.equal((options as ChannelOptions).approximate, true);
     });
   });
 });

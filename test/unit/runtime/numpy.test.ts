@@ -2,14 +2,13 @@
 import assert from 'node:assert/strict';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
+import { halfToNumber, numberToHalf } from '../../../src/onnx/index.ts';
 import { openData } from '../../../src/runtime/data/open.ts';
 import type { DataSource } from '../../../src/runtime/data/source.ts';
 import {
   convert,
   fromNumpyDescr,
-  halfToNumber,
   isConvertible,
-  numberToHalf,
   type ElementType,
 } from '../../../src/runtime/data/dtype.ts';
 import { openNumpy } from '../../../src/runtime/data/numpy-file.ts';

@@ -95,6 +95,8 @@ export const dialogs = {
   'prune.activation': 'Smallest activations (needs data)',
   'prune.roundTo': 'Stay a multiple of',
   'prune.roundTo.hint': 'Kernels take 8 or 16 channels at once: other numbers save less than they seem to.',
+  'prune.approximate': 'Residual streams behind LayerNorm, too',
+  'prune.approximate.hint': 'Not exact: its mean is then taken over the channels that stay. Repair helps.',
   'prune.repair': 'Repair what stays',
   'prune.repair.none': 'No',
   'prune.repair.bias': 'Biases (needs data)',

@@ -94,6 +94,8 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'prune.activation': '激活最小（需要数据）',
   'prune.roundTo': '保留数为其倍数',
   'prune.roundTo.hint': '内核一次处理 8 或 16 个通道：其他数目节省得比看上去少。',
+  'prune.approximate': '包括 LayerNorm 后的残差流',
+  'prune.approximate.hint': '并非精确：均值将只对保留的通道计算。建议修复。',
   'prune.repair': '修复保留部分',
   'prune.repair.none': '否',
   'prune.repair.bias': '偏置（需要数据）',

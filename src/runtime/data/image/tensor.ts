@@ -1,7 +1,8 @@
 /** A prepared image as the tensor that an input takes: layout and channels by its dims, values scaled and normalised. */
 import { RunnerError } from '../../failure.ts';
 import type { PlannedInput } from '../../inputs.ts';
-import { allocate, elementKind, isElementType, numberToHalf } from '../dtype.ts';
+import { numberToHalf } from '../../../onnx/index.ts';
+import { allocate, elementKind, isElementType } from '../dtype.ts';
 import type { HostTensor } from '../source.ts';
 import type { ImagePreparation } from '../spec.ts';
 import type { Prepared } from './resize.ts';

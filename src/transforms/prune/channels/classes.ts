@@ -17,6 +17,7 @@ export class Classes {
   private parent = new Int32Array(1024);
   private count = 0;
   private readonly blockers = new Map<number, Blocker>();
+  private readonly approximations = new Map<number, Blocker>();
 
   get size(): number {
     return this.count;
@@ -56,17 +57,32 @@ export class Classes {
     // the lower one stays: order follows the file
     const [root, child] = x < y ? [x, y] : [y, x];
     this.parent[child] = root;
-    const blocker = this.blockers.get(root) ?? this.blockers.get(child);
-    if (blocker !== undefined) this.blockers.set(root, blocker);
-    this.blockers.delete(child);
+    for (const marks of [this.blockers, this.approximations]) {
+      const mark = marks.get(root) ?? marks.get(child);
+      if (mark !== undefined) marks.set(root, mark);
+      marks.delete(child);
+    }
   }
 
   /** The first blocker stays. */
   block(atoms: Iterable<number>, blocker: Blocker): void {
+    this.mark(this.blockers, atoms, blocker);
+  }
+
+  /** Without these, what the node gives for the others changes a little; the first reason stays. */
+  approximate(atoms: Iterable<number>, reason: Blocker): void {
+    this.mark(this.approximations, atoms, reason);
+  }
+
+  private mark(marks: Map<number, Blocker>, atoms: Iterable<number>, mark: Blocker): void {
     for (const atom of atoms) {
       const root = this.find(atom);
-      if (!this.blockers.has(root)) this.blockers.set(root, blocker);
+      if (!marks.has(root)) marks.set(root, mark);
     }
+  }
+
+  approximationOf(atom: number): Blocker | undefined {
+    return this.approximations.get(this.find(atom));
   }
 
   blockerOf(atom: number): Blocker | undefined {

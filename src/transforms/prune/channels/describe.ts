@@ -31,6 +31,8 @@ export interface PruneGroup {
   readonly bytesPerChannel: number;
   /** Why none can go; undefined where they can. */
   readonly blocker: Blocker | undefined;
+  /** What is not exactly the same without some; such a group goes only where an edit says `approximate`. */
+  readonly approximation: Blocker | undefined;
 }
 
 /** @param analysis of the same model, where it is at hand: its shapes are not inferred again */
@@ -64,6 +66,7 @@ export function pruneGroups(model: Model, analysis?: Analysis): PruneGroup[] {
         units: group.units.length,
         bytesPerChannel: Math.round(bytes / channels),
         blocker: group.blocker,
+        approximation: group.approximation,
       };
     });
 }

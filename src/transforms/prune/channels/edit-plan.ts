@@ -126,7 +126,8 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit): EditPlan {
   const blockers = new Map<ChannelGroup, Blocker>();
   const keep = new Map<ChannelGroup, number>();
   for (const group of wanted) {
-    const blocker = group.blocker ?? obstacle(importance, group);
+    const approximation = edit.approximate === true ? undefined : group.approximation;
+    const blocker = group.blocker ?? approximation ?? obstacle(importance, group);
     if (blocker !== undefined) blockers.set(group, blocker);
     else
       keep.set(

@@ -11,6 +11,8 @@ export interface ChannelGroup {
   /** Nodes whose own weights make these channels. */
   readonly makers: readonly Node[];
   readonly blocker: Blocker | undefined;
+  /** What changes a little for the channels that stay; undefined where nothing does. */
+  readonly approximation: Blocker | undefined;
 }
 
 export interface Grouping {
@@ -31,16 +33,20 @@ export function groupChannels(trace: Trace): Grouping {
   const units: number[][] = [];
   const bySignature = new Map<string, number>();
   const blockers: (Blocker | undefined)[] = [];
+  const approximations: (Blocker | undefined)[] = [];
   for (let root = 0; root < classes.size; root++) {
     if (classes.find(root) !== root) continue;
     const blocker = classes.blockerOf(root);
-    const key = `${signatures.high[root] ?? 0} ${signatures.low[root] ?? 0} ${blocker?.reason ?? ''}`;
+    const approximation = classes.approximationOf(root);
+    const reasons = `${blocker?.reason ?? ''} ${approximation?.reason ?? ''}`;
+    const key = `${signatures.high[root] ?? 0} ${signatures.low[root] ?? 0} ${reasons}`;
     let group = bySignature.get(key);
     if (group === undefined) {
       group = units.length;
       bySignature.set(key, group);
       units.push([]);
       blockers.push(blocker);
+      approximations.push(approximation);
     }
     const own = units[group] ?? [];
     groupOf[root] = group;
@@ -63,6 +69,7 @@ export function groupChannels(trace: Trace): Grouping {
     units: Int32Array.from(own),
     makers: [...(makers[index] ?? [])],
     blocker: blockers[index],
+    approximation: approximations[index],
   }));
   return { ...grouping, groups };
 }

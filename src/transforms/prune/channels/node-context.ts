@@ -99,6 +99,35 @@ export class NodeContext implements RuleContext {
     this.tracer.blockAxis(axis, this.blocker(reason));
   }
 
+  approximates(axis: Axis, reason: string): void {
+    if (isTracked(axis)) this.tracer.classes.approximate(axis.atoms, this.blocker(reason));
+  }
+
+  scale(input: number, atoms: Int32Array): void {
+    this.tracer.scaled.set(this.name(input), atoms);
+  }
+
+  get isSubtracted(): boolean {
+    const [input = ''] = this.node.inputs;
+    const [output = ''] = this.node.outputs;
+    const users = this.tracer.usersOf(output);
+    return users.length > 0 && users.every((n) => isDifference(n, input, output));
+  }
+
+  get subtractsMean(): boolean {
+    const [input = '', mean = ''] = this.node.inputs;
+    const source = this.tracer.producerOf(mean);
+    return (
+      source?.opType === 'ReduceMean' &&
+      source.inputs[0] === input &&
+      this.tracer.usersOf(mean).every((n) => isDifference(n, input, mean))
+    );
+  }
+
+  elemType(input: number): number | undefined {
+    return this.tracer.typeOf(this.name(input))?.elemType;
+  }
+
   stays(reason: string): Axis {
     return { ...FIXED, why: this.blocker(reason) };
   }
@@ -148,4 +177,9 @@ export class NodeContext implements RuleContext {
   prefer(axis: Axis | undefined): void {
     if (axis?.factor !== undefined) this.tracer.preferences.set(axis.factor.split, axis.factor.factor);
   }
+}
+
+/** `whole` − `part` */
+function isDifference({ opType, domain, inputs }: Node, whole: string, part: string): boolean {
+  return domain === '' && opType === 'Sub' && inputs[0] === whole && inputs[1] === part && whole !== part;
 }

@@ -4,6 +4,7 @@ import { inferShapes } from '../../../analysis/shapes/index.ts';
 import { DataType, type Graph, type Model, type Node, type TensorRef } from '../../../onnx/model.ts';
 import { isTracked } from './axis.ts';
 import { makeNode } from '../../graph/nodes.ts';
+import { decodeFloats, encodeFloats } from './floats.ts';
 import type { ChannelPlan } from './plan.ts';
 import type { NewBias, Repairs } from './repair/repair.ts';
 import type { Rewriter } from './rule.ts';
@@ -45,7 +46,9 @@ export function rewriteGraph(plan: ChannelPlan, names: GraphNames, repairs?: Rep
       count: plan.count(atoms),
       positions: (signal?: AbortSignal) => plan.kept(atoms, signal),
     }));
-    tensors.set(name, selectedTensor({ model: names.model, tensor, name, node: user }, kept, tensor.name));
+    const selected = selectedTensor({ model: names.model, tensor, name, node: user }, kept, tensor.name);
+    const scaled = trace.scaled.get(name);
+    tensors.set(name, scaled === undefined ? selected : scaledTensor(selected, scaled, plan));
   }
   for (const [name, repaired] of repairs?.tensors ?? []) {
     const bare = tensors.get(name) ?? names.tensor(name);
@@ -54,6 +57,22 @@ export function rewriteGraph(plan: ChannelPlan, names: GraphNames, repairs?: Rep
   const { nodes, added } = changedNodes(plan, names);
   for (const bias of repairs?.biases ?? []) addBias(plan, names, bias, nodes, added);
   return { tensors, reshaped, nodes, added };
+}
+
+function scaledTensor(tensor: TensorRef, atoms: Int32Array, plan: ChannelPlan): TensorRef {
+  const { location, dataType } = tensor;
+  const count = plan.count(atoms);
+  if (location.kind !== 'computed' || count === atoms.length) return tensor;
+  const factor = Math.sqrt(atoms.length / count);
+  const { produce } = location;
+  const scaled = async function* (signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of produce(signal))
+      yield encodeFloats(
+        decodeFloats(Uint8Array.from(chunk), dataType).map((v) => v * factor),
+        dataType,
+      );
+  };
+  return { ...tensor, location: { ...location, produce: scaled } };
 }
 
 /** Conv and Gemm take a bias; behind a MatMul stands an Add. */
@@ -110,6 +129,11 @@ function rewriterFor(plan: ChannelPlan, names: GraphNames, id: string, added: Te
     kept: (atoms, signal) => plan.kept(atoms, signal),
     value: (suffix) => names.unique(`${id}_${suffix}`),
     constant,
+    float: (value, dataType, suffix) => {
+      const bytes = encodeFloats(Float64Array.of(value), dataType);
+      const tensor = { dataType, dims: [], smallData: bytes };
+      return constant({ ...tensor, location: { kind: 'inline', bytes } }, suffix);
+    },
     ints: (values, suffix) => {
       const bytes = new Uint8Array(BigInt64Array.from(values.map(BigInt)).buffer);
       const tensor = { dataType: DataType.int64, dims: [values.length], smallData: bytes };

@@ -40,6 +40,15 @@ export interface RuleContext {
   join(axes: readonly Axis[]): Axis;
   uniteAll(atoms: Iterable<number>): void;
   block(axis: Axis | undefined, reason: string): void;
+  /** What the node gives for the others is not exactly the same without indices of this dim. */
+  approximates(axis: Axis, reason: string): void;
+  /** The constant of that input is multiplied by √(size before / after) of `atoms`, its own. */
+  scale(input: number, atoms: Int32Array): void;
+  /** Output 0 is the mean of input 0, and is taken from it by each node that reads it. */
+  readonly isSubtracted: boolean;
+  /** Input 1 is the mean of input 0. */
+  readonly subtractsMean: boolean;
+  elemType(input: number): number | undefined;
   /** A dim that must stay because of what this node does with it. */
   stays(reason: string): Axis;
   fresh(n: number): Int32Array;
@@ -63,6 +72,8 @@ export interface RuleContext {
 export interface Rewriter {
   /** How many of these are left. */
   count(atoms: Int32Array): number;
+  /** Name of a new scalar constant of that float type. */
+  float(value: number, dataType: number, suffix: string): string;
   /** Name of a new int64 [n] (or scalar) constant. */
   ints(values: readonly number[], suffix: string): string;
   /** Name of a new constant whose data are made later. */

@@ -74,7 +74,8 @@ function kindsOf(
 }
 
 function kindOf(copy: string, plan: ChannelPlan): string {
-  const { classes, valueAxes } = plan.trace;
+  const { classes, valueAxes, scaled } = plan.trace;
   const touched = (valueAxes.get(copy) ?? []).filter(isTracked).filter((a) => plan.isTouched(a.atoms));
-  return touched.map(({ atoms }) => Array.from(atoms, (a) => classes.find(a)).join(' ')).join('\n');
+  const kind = touched.map(({ atoms }) => Array.from(atoms, (a) => classes.find(a)).join(' ')).join('\n');
+  return kind !== WHOLE && scaled.has(copy) ? `${kind} scaled` : kind;
 }

@@ -70,7 +70,19 @@ function apply(context: StepContext, plan: EditPlan, afterBytes: number): Outcom
     const node = plan.entryOf.get(reader)?.id ?? name;
     return { code: 'repair-left-out', message: `${node} is not repaired: ${reason}`, node };
   });
-  return { afterBytes, warnings, pulled, repairs: plan.repaired.stages };
+  const { stages } = plan.repaired;
+  return { afterBytes, warnings: [...warnings, ...approximations(plan)], pulled, repairs: stages };
+}
+
+/** One for each group whose removal is not exact. */
+function approximations({ plan, entryOf }: EditPlan): Warning[] {
+  return [...plan.keep].flatMap(([{ approximation, makers, units }, keep]): Warning[] => {
+    const [maker] = makers;
+    if (approximation === undefined || maker === undefined || keep === units.length) return [];
+    const node = entryOf.get(maker)?.id;
+    const message = `without channels of ${node ?? maker.name} the model is not exactly what it is with them zeroed: ${approximation.reason}; repair is recommended`;
+    return [{ code: 'approximate-channels', message, node }];
+  });
 }
 
 /** Layers that were not selected and get smaller all the same. */

@@ -11,7 +11,9 @@ import { inferShapes } from '../../../analysis/shapes/index.ts';
 import type { Dim } from '../../../analysis/types.ts';
 import { DataType, subgraphs, type Graph, type Model, type Node } from '../../../onnx/model.ts';
 import { FIXED, fixed, isTracked, type Axis } from './axis.ts';
+import { makeNode, smallTensor } from '../../graph/nodes.ts';
 import { Classes, type Blocker } from './classes.ts';
+import { encodeFloats } from './floats.ts';
 import { Refusal, type Reader, type Rewrite, type Rule } from './rule.ts';
 import { NodeContext } from './node-context.ts';
 import { ruleOf } from './rules/index.ts';
@@ -43,6 +45,8 @@ export interface Trace {
   readonly readers: readonly ReaderOf[];
   /** Scales of BatchNormalizations: name of the constant, and its channels. */
   readonly scales: readonly { readonly name: string; readonly atoms: Int32Array }[];
+  /** Constants to be multiplied by √(size before / after): by name, their own channels. */
+  readonly scaled: ReadonlyMap<string, Int32Array>;
   readonly ids: ReadonlyMap<Node, string>;
 }
 
@@ -86,6 +90,9 @@ export class Tracer {
   readonly readers: ReaderOf[] = [];
   readonly scales: { name: string; atoms: Int32Array }[] = [];
   readonly sizes = new Map<string, Sizes>();
+  readonly scaled = new Map<string, Int32Array>();
+  private readonly users = new Map<string, Node[]>();
+  private readonly producers = new Map<string, Node>();
 
   constructor(
     model: Model,
@@ -97,6 +104,23 @@ export class Tracer {
     this.inference = inference;
     this.ids = ids;
     this.preferences = preferences;
+    for (const node of model.graph.nodes) {
+      for (const name of new Set(node.inputs)) {
+        const users = this.users.get(name);
+        if (users === undefined) this.users.set(name, [node]);
+        else users.push(node);
+      }
+      for (const name of node.outputs) this.producers.set(name, node);
+    }
+  }
+
+  /** Nodes of the main graph; others see a value only where it must stay. */
+  usersOf(name: string): readonly Node[] {
+    return this.users.get(name) ?? [];
+  }
+
+  producerOf(name: string): Node | undefined {
+    return this.producers.get(name);
   }
 
   run(): Trace {
@@ -128,9 +152,10 @@ export class Tracer {
       made,
       readers,
       scales,
+      scaled,
       ids,
     } = this;
-    return { inference, classes, valueAxes, constants, arrays, sites, made, readers, scales, ids };
+    return { inference, classes, valueAxes, constants, arrays, sites, made, readers, scales, scaled, ids };
   }
 
   typeOf(name: string): (InferredType & { kind: 'tensor' }) | undefined {
@@ -253,10 +278,33 @@ export class Tracer {
       ? sizesAfter(node, inputs, this.countOf(output), lengths, (i) => this.intsOf(node.inputs[i] ?? ''))
       : undefined;
     if (after !== undefined && node.outputs.length === 1) this.sizes.set(output, after);
-    else {
+    else if (!this.freeze(node, reading.flat(2))) {
       const reason = `${node.opType} "${this.idOf(node)}": computes with its size`;
       for (const axis of reading.flat(2)) this.blockAxis(axis, { node: this.idOf(node), reason });
     }
+  }
+
+  /**
+   * What is worked out of sizes and is no size (a factor of attention, say) keeps the value that it has in the model as
+   * it is. @returns false where that is not known
+   */
+  private freeze(node: Node, axes: readonly Axis[]): boolean {
+    const [output = ''] = node.outputs;
+    const type = this.typeOf(output);
+    const dims = this.dimsOf(output)?.filter((d) => typeof d === 'number');
+    const values = type?.content?.filter((v) => typeof v === 'number');
+    const isKnown = values !== undefined && values.length === type?.content?.length && dims !== undefined;
+    if (!isKnown || node.outputs.length > 1 || !FLOATS.has(type.elemType)) return false;
+    const bytes = encodeFloats(Float64Array.from(values), type.elemType);
+    const value = {
+      name: 'value',
+      kind: 'tensor',
+      value: smallTensor('', type.elemType, dims, bytes),
+    } as const;
+    const atoms = axes.flatMap((a) => a.atoms ?? []);
+    const frozen = makeNode('Constant', [], [output], node.name, [value]);
+    this.sites.push({ node, atoms, change: () => [frozen] });
+    return true;
   }
 
   private countOf(name: string): number | undefined {

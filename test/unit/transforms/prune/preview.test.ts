@@ -120,6 +120,7 @@ describe('groups', () => {
         units: 12,
         bytesPerChannel: 4 * (8 * 9 + 1 + 4 + 8 * 9),
         blocker: undefined,
+        approximation: undefined,
       },
     );
     assert.deepEqual(groups.find((g) => g.id === 'fc')?.blocker, {

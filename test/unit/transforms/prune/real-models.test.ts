@@ -13,7 +13,9 @@ async function check(real: RealModel, isEach: boolean): Promise<void> {
   const model = await openModel(fileOf(real));
   try {
     const { trace, grouping } = traceModel(model);
-    const groups = grouping.groups.filter((g) => g.blocker === undefined && g.makers.length > 0);
+    const groups = grouping.groups.filter(
+      (g) => g.blocker === undefined && g.approximation === undefined && g.makers.length > 0,
+    );
     assert.equal(groups.length, real.groups);
     const makers = isEach ? groups.map((g) => [trace.ids.get(g.makers[0]!) ?? '']) : [undefined];
     for (const nodes of makers) {

@@ -61,7 +61,9 @@ function planOf(model: Model, edit: PruneChannelsEdit): Planned {
   const own = unshared.model;
   const isSelected = (node: Node): boolean =>
     'all' in edit.layers || ('nodes' in edit.layers && edit.layers.nodes.includes(trace.ids.get(node) ?? ''));
-  const groups = grouping.groups.filter((g) => g.blocker === undefined && g.makers.some(isSelected));
+  const isAllowed = ({ blocker, approximation }: ChannelGroup): boolean =>
+    blocker === undefined && (approximation === undefined || edit.approximate === true);
+  const groups = grouping.groups.filter((g) => isAllowed(g) && g.makers.some(isSelected));
   const keep = new Map(groups.map((g) => [g, unitsKept(g.units.length, edit.ratio)]));
   const select = selectionBy({
     model,

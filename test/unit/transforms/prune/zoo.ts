@@ -1,7 +1,9 @@
 /** Small networks of the kinds that pruning meets, built in code; each names its inputs. */
+import { DataType } from '../../../../src/onnx/model.ts';
 import { ints, node } from '../../../support/model-builder.ts';
 import { head, image, Net, type ZooModel } from './net.ts';
 import { ATTENTION_ZOO } from './zoo-attention.ts';
+import { RMS_ZOO } from './zoo-norm.ts';
 
 export type { ZooModel };
 
@@ -270,7 +272,15 @@ function packed(): ZooModel {
   };
   const [q, k, v] = [pick(0), pick(1), pick(2)];
   const kt = net.op('Transpose', [k], 'kt', { perm: [0, 1, 3, 2] });
-  const p = net.op('Softmax', [net.op('MatMul', [q, kt], 'qk')], 'p', { axis: -1 });
+  // the root of a size, worked out at run time: it stays what it was
+  const size = net.op(
+    'Slice',
+    [net.op('Shape', [qkv], 'dims'), net.shape('last', [2]), net.shape('end', [3])],
+    'size',
+  );
+  const root = net.op('Sqrt', [net.op('Cast', [size], 'cast', { to: DataType.float })], 'root');
+  const scores = net.op('Div', [net.op('MatMul', [q, kt], 'qk'), root], 'scaled');
+  const p = net.op('Softmax', [scores], 'p', { axis: -1 });
   const mixed = net.op('Transpose', [net.op('MatMul', [p, v], 'pv')], 'mixed', { perm: [0, 2, 1, 3] });
   const flat = net.op('Reshape', [mixed, net.shape('back', [0, 0, -1])], 'flat');
   return {
@@ -382,6 +392,7 @@ export const ZOO: readonly ZooModel[] = [
   packed(),
   fused(),
   ...ATTENTION_ZOO,
+  ...RMS_ZOO,
   lstm('LSTM'),
   lstm('GRU'),
   moves(),

@@ -24,6 +24,16 @@ const any: ZeroRule = (zeros) => zeros.some(Boolean);
 const first: ZeroRule = ([zero]) => zero === true;
 const never: ZeroRule = () => false;
 
+/** What a mean is taken from is about it at all indices that stay (see `reduce.ts`), and zero at the others. */
+const difference: Rule = (c) => [broadcast(c, [0, 1], c.subtractsMean ? first : all)];
+
+/** Positive powers of zero are zero. */
+const power: Rule = (c) => {
+  const exponents = c.content(1);
+  const keepsZero = exponents?.every((e) => typeof e === 'number' && e > 0) === true;
+  return [broadcast(c, [0, 1], keepsZero ? first : never)];
+};
+
 const elementwise =
   (zero: ZeroRule): Rule =>
   (c) => [
@@ -75,12 +85,14 @@ export const elementwiseRules: RuleTable = {
     sameNotZero,
     'Sigmoid HardSigmoid Exp Log Softplus Reciprocal Cos Cosh Acos Acosh Not IsNaN IsInf BitwiseNot',
   ),
-  ...names(elementwise(all), 'Add Sub Sum Mean Min Max'),
+  ...names(elementwise(all), 'Add Sum Mean Min Max'),
+  Sub: difference,
+  Pow: power,
   ...names(elementwise(any), 'Mul And BitwiseAnd'),
   ...names(elementwise(first), 'Div PRelu Mod'),
   ...names(
     elementwise(never),
-    'Pow Equal Greater GreaterOrEqual Less LessOrEqual Or Xor BitwiseOr BitwiseXor BitShift',
+    'Equal Greater GreaterOrEqual Less LessOrEqual Or Xor BitwiseOr BitwiseXor BitShift',
   ),
   Clip: clip,
   Dropout: dropout,

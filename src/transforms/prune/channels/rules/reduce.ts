@@ -1,5 +1,6 @@
 /** Reductions, and what looks along one dim. */
-import { attributeInt } from '../../../../onnx/model.ts';
+import { attributeInt, DataType } from '../../../../onnx/model.ts';
+import { makeNode } from '../../../graph/nodes.ts';
 import { FIXED, isTracked, type Axis } from '../axis.ts';
 import { withZero } from '../axis.ts';
 import type { Rule, RuleContext, RuleTable } from '../rule.ts';
@@ -28,6 +29,32 @@ function reduceOver(c: RuleContext, axis: Axis, keepsSum: boolean): void {
   if (!keepsSum) c.block(axis, 'reduces over it');
   else if (!axis.zero) c.block(axis, 'sums over values that are not zero');
 }
+
+/**
+ * A mean over n indices of which m stay and the others hold zero is m/n of the mean over m. Where it is only taken from
+ * what it is the mean of, it stays the mean over m: what goes holds zero then as before, which is nearly the same.
+ */
+const mean: Rule = (c) => {
+  const axes = c.axes(0);
+  const given = givenAxes(c, axes.length) ?? [];
+  const over = axes.filter((_, k) => given.length === 0 || given.includes(k));
+  const [type, mine] = [c.elemType(0), over.filter(isTracked)];
+  const result = reduce(true)(c);
+  if (c.isSubtracted) {
+    for (const axis of mine) c.approximates(axis, 'takes the mean over those that stay');
+    return result;
+  }
+  const atoms = mine.map((a) => a.atoms);
+  c.rewrite(atoms, (node, w) => {
+    const share = atoms.reduce((product, a) => (product * w.count(a)) / a.length, 1);
+    const [output = ''] = node.outputs;
+    const unscaled = w.value('unscaled');
+    const factor = w.float(share, type ?? DataType.float, 'share');
+    const scaled = makeNode('Mul', [unscaled, factor], [output], `${c.id}_share`);
+    return [{ ...node, outputs: [unscaled], range: undefined }, scaled];
+  });
+  return result;
+};
 
 /** Reductions of zeros that do not give zero. */
 const reduceNotZero =
@@ -65,7 +92,7 @@ export const reduceRules: RuleTable = {
   ReduceL1: reduce(true),
   ReduceL2: reduce(true),
   ReduceSumSquare: reduce(true),
-  ReduceMean: reduce(false),
+  ReduceMean: mean,
   ReduceMax: reduce(false),
   ReduceMin: reduce(false),
   ReduceProd: reduce(false),
