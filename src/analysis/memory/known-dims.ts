@@ -19,12 +19,16 @@ export type KnownSize = number | string | undefined;
 export type KnownSizes = readonly KnownSize[];
 export type KnownDims = ReadonlyMap<Value, KnownSizes>;
 
-/** Adds what is known of the values that `nodes` (in topological order) make. */
+/**
+ * Adds what is known of the values that `nodes` (in topological order) make. `before`: what was known before the graph
+ * was rewritten; a value that is still there keeps it.
+ */
 export function knownDims(
   { graph }: Pick<Block, 'graph'>,
   nodes: readonly Draft[],
   inputs: readonly Value[],
   outer: KnownDims,
+  before?: KnownDims,
 ): Map<Value, KnownSizes> {
   const known = new Map<Value, KnownSizes>(outer);
   const declared = new Map(graph.inputs.map((v) => [v.name, v.type]));
@@ -36,7 +40,8 @@ export function knownDims(
     for (const v of n.inputs) if (v?.kind === 'constant') known.set(v, constantDims(v));
     for (const v of n.outputs) {
       if (!v) continue;
-      const dims = merged(inferred(n, v, known), declaredDims(graph.valueInfo.get(v.name)?.type));
+      const said = before?.get(v) ?? declaredDims(graph.valueInfo.get(v.name)?.type);
+      const dims = merged(inferred(n, v, known), said);
       if (dims) known.set(v, dims);
     }
   }

@@ -98,9 +98,11 @@ class RuntimeBuilder implements ValueFactory {
 
   block(block: Block, outer: KnownDims): RuntimeBlock {
     const drafts = block.nodes.map(draftOf);
+    // before the rewriting, which changes the drafts
+    const asWritten = knownDims(block, drafts, block.inputs, outer);
     const rewritten = rewrite(drafts, block, { ...this.options, outer }, this);
     const { nodes } = rewritten;
-    const known = knownDims(block, nodes, block.inputs, outer);
+    const known = knownDims(block, nodes, block.inputs, outer, asWritten);
     const planned = nodes.map((d) => this.node(d, known));
     return {
       nodes: planned,

