@@ -10,6 +10,8 @@ export const analysisTemplates: readonly string[] = [
   'the CPU has no float16 kernels for it: cast to float32, folded when the session is made',
   'fused to DynamicQuantizeMatMul; the packed weight stays int8',
   'ConvInteger takes the int8 weight as it is',
+  'DynamicQuantizeLSTM packs it; it stays int8',
+  'DynamicQuantizeLSTM has no WebGPU kernel: it runs on the CPU',
   'integer kernels take the int8 weight as it is',
   'fused to QLinearMatMul; the packed weight stays int8',
   'fused to QLinearConv; the weight stays int8',

@@ -82,6 +82,7 @@ const cpu: Rows = {
   ),
   'matmul dynamic-int8': measured('small', 1, 'fused to DynamicQuantizeMatMul; the packed weight stays int8'),
   'conv dynamic-int8': measured('small', 1, 'ConvInteger takes the int8 weight as it is'),
+  'recurrent dynamic-int8': measured('small', 1, 'DynamicQuantizeLSTM packs it; it stays int8'),
   '* dynamic-int8': fromSources('small', 1, 'integer kernels take the int8 weight as it is'),
   'matmul qdq-int8': measured('small', 1, 'fused to QLinearMatMul; the packed weight stays int8'),
   'conv qdq-int8': measured('small', 1.2, 'fused to QLinearConv; the weight stays int8'),
@@ -139,6 +140,11 @@ const webgpu: Rows = {
     'MatMulInteger has no WebGPU kernel here: it runs on the CPU',
   ),
   'conv dynamic-int8': measured('cpu-fallback', 0, 'ConvInteger has no WebGPU kernel: it runs on the CPU'),
+  'recurrent dynamic-int8': measured(
+    'cpu-fallback',
+    0,
+    'DynamicQuantizeLSTM has no WebGPU kernel: it runs on the CPU',
+  ),
   '* dynamic-int8': fromSources('cpu-fallback', 0, 'no WebGPU kernel: it runs on the CPU'),
   'matmul dequantize-int8': measured(
     'expanded',
