@@ -1,7 +1,8 @@
 /**
  * Entry (`npm run bench:gpu [-- FILTER]`), for anyone with a GPU: predicted against measured memory, speed and placement
  * on every EP that works here beside the CPU, and how far its answers are from the CPU's. Prints Markdown with the
- * card's name, for docs/runner.md. Libraries of CUDA are looked for by the system's own means (LD_LIBRARY_PATH).
+ * card's name, for docs/runner.md. Libraries of CUDA are looked for by the system's own means (LD_LIBRARY_PATH). Where
+ * no GPU is found, WebGPU runs on SwiftShader (of Chromium), which takes minutes and tells nothing of speed.
  *
  * `VRAM_LENS_ORT=folder`: a package onnxruntime-node with CUDA's files, as "Install CUDA Support" makes it.
  */
@@ -11,9 +12,10 @@ import path from 'node:path';
 import { analyze } from '../src/analysis/index.ts';
 import { openModel } from '../src/onnx/index.ts';
 import { listGpus, Runner } from '../src/runtime/index.ts';
+import { swiftShader } from '../test/unit/runtime/software-gpu.ts';
 import { bundleFolder, models, samples } from '../test/unit/runtime/worker-bundle.ts';
 
-const batchSizes = [1, 8, 32];
+const batchSizes = { gpu: [1, 8, 32], software: [1, 8] };
 const filter = process.argv[2] ?? '';
 const candidates = [
   path.join(samples, 'fmnist_cnn.onnx'),
@@ -23,20 +25,23 @@ const candidates = [
 
 const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-bench-'));
 const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
-const runner = new Runner({
-  workerPath: path.join(bundles, 'worker.cjs'),
-  ortFolder: process.env['VRAM_LENS_ORT'],
-});
+const options = { workerPath: path.join(bundles, 'worker.cjs'), ortFolder: process.env['VRAM_LENS_ORT'] };
+let runner = new Runner(options);
 
 function mib(bytes: number | undefined): string {
   return bytes === undefined ? 'unknown' : (bytes / 2 ** 20).toFixed(1);
 }
 
 try {
-  const statuses = await runner.probeEps();
+  let statuses = await runner.probeEps();
+  if (statuses.every((s) => !s.available || s.ep === 'cpu') && swiftShader !== undefined) {
+    await runner.dispose();
+    runner = new Runner({ ...options, env: swiftShader });
+    statuses = await runner.probeEps();
+  }
   for (const s of statuses) console.log(`- ${s.ep}: ${s.available ? 'works' : 'does not work'}, ${s.detail}`);
   for (const gpu of await listGpus()) console.log(`- GPU: ${gpu.name}, ${mib(gpu.vramBytes)} MiB`);
-  for (const { ep, detail } of statuses.filter((s) => s.available && s.ep !== 'cpu')) {
+  for (const { ep, detail, isSoftware } of statuses.filter((s) => s.available && s.ep !== 'cpu')) {
     console.log(`\n**${ep}** on ${detail}\n`);
     console.log(
       '| model | batch | measured MiB | of what | predicted MiB | p50 ms | nodes | max error against the CPU |',
@@ -46,8 +51,9 @@ try {
       const opened = await openModel(model);
       const analysis = analyze(opened);
       await opened.source.close();
-      for (const batch of batchSizes) {
-        const predicted = analysis.estimate({ dims: { batch }, ep, optimization: 'all' }).totalPeak.bytes;
+      for (const batch of batchSizes[isSoftware === true ? 'software' : 'gpu']) {
+        // what is measured is all that is held, of the card or of the process
+        const predicted = analysis.estimate({ dims: { batch }, ep, optimization: 'all' }).heldPeak.bytes;
         const common = {
           original: model,
           compressed: model,

@@ -20,6 +20,7 @@ import { colour, progressLine, table } from './terminal.ts';
 
 export interface SessionFlags {
   readonly threads?: number;
+  readonly interOpThreads?: number;
   readonly arena?: boolean;
   readonly memPattern?: boolean;
   readonly prepacking?: boolean;
@@ -29,6 +30,9 @@ export interface SessionFlags {
 export function withSessionOptions(command: Command): Command {
   return command
     .option('--threads <n>', 'threads within an operator', (t) => parsePositiveInteger('--threads', t))
+    .option('--inter-op-threads <n>', 'operators that run at once', (t) =>
+      parsePositiveInteger('--inter-op-threads', t),
+    )
     .option('--no-arena', 'give memory back after each use')
     .option('--no-mem-pattern', 'do not plan one block for each run')
     .option('--no-prepacking', 'do not re-lay weights for the kernels')
@@ -40,6 +44,7 @@ export function sessionSettings(flags: SessionFlags): SessionSettings {
   const off = (flag: boolean | undefined) => (flag === false ? false : undefined);
   return {
     intraOpThreads: flags.threads,
+    interOpThreads: flags.interOpThreads,
     cpuMemArena: off(flags.arena),
     memPattern: off(flags.memPattern),
     prepacking: off(flags.prepacking),

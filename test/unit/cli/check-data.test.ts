@@ -84,6 +84,8 @@ describe('the session of a check', () => {
     const line = [
       '--threads',
       '2',
+      '--inter-op-threads',
+      '3',
       '--no-arena',
       '--no-mem-pattern',
       '--no-prepacking',
@@ -92,6 +94,7 @@ describe('the session of a check', () => {
     ];
     assert.deepEqual(sessionSettings(parsed(line)), {
       intraOpThreads: 2,
+      interOpThreads: 3,
       cpuMemArena: false,
       memPattern: false,
       prepacking: false,
