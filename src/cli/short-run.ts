@@ -6,7 +6,7 @@ const INTERRUPT_BUDGET_BYTES = 500_000;
 
 /**
  * Lets V8 optimize only what runs for long. Most functions of a command are done before their optimized code would be:
- * for a model of 10,000 nodes compiling it took as much processor time as all the rest (docs/memory.md).
+ * for a model of 10,000 nodes compiling it took nearly half of the processor time (docs/memory.md).
  */
 export function optimizeLate(): void {
   setFlagsFromString(`--interrupt-budget=${INTERRUPT_BUDGET_BYTES}`);
