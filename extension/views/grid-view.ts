@@ -12,7 +12,7 @@ export function gridView(
   const scales = grid.map((line) => line.scale);
   return {
     levels: first === undefined ? [] : levelsOf(first),
-    steps: { min: Math.min(...scales), max: Math.max(...scales) },
+    steps: first === undefined ? undefined : { min: Math.min(...scales), max: Math.max(...scales) },
   };
 }
 

@@ -54,8 +54,8 @@ export interface WeightsView {
         readonly sqnrDb: number | 'inf';
         /** The values that the first output channel (in blocks: its first block) can take; none where they are too many to see. */
         readonly levels: readonly number[];
-        /** The smallest and the largest step between two of them, over the first channels. */
-        readonly steps: { readonly min: number; readonly max: number };
+        /** The smallest and the largest step between two of them, over the first channels; floats have no one step. */
+        readonly steps?: { readonly min: number; readonly max: number } | undefined;
       }
     | undefined;
 }

@@ -32,8 +32,8 @@ export interface AppliedRecipe {
   readonly calibrationTargets: readonly CalibrationTarget[];
   /** Repairs of layers that are to be worked out before the changed model can be written, in their order. */
   readonly repairs: readonly RepairStage[];
-  /** By id in the original model: how the edit that was applied rounds the layer's weight, where that is known. */
-  readonly roundings: ReadonlyMap<string, Rounding>;
+  /** By id in the original model: how the edit that was applied rounds the layer's weights, where that is known. */
+  readonly roundings: ReadonlyMap<string, readonly Rounding[]>;
 }
 
 /** Whether calibration data have to run before the changed model can be written. */
@@ -54,7 +54,7 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
   const { calibration, repaired } = options;
   const repairs: RepairStage[] = [];
   const targets = new Map<string, CalibrationTarget>();
-  const roundings = new Map<string, Rounding>();
+  const roundings = new Map<string, readonly Rounding[]>();
   const made = new Map<string, unknown>();
   const ends = { atEnd: [], atLast: [] };
   const shared = { ws, calibration, repaired, made, ...ends, targets, roundings, repairs };
@@ -88,7 +88,7 @@ interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'repaired' | '
   readonly repairs: RepairStage[];
   /** By content: what is asked for twice is collected once. */
   readonly targets: Map<string, CalibrationTarget>;
-  readonly roundings: Map<string, Rounding>;
+  readonly roundings: Map<string, readonly Rounding[]>;
 }
 
 function atEnd({ atEnd: steps, atLast }: Shared): Warning[] {
@@ -110,7 +110,7 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
       return { ...base, status: 'blocked', reason: proposal.reason, beforeBytes: bytes, afterBytes: bytes };
     }
     for (const target of proposal.needs ?? []) shared.targets.set(JSON.stringify(target), target);
-    if (proposal.rounding !== undefined) shared.roundings.set(entry.id, proposal.rounding);
+    if (proposal.roundings !== undefined) shared.roundings.set(entry.id, proposal.roundings);
     const outcome = proposal.apply();
     warnings.push(...outcome.warnings);
     pulled.push(...(outcome.pulled ?? []));

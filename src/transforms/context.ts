@@ -4,7 +4,7 @@ import type { Entry, Workspace } from './graph/workspace.ts';
 import type { BlockForm } from './kernels/blocks.ts';
 import type { LinearType } from './kernels/linear.ts';
 import type { RepairStage, RepairValues } from './prune/channels/repair/stage.ts';
-import type { Warning } from './recipe/recipe.ts';
+import type { CastType, Warning } from './recipe/recipe.ts';
 import type { WeightSource } from './weights/stream.ts';
 
 /** A step that can be taken: `apply` takes it. Nothing was changed so far, and no weight was read. */
@@ -14,8 +14,8 @@ export interface Proposal {
   readonly apply: () => Outcome;
   /** What calibration must tell before the bytes of its tensors can be made; values of the original main graph. */
   readonly needs?: readonly CalibrationTarget[] | undefined;
-  /** How the weight's values are rounded, so that their error can be told without making them. */
-  readonly rounding?: Rounding | undefined;
+  /** How the values of each weight are rounded, so that their error can be told without making them. */
+  readonly roundings?: readonly Rounding[] | undefined;
 }
 
 /** What becomes of each value of a weight. */
@@ -32,7 +32,8 @@ export type Rounding =
       readonly type: LinearType;
       /** Axis with one scale per index; undefined: one scale in all. */
       readonly axis: number | undefined;
-    };
+    }
+  | { readonly kind: 'cast'; readonly source: WeightSource; readonly to: CastType };
 
 export interface Outcome {
   /** Stored bytes of the constants that took their place. */

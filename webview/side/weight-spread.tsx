@@ -101,10 +101,12 @@ function Known({ view }: { readonly view: WeightsView }) {
               <dt>{t('spread.sqnr')}</dt>
               <dd>{quantized.sqnrDb === 'inf' ? t('spread.exact') : decibels(quantized.sqnrDb)}</dd>
             </div>
-            <div>
-              <dt title={t('spread.step.hint')}>{t('spread.step')}</dt>
-              <dd>{stepText(quantized.steps)}</dd>
-            </div>
+            {quantized.steps !== undefined && (
+              <div>
+                <dt title={t('spread.step.hint')}>{t('spread.step')}</dt>
+                <dd>{stepText(quantized.steps)}</dd>
+              </div>
+            )}
           </>
         )}
       </dl>
@@ -112,7 +114,7 @@ function Known({ view }: { readonly view: WeightsView }) {
   );
 }
 
-function stepText({ min, max }: NonNullable<WeightsView['quantized']>['steps']): string {
+function stepText({ min, max }: { readonly min: number; readonly max: number }): string {
   return min === max ? figure(min) : `${figure(min)} … ${figure(max)}`;
 }
 

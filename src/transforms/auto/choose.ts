@@ -47,7 +47,7 @@ export interface ChosenLayer {
 interface Candidate {
   readonly make: MakeEdit;
   readonly edit: QuantizeEdit;
-  readonly rounding: Rounding;
+  readonly roundings: readonly Rounding[];
   readonly afterBytes: number;
   /** What the EP will hold. */
   readonly deviceBytes: number;
@@ -90,7 +90,7 @@ async function firstAbove(
   let best: Found | undefined;
   for (const candidate of candidates) {
     signal?.throwIfAborted();
-    const sqnrDb = await sqnrs.of(candidate.rounding, signal);
+    const sqnrDb = await sqnrs.of(candidate.roundings, signal);
     const found = { candidate, sqnrDb };
     if (sqnrDb >= minSqnrDb) return { chosen: found, best: found };
     if (best === undefined || sqnrDb > best.sqnrDb) best = found;
@@ -130,11 +130,11 @@ function candidatesOf(model: Model, { ep, layers }: ChooseOptions): Map<string, 
   const found = new Map<string, Layer>();
   for (const make of CANDIDATES) {
     const edit = make(layers);
-    const { changes, roundings } = applyRecipe(model, recipeOf(model, edit));
+    const { changes, roundings: known } = applyRecipe(model, recipeOf(model, edit));
     for (const { node, status, beforeBytes, afterBytes } of changes) {
-      const rounding = roundings.get(node);
-      if (status !== 'applied' || rounding === undefined) continue;
-      const weightBytes = tensorByteLength(rounding.source.tensor);
+      const roundings = known.get(node);
+      if (status !== 'applied' || roundings === undefined) continue;
+      const weightBytes = roundings.reduce((sum, r) => sum + tensorByteLength(r.source.tensor), 0);
       const layer = found.get(node) ?? { candidates: [], weightBytes, beforeBytes };
       found.set(node, layer);
       const opType = opTypes.get(node) ?? '';
@@ -142,7 +142,7 @@ function candidatesOf(model: Model, { ep, layers }: ChooseOptions): Map<string, 
       const deviceBytes = afterBytes * ratio;
       const floatBytes = beforeBytes * (weightBehaviour(ep, opType, 'float32').ratio ?? 1);
       if (fate !== 'small' || deviceBytes >= floatBytes) continue;
-      layer.candidates.push({ make, edit, rounding, afterBytes, deviceBytes });
+      layer.candidates.push({ make, edit, roundings, afterBytes, deviceBytes });
     }
   }
   for (const { candidates } of found.values()) candidates.sort((a, b) => a.deviceBytes - b.deviceBytes);

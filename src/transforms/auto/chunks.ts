@@ -8,7 +8,7 @@ import { rowGroups, valueChunks, type ValueChunk } from '../weights/stream.ts';
 
 export function chunksOf(rounding: Rounding, signal?: AbortSignal): AsyncIterable<ValueChunk> {
   const { source } = rounding;
-  if (rounding.kind === 'linear') return valueChunks(source, signal);
+  if (rounding.kind !== 'blocks') return valueChunks(source, signal);
   const { depth, width } = blockSizes(source.tensor.dims, rounding.isTransposed, rounding.form);
   return rounding.isTransposed
     ? rowGroups(source, depth, 1, signal)
@@ -24,6 +24,7 @@ export async function chunkRounding(rounding: Rounding, signal?: AbortSignal): P
     const { depth, width } = blockSizes(dims, isTransposed, form);
     return { kind: 'blocks', isTransposed, depth, width, form };
   }
+  if (rounding.kind === 'cast') return { kind: 'cast', to: rounding.to };
   const { type, axis } = rounding;
   const layout = layoutOf(dims, axis);
   return { kind: 'linear', ...(await readParameters(source, layout, type, signal)), layout, ...limits(type) };

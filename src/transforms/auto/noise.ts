@@ -7,21 +7,41 @@ import { chunksOf, chunkRounding } from './chunks.ts';
 
 /** The ratios found so far: nodes may share a weight and round it in the same way. */
 export class RoundingSqnrs {
-  private readonly known = new Map<TensorRef, Map<string, number>>();
+  private readonly known = new Map<TensorRef, Map<string, Sums>>();
 
-  /** Signal-to-noise ratio: 10 · log10(Σ w² / Σ (w - ŵ)²) in dB. Infinity where nothing is lost. */
-  async of(rounding: Rounding, signal?: AbortSignal): Promise<number> {
+  /** Signal-to-noise ratio of all together: 10 · log10(Σ w² / Σ (w - ŵ)²) in dB. Infinity where nothing is lost. */
+  async of(roundings: readonly Rounding[], signal?: AbortSignal): Promise<number> {
+    const sum = { signal: 0, noise: 0 };
+    for (const rounding of roundings) {
+      const sums = await this.sums(rounding, signal);
+      sum.signal += sums.signal;
+      sum.noise += sums.noise;
+    }
+    return decibels(sum);
+  }
+
+  private async sums(rounding: Rounding, signal: AbortSignal | undefined): Promise<Sums> {
     const { source, ...how } = rounding;
-    const ofTensor = this.known.get(source.tensor) ?? new Map<string, number>();
+    const ofTensor = this.known.get(source.tensor) ?? new Map<string, Sums>();
     this.known.set(source.tensor, ofTensor);
     const key = JSON.stringify(how);
-    const sqnrDb = ofTensor.get(key) ?? (await roundingSqnr(rounding, signal));
-    ofTensor.set(key, sqnrDb);
-    return sqnrDb;
+    const sums = ofTensor.get(key) ?? (await roundingSums(rounding, signal));
+    ofTensor.set(key, sums);
+    return sums;
   }
 }
 
-async function roundingSqnr(rounding: Rounding, signal: AbortSignal | undefined): Promise<number> {
+/** Of the squares of the values, and of their errors. */
+export interface Sums {
+  readonly signal: number;
+  readonly noise: number;
+}
+
+export function decibels({ signal, noise }: Sums): number {
+  return noise === 0 ? Infinity : 10 * Math.log10(signal / noise);
+}
+
+async function roundingSums(rounding: Rounding, signal: AbortSignal | undefined): Promise<Sums> {
   const how = await chunkRounding(rounding, signal);
   const { parallel, run } = executor();
   const parts = mapOrdered(chunksOf(rounding, signal), parallel, ({ start, values }) =>
@@ -33,5 +53,5 @@ async function roundingSqnr(rounding: Rounding, signal: AbortSignal | undefined)
     sum.signal += part.signal;
     sum.noise += part.noise;
   }
-  return sum.noise === 0 ? Infinity : 10 * Math.log10(sum.signal / sum.noise);
+  return sum;
 }

@@ -47,7 +47,10 @@ export interface QuantizedHistogram {
   /** Of the values that the integers stand for, over the same bins. */
   readonly counts: Float64Array;
   readonly sqnrDb: number;
-  /** Of the first output channels (in blocks: of the first block of each), at most 16; one where the tensor has one. */
+  /**
+   * Of the first output channels (in blocks: of the first block of each), at most 16; one where the tensor has one.
+   * Empty where the values are floats.
+   */
   readonly grid: readonly GridLine[];
 }
 
@@ -74,7 +77,8 @@ export async function weightHistogram(
   if (!Number.isInteger(bins) || bins < 1 || bins > MAX_HISTOGRAM_BINS) {
     throw new RangeError(`bins: expected 1 to ${MAX_HISTOGRAM_BINS}, got ${bins}`);
   }
-  const rounding = recipe === undefined ? undefined : applyRecipe(model, recipe).roundings.get(node);
+  const roundings = recipe === undefined ? undefined : applyRecipe(model, recipe).roundings.get(node);
+  const rounding = largest(roundings);
   const source = rounding?.source ?? largestConstant(model, node);
   const all = await momentsOf(source, signal);
   const how = rounding === undefined ? undefined : await chunkRounding(rounding, signal);
@@ -91,10 +95,16 @@ export async function weightHistogram(
         ? undefined
         : {
             counts: roundedCounts,
-            sqnrDb: await new RoundingSqnrs().of(rounding, signal),
+            sqnrDb: await new RoundingSqnrs().of(roundings ?? [], signal),
             grid: await gridOf(rounding, how, signal),
           },
   };
+}
+
+/** Of several weights, as of an LSTM, the largest. */
+function largest(roundings: readonly Rounding[] = []): Rounding | undefined {
+  const size = ({ source }: Rounding) => elementCount(source.tensor.dims);
+  return roundings.toSorted((a, b) => size(b) - size(a))[0];
 }
 
 function largestConstant(model: Model, node: string): WeightSource {
@@ -154,6 +164,7 @@ async function gridOf(
   how: ChunkRounding,
   signal: AbortSignal | undefined,
 ): Promise<GridLine[]> {
+  if (how.kind === 'cast') return [];
   if (how.kind === 'linear') {
     const { scales, zeroPoints, low, high } = how;
     const first = [...scales.subarray(0, GRID_LINES)];

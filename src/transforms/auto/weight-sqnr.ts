@@ -24,9 +24,9 @@ export interface LayerSqnr {
 }
 
 /**
- * By node id in the original model, every layer that the recipe rounds: dynamic int8 and blocks by plain or HQQ
- * rounding. Pruned layers, casts, and forms that need calibration data are left out: weights tell too little of them.
- * Streams each weight once or twice.
+ * By node id in the original model, every layer that the recipe rounds: to dynamic and static int8, to blocks by plain
+ * or HQQ rounding, to floats of 16 bits. Pruned layers, and weights that calibration data change before or as they are
+ * rounded (SmoothQuant, equalisation, GPTQ), are left out. Streams each weight once or twice.
  * @throws OnnxError where a weight holds NaN or an infinity, or cannot be read
  */
 export async function weightSqnr(
@@ -39,16 +39,16 @@ export async function weightSqnr(
   const sqnrs = new RoundingSqnrs();
   const total = [...roundings.values()].reduce((sum, r) => sum + bytesOf(r), 0);
   let done = 0;
-  for (const [node, rounding] of roundings) {
-    const sqnrDb = await sqnrs.of(rounding, options.signal);
+  for (const [node, ofNode] of roundings) {
+    const sqnrDb = await sqnrs.of(ofNode, options.signal);
     found.set(node, { sqnrDb });
-    done += bytesOf(rounding);
+    done += bytesOf(ofNode);
     options.onLayer?.(node, { sqnrDb });
     options.onProgress?.(done, total);
   }
   return found;
 }
 
-function bytesOf({ source }: Rounding): number {
-  return tensorByteLength(source.tensor);
+function bytesOf(roundings: readonly Rounding[]): number {
+  return roundings.reduce((sum, { source }) => sum + tensorByteLength(source.tensor), 0);
 }

@@ -1,7 +1,7 @@
 /** Makes a node compute in 16 bits: its weights are converted, Casts stand at the borders (see borders.ts). */
 import { DataType, type TensorRef } from '../../onnx/model.ts';
 import { elementCount } from '../../onnx/index.ts';
-import type { Proposal, StepContext } from '../context.ts';
+import type { Proposal, Rounding, StepContext } from '../context.ts';
 import { executor } from '../executor.ts';
 import type { Binding, Entry } from '../graph/workspace.ts';
 import { dropFloatWeight, madeOnce } from '../quantize/shared.ts';
@@ -17,7 +17,26 @@ export function castToLow(context: StepContext, entry: Entry, edit: CastEdit): P
   const plan = castPlan(context, edit);
   if (!plan.converted.has(entry)) return { reason: plan.reasons.get(entry) ?? 'it is not selected' };
   const beforeBytes = allConstantBytes(context.ws, entry);
-  return { beforeBytes, apply: () => apply(context, entry, edit, plan, beforeBytes) };
+  const roundings = roundingsOf(context, entry, edit);
+  return { beforeBytes, roundings, apply: () => apply(context, entry, edit, plan, beforeBytes) };
+}
+
+/** Of what it has of float32: its weights and biases. */
+function roundingsOf(
+  { ws }: StepContext,
+  { original, scope, id }: Entry,
+  { to }: CastEdit,
+): Rounding[] | undefined {
+  const roundings = original.inputs.flatMap((name, i): Rounding[] => {
+    const binding = name === '' ? undefined : ws.resolve(scope, name);
+    if (binding?.kind !== 'constant' || binding.isOverridable || staysFloat32(original.opType, i)) return [];
+    const { tensor } = binding;
+    const isWeight = tensor.dataType === DataType.float && tensor.dims.length > 0;
+    return isWeight
+      ? [{ kind: 'cast', source: { model: ws.model, tensor, name: binding.name, node: id }, to }]
+      : [];
+  });
+  return roundings.length === 0 ? undefined : roundings;
 }
 
 function apply(

@@ -21,6 +21,8 @@ export function roundingNoise({ values: given, start, rounding }: NoiseArgs): No
   let [signal, noise] = [0, 0];
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
+    // casts keep them, the others refuse them
+    if (!Number.isFinite(value)) continue;
     const error = (rounded[i] as number) - value;
     signal += value * value;
     noise += error * error;

@@ -1,13 +1,16 @@
 /** The values that a chunk's integers stand for, in the chunk's own order. */
+import { toBfloat16 } from './bfloat16.ts';
 import { blockParts } from './block-rows.ts';
 import { blocksPerChannel, type BlockValues } from './blocks.ts';
+import { toFloat16 } from './float16.ts';
 import { quantizeLinear, type LinearArgs } from './linear.ts';
 import { forEachPart } from './range.ts';
 
 /** How a chunk is rounded; the values apart. */
 export type ChunkRounding =
   | ({ readonly kind: 'blocks' } & Omit<BlockValues, 'values' | 'start'>)
-  | ({ readonly kind: 'linear' } & Omit<LinearArgs, 'values' | 'start'>);
+  | ({ readonly kind: 'linear' } & Omit<LinearArgs, 'values' | 'start'>)
+  | { readonly kind: 'cast'; readonly to: 'float16' | 'bfloat16' };
 
 export interface Rounded {
   readonly rounded: Float32Array;
@@ -17,6 +20,7 @@ export interface Rounded {
 
 /** The values of blocks must be whole rows, from one at which a block begins. */
 export function roundedValues(values: Float32Array, start: number, rounding: ChunkRounding): Rounded {
+  if (rounding.kind === 'cast') return { rounded: castValues(values, rounding.to), badIndex: -1 };
   return rounding.kind === 'blocks'
     ? roundedBlocks({ ...rounding, values, start })
     : { rounded: roundedLinear({ ...rounding, values, start }, values.length), badIndex: -1 };
@@ -63,4 +67,23 @@ function roundedLinear(args: LinearArgs, length: number): Float32Array {
     },
   );
   return rounded;
+}
+
+const EXPONENT = 0x7c00;
+
+/** There and back: in both types each value is one of float32. */
+function castValues(values: Float32Array, to: 'float16' | 'bfloat16'): Float32Array {
+  const bytes = to === 'float16' ? toFloat16({ values }) : toBfloat16({ values });
+  const bits = new Uint16Array(bytes.buffer, bytes.byteOffset, values.length);
+  if (to === 'float16') return Float32Array.from(bits, floatOfHalf);
+  const rounded = new Float32Array(values.length);
+  const words = new Uint32Array(rounded.buffer);
+  for (let i = 0; i < words.length; i++) words[i] = (bits[i] as number) << 16;
+  return rounded;
+}
+
+function floatOfHalf(bits: number): number {
+  const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits & EXPONENT) >> 10, bits & 0x3ff];
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
 }

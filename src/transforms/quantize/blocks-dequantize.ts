@@ -32,7 +32,7 @@ export function dequantizedBlocks(
   const { dims } = weight.tensor;
   return {
     beforeBytes: storedBytes(weight.tensor),
-    rounding: blockRounding(context, entry, weight, edit, isTransposed),
+    roundings: [blockRounding(context, entry, weight, edit, isTransposed)],
     apply: () => {
       const tensors = quantizeRows(context, entry, weight, edit, isTransposed);
       const dequantized = ws.uniqueName(`${weight.name}_dequantized`);

@@ -20,7 +20,7 @@ export function blocksGather(context: StepContext, entry: Entry, edit: BlocksEdi
   const { dims } = table.tensor;
   return {
     beforeBytes: storedBytes(table.tensor),
-    rounding: blockRounding(context, entry, table, edit, true),
+    roundings: [blockRounding(context, entry, table, edit, true)],
     apply: () => {
       const { packed, scales, zeroPoints } = quantizeTable(context, entry, table, edit);
       const [, indices = ''] = entry.original.inputs;

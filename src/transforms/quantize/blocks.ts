@@ -36,7 +36,8 @@ export function blocksMatMul(context: StepContext, entry: Entry, edit: BlocksEdi
   return {
     beforeBytes: storedBytes(weight.tensor),
     needs: calibrated.needs,
-    rounding: calibrated.gram === undefined ? blockRounding(context, entry, weight, edit, false) : undefined,
+    roundings:
+      calibrated.gram === undefined ? [blockRounding(context, entry, weight, edit, false)] : undefined,
     apply: () => {
       const [output = ''] = entry.original.outputs;
       const tensors = quantizeInBlocks(context, entry, weight, plan);
@@ -67,8 +68,8 @@ export function blocksGemm(context: StepContext, entry: Entry, edit: BlocksEdit)
   return {
     beforeBytes: storedBytes(weight.tensor) + biasBytes,
     needs: calibrated.needs,
-    rounding:
-      calibrated.gram === undefined ? blockRounding(context, entry, weight, edit, isTransposed) : undefined,
+    roundings:
+      calibrated.gram === undefined ? [blockRounding(context, entry, weight, edit, isTransposed)] : undefined,
     apply: () => {
       const base = nodeBase(entry);
       const [y = ''] = node.outputs;

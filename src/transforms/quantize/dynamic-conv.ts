@@ -48,7 +48,7 @@ export function dynamicConv(context: StepContext, entry: Entry, edit: DynamicInt
   const biasBytes = constantBytes(ws, entry, 2);
   return {
     beforeBytes: storedBytes(weight.tensor) + biasBytes,
-    rounding: linearRounding(context, entry, weight, plan),
+    roundings: [linearRounding(context, entry, weight, plan)],
     apply: () => {
       const x = quantizeActivation(ws, entry, activation);
       const w = quantizeWeight(context, entry, weight, plan);

@@ -31,7 +31,7 @@ export function dynamicGather(context: StepContext, entry: Entry, edit: DynamicI
   const plan = weightPlan({ ...edit, granularity: 'per-tensor' }, 0, { isTransposed: false, factor: 1 });
   return {
     beforeBytes: storedBytes(table.tensor),
-    rounding: linearRounding(context, entry, table, plan),
+    roundings: [linearRounding(context, entry, table, plan)],
     apply: () => {
       const { values, scale, zeroPoint } = quantizeWeight(context, entry, table, plan);
       const [output = ''] = entry.original.outputs;

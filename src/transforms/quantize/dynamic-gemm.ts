@@ -41,7 +41,7 @@ export function dynamicGemm(context: StepContext, entry: Entry, edit: DynamicInt
   const biasBytes = constantBytes(ws, entry, 2);
   return {
     beforeBytes: storedBytes(weight.tensor) + biasBytes,
-    rounding: linearRounding(context, entry, weight, plan),
+    roundings: [linearRounding(context, entry, weight, plan)],
     apply: () => {
       const base = nodeBase(entry);
       const x = quantizeActivation(ws, entry, turnedA(ws, entry, a, base));

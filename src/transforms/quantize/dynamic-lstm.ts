@@ -5,8 +5,8 @@ import { makeNode } from '../graph/nodes.ts';
 import type { Entry } from '../graph/workspace.ts';
 import type { DynamicInt8Edit } from '../recipe/recipe.ts';
 import { constantBytes, findWeight, isBlocked, type Blocked, type Weight } from '../weights/find.ts';
-import { recurrentTensors } from '../weights/recurrent-tensors.ts';
-import { storedBytes } from '../weights/stream.ts';
+import { recurrentRounding, recurrentTensors } from '../weights/recurrent-tensors.ts';
+import { storedBytes, type WeightSource } from '../weights/stream.ts';
 import { blocksDynamic, dropFloatWeight, madeOnce, nodeBase } from './shared.ts';
 
 /** Of LSTM's inputs: X, W, R, B, sequence_lens, initial_h, initial_c, P. */
@@ -26,6 +26,13 @@ export function dynamicLstm(context: StepContext, entry: Entry, edit: DynamicInt
   const biasBytes = constantBytes(ws, entry, 3);
   return {
     beforeBytes: storedBytes(w.tensor) + storedBytes(r.tensor) + biasBytes,
+    roundings: [w, r].map((weight) =>
+      recurrentRounding({
+        source: sourceOf(context, entry, weight),
+        isPerChannel,
+        reduceRange: edit.reduceRange,
+      }),
+    ),
     apply: () => {
       const [W, R] = [w, r].map((weight) => quantizeMatrix(context, entry, weight, edit));
       const inputs = Array.from({ length: INPUTS }, (_, i) => entry.original.inputs[i] ?? '');
@@ -57,13 +64,17 @@ function bytesOf({ tensor }: Weight, isPerChannel: boolean): number {
   return directions * rows * columns + 5 * directions * (isPerChannel ? rows : 1);
 }
 
+function sourceOf({ ws }: StepContext, entry: Entry, { tensor, binding }: Weight): WeightSource {
+  return { model: ws.model, tensor, name: binding.name, node: entry.id };
+}
+
 function quantizeMatrix(context: StepContext, entry: Entry, weight: Weight, edit: DynamicInt8Edit) {
   const { reduceRange } = edit;
   const isPerChannel = edit.granularity === 'per-channel';
   return madeOnce(context, ['lstm', isPerChannel, reduceRange], weight, () => {
     const { ws } = context;
     const { name } = weight.binding;
-    const source = { model: ws.model, tensor: weight.tensor, name, node: entry.id };
+    const source = sourceOf(context, entry, weight);
     const made = recurrentTensors(
       { source, isPerChannel, reduceRange },
       {

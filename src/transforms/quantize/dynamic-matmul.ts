@@ -38,7 +38,7 @@ export function dynamicMatMul(context: StepContext, entry: Entry, edit: DynamicI
   });
   return {
     beforeBytes: storedBytes(weight.tensor),
-    rounding: linearRounding(context, entry, weight, plan),
+    roundings: [linearRounding(context, entry, weight, plan)],
     apply: () => {
       const x = quantizeActivation(ws, entry, activation);
       const w = quantizeWeight(context, entry, weight, plan);

@@ -3,6 +3,7 @@
  * integers come out turned, [directions, inputs, 4·hidden].
  */
 import type { TensorRef } from '../../onnx/model.ts';
+import type { Rounding } from '../context.ts';
 import { linearType } from '../kernels/linear.ts';
 import { transposeInto } from '../kernels/transpose.ts';
 import { linearTensors, type LinearTensors } from './linear-tensors.ts';
@@ -16,23 +17,31 @@ export interface RecurrentPlan {
   readonly reduceRange: boolean;
 }
 
-export function recurrentTensors(
-  { source, isPerChannel, reduceRange }: RecurrentPlan,
-  names: { readonly quantized: string; readonly scale: string; readonly zeroPoint: string },
-): Pick<LinearTensors, 'quantized' | 'scale' | 'zeroPoint'> {
+/** How the tensors below are rounded. */
+export function recurrentRounding({
+  source,
+  isPerChannel,
+  reduceRange,
+}: RecurrentPlan): Rounding & { readonly kind: 'linear' } {
   const [directions = 0, rows = 0, columns = 0] = source.tensor.dims;
   // what shares a scale lies together
   const dims = isPerChannel ? [directions * rows, columns] : [directions, rows * columns];
-  const made = linearTensors(
-    {
-      source: { ...source, tensor: { ...source.tensor, dims } },
-      type: linearType('int8', reduceRange),
-      axis: 0,
-      isTransposed: false,
-      factor: 1,
-    },
-    names,
-  );
+  return {
+    kind: 'linear',
+    source: { ...source, tensor: { ...source.tensor, dims } },
+    type: linearType('int8', reduceRange),
+    axis: 0,
+  };
+}
+
+export function recurrentTensors(
+  plan: RecurrentPlan,
+  names: { readonly quantized: string; readonly scale: string; readonly zeroPoint: string },
+): Pick<LinearTensors, 'quantized' | 'scale' | 'zeroPoint'> {
+  const { isPerChannel, source: whole } = plan;
+  const [directions = 0, rows = 0, columns = 0] = whole.tensor.dims;
+  const { source, type, axis } = recurrentRounding(plan);
+  const made = linearTensors({ source, type, axis, isTransposed: false, factor: 1 }, names);
   const scaleDims = isPerChannel ? [directions, rows] : [directions];
   return {
     quantized: turned(made.quantized, directions, rows, columns),

@@ -10,7 +10,8 @@ import {
   type Edit,
 } from '../../../src/transforms/index.ts';
 import { floats, graph, model, node, value } from '../../support/model-builder.ts';
-import { blocks, numbers, prune, quantize, recipe } from './edits.ts';
+import { blocks, cast, numbers, prune, quantize, recipe } from './edits.ts';
+import { calibrationOf, staticEdit } from './static/support.ts';
 
 /** About normal, the same each time; one outlier per row where asked. */
 function normal(rows: number, columns: number, outlier = 0): number[] {
@@ -51,6 +52,12 @@ const sqnr = (values: readonly number[], made: readonly number[]): number => {
   return 10 * Math.log10(signal / noise);
 };
 
+/** The number that 16 bits of a normal float16, or of 0, stand for. */
+const half = (bits: number): number => {
+  const [sign, exponent, fraction] = [bits & 0x8000 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1 + fraction / 1024) * 2 ** (exponent - 15));
+};
+
 const close = (found: number | undefined, expected: number) =>
   assert.ok(Math.abs(found! - expected) < 1e-4, `${found} dB, expected ${expected}`);
 
@@ -82,6 +89,75 @@ describe('weightSqnr', () => {
       close(found.get('fc')?.sqnrDb, sqnr(W.map(Math.fround), made));
     });
   }
+
+  for (const to of ['float16', 'bfloat16'] as const) {
+    it(`is that of the floats written: ${to}, weights and biases together`, async () => {
+      const r = recipe(cast({ to, layers: { nodes: ['fc', 'bias'] } }));
+      const B = [...normal(1, 32), 0, Infinity].slice(2);
+      const m = model(
+        graph({
+          inputs: [value('x', ['n', 64])],
+          outputs: [value('y')],
+          initializers: [floats('W', [64, 32], W), floats('B', [32], B)],
+          nodes: [
+            node('MatMul', ['x', 'W'], ['h'], { name: 'fc' }),
+            node('Add', ['h', 'B'], ['y'], { name: 'bias' }),
+          ],
+        }),
+      );
+      const found = await weightSqnr(m, r);
+      const made = (await numbers(applyRecipe(m, r).model, `W_${to}`)).map((bits) =>
+        to === 'bfloat16' ? new Float32Array(Uint32Array.of(bits << 16).buffer)[0]! : half(bits),
+      );
+      close(found.get('fc')?.sqnrDb, sqnr(W.map(Math.fround), made));
+      // an infinity stays one: it adds nothing to either sum
+      const rest = found.get('bias')?.sqnrDb ?? NaN;
+      assert.ok(rest > 40 && rest < 90, `${rest} dB`);
+    });
+  }
+
+  for (const granularity of ['per-tensor', 'per-channel'] as const) {
+    it(`is that of the integers written: both weights of an LSTM, ${granularity}`, async () => {
+      const [hidden, inputs] = [8, 6];
+      const [w, u] = [normal(4 * hidden, inputs), normal(4 * hidden, hidden, 3)];
+      const m = model(
+        graph({
+          inputs: [value('x', [5, 1, inputs])],
+          outputs: [value('y')],
+          initializers: [floats('W', [1, 4 * hidden, inputs], w), floats('R', [1, 4 * hidden, hidden], u)],
+          nodes: [node('LSTM', ['x', 'W', 'R'], ['y'], { name: 'lstm', hidden_size: hidden })],
+        }),
+      );
+      const r = recipe(quantize({ granularity }));
+      const changed = applyRecipe(m, r).model;
+      const back = async (name: string, columns: number) => {
+        const [q, s] = [await numbers(changed, `${name}_quantized`), await numbers(changed, `${name}_scale`)];
+        // written turned: [inputs, 4 · hidden]
+        return Array.from({ length: q.length }, (_, i) => {
+          const [row, column] = [Math.floor(i / columns), i % columns];
+          return q[column * 4 * hidden + row]! * s[s.length === 1 ? 0 : row]!;
+        });
+      };
+      const made = [...(await back('W', inputs)), ...(await back('R', hidden))];
+      close((await weightSqnr(m, r)).get('lstm')?.sqnrDb, sqnr([...w, ...u].map(Math.fround), made));
+    });
+
+    it(`is that of the integers written: static int8, ${granularity}`, async () => {
+      const r = recipe(staticEdit({ granularity, layers: { nodes: ['fc'] } }));
+      const calibration = calibrationOf({ x: [-1, 1], h: [-9, 9] });
+      const m = applyRecipe(layers(), r, { calibration }).model;
+      const [q, scales] = [await numbers(m, 'W_quantized'), await numbers(m, 'W_scale')];
+      const made = q.map((v, i) => v * scales[scales.length === 1 ? 0 : i % 32]!);
+      // without any calibration: weights alone tell it
+      close((await weightSqnr(layers(), r)).get('fc')?.sqnrDb, sqnr(W.map(Math.fround), made));
+    });
+  }
+
+  it('leaves out static layers that data rescale first', async () => {
+    const smooth = staticEdit({ smoothQuant: 0.5, layers: { nodes: ['fc'] } });
+    assert.equal(applyRecipe(layers(), recipe(smooth)).changes[0]!.status, 'applied');
+    assert.deepEqual([...(await weightSqnr(layers(), recipe(smooth)))], []);
+  });
 
   it('leaves out what is pruned or blocked, and tells how far it is', async () => {
     const steps: [number, number][] = [];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Model } from '../../../src/onnx/model.ts';
 import { weightHistogram, weightSqnr } from '../../../src/transforms/index.ts';
 import { floats, graph, model, node, value } from '../../support/model-builder.ts';
-import { blocks, quantize, recipe } from './edits.ts';
+import { blocks, cast, quantize, recipe } from './edits.ts';
 
 // 0, 1, … 7, twice, and their negatives: [32, 1]
 const W = Array.from({ length: 32 }, (_, i) => (i < 16 ? i % 8 : -(i % 8)));
@@ -71,6 +71,16 @@ describe('weightHistogram', () => {
       assert.ok(Math.abs(Math.max(...ends) - 7) < 0.01, ends.join(' to '));
     });
   }
+
+  it('has no grid of floats', async () => {
+    const found = await weightHistogram(layer(), 'fc', { bins: 8, recipe: recipe(cast()) });
+    assert.deepEqual(found.quantized?.grid, []);
+    assert.ok(found.quantized.sqnrDb > 60);
+    assert.equal(
+      found.quantized.counts.reduce((sum, n) => sum + n, 0),
+      found.count,
+    );
+  });
 
   it('is that of the weights where the recipe leaves the node alone', async () => {
     const r = recipe(blocks({ layers: { nodes: ['other'] } }));

@@ -42,7 +42,8 @@ function copy(rows: readonly LayerRow[], format: CopyFormat): void {
 const needsRows = (rows: readonly LayerRow[]): string | undefined =>
   rows.length === 0 ? t('blocked.noSelection') : undefined;
 
-const canMeasure = (): boolean => estimate.value?.edits.some((e) => e.type === 'quantize') === true;
+const canMeasure = (): boolean =>
+  estimate.value?.edits.some((e) => e.type === 'quantize' || e.type === 'cast') === true;
 
 export const layerCommands: readonly LayerCommand[] = [
   {

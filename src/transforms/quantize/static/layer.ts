@@ -1,9 +1,9 @@
 /** The integer tensors of a layer: its weight, and its bias in steps of the product of both scales. */
 import { elementCount, tensorByteLength } from '../../../onnx/index.ts';
 import { DataType, type TensorRef } from '../../../onnx/model.ts';
-import type { StepContext } from '../../context.ts';
+import type { Rounding, StepContext } from '../../context.ts';
 import type { Entry } from '../../graph/workspace.ts';
-import { linearType, roundHalfEven } from '../../kernels/linear.ts';
+import { linearType, roundHalfEven, type LinearType } from '../../kernels/linear.ts';
 import type { StaticEdit } from '../../recipe/static.ts';
 import { computed, linearBytes, linearTensors, type LinearTensors } from '../../weights/linear-tensors.ts';
 import type { LinearParameters } from '../../weights/parameters.ts';
@@ -62,6 +62,28 @@ export function layerTensors(
   return { weight: tensors, axis, bias: integers };
 }
 
+/**
+ * How the weight is rounded, but for steps that get wider where the bias would leave int32. Undefined where it is
+ * rescaled first, by what only data tell.
+ */
+export function layerRoundings(
+  { ws }: StepContext,
+  entry: Entry,
+  edit: StaticEdit,
+  layer: LayerPlan,
+): readonly Rounding[] | undefined {
+  if (layer.rescalings.length > 0) return undefined;
+  const axis = layer.isPerChannel ? layer.outAxis : undefined;
+  return [{ kind: 'linear', source: layerSource(ws, entry, layer), type: weightTypeOf(edit, layer), axis }];
+}
+
+function weightTypeOf(
+  { weightType, reduceRange = false }: StaticEdit,
+  { isPerChannel }: LayerPlan,
+): LinearType {
+  return linearType(weightType, reduceRange, weightType === 'int8' || isPerChannel);
+}
+
 interface SharedWeight {
   readonly tensors: LinearTensors;
   /** Of the layers that use it. */
@@ -77,7 +99,7 @@ function weightTensors(context: StepContext, entry: Entry, edit: StaticEdit, lay
   return madeOnce(context, ['static', weightType, reduceRange, axis, changes], weight, () => {
     const { ws } = context;
     const { name } = weight.binding;
-    const type = linearType(weightType, reduceRange, weightType === 'int8' || isPerChannel);
+    const type = weightTypeOf(edit, layer);
     const biases: Widening[] = [];
     const tensors = linearTensors(
       {

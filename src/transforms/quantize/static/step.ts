@@ -7,7 +7,7 @@ import type { StaticEdit } from '../../recipe/static.ts';
 import { allConstantBytes, type Blocked } from '../../weights/find.ts';
 import { constantBytesAfter } from './constants.ts';
 import { finishValues } from './finish.ts';
-import { layerBytes, layerTensors } from './layer.ts';
+import { layerBytes, layerRoundings, layerTensors } from './layer.ts';
 import { neededOpset, staticPlan, type NodePlan, type StaticPlan } from './plan.ts';
 import { qdqNode } from './qdq.ts';
 import { applySmoothing } from './smooth-nodes.ts';
@@ -22,6 +22,7 @@ export function staticStep(context: StepContext, entry: Entry, edit: StaticEdit)
   return {
     beforeBytes: bytes.before,
     needs: needsOf(plan, node, edit),
+    roundings: node.layer === undefined ? undefined : layerRoundings(context, entry, edit, node.layer),
     apply: () => apply(context, entry, edit, plan, node, bytes.after),
   };
 }
