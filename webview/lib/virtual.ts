@@ -20,7 +20,7 @@ export interface VirtualRows {
   readonly slotOf: (index: number) => number;
 }
 
-const overscan = 6;
+const overscan = 2;
 
 export function useVirtualRows({ scroller, count, rowHeight, headerHeight }: VirtualOptions): VirtualRows {
   const [, redraw] = useReducer((n: number) => n + 1, 0);

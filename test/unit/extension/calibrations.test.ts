@@ -127,7 +127,8 @@ describe('extension: calibrations', () => {
     const guessed = of(edits);
     await calibrations.use(guessed, job, isReady);
     assert.deepEqual(runner.requests[0]?.data, { kind: 'random', seed: 0, samples: 32 });
-    const codes = ({ shown }: CalibrationOf) => shown.snapshot.warnings('cpu').map((l) => l.map((w) => w.code));
+    const codes = ({ shown }: CalibrationOf) =>
+      shown.snapshot.warnings('cpu').map((l) => l.map((w) => w.code));
     assert.deepEqual(codes(guessed), [['random-calibration']]);
     const nowhere = of(edits, { path: 'nowhere', samples: 16, batchSize: 8 });
     assert.deepEqual(codes(nowhere), [[]]);

@@ -5,12 +5,7 @@ import path from 'node:path';
 import { halfToNumber, numberToHalf } from '../../../src/onnx/index.ts';
 import { openData } from '../../../src/runtime/data/open.ts';
 import type { DataSource } from '../../../src/runtime/data/source.ts';
-import {
-  convert,
-  fromNumpyDescr,
-  isConvertible,
-  type ElementType,
-} from '../../../src/runtime/data/dtype.ts';
+import { convert, fromNumpyDescr, isConvertible, type ElementType } from '../../../src/runtime/data/dtype.ts';
 import { openNumpy } from '../../../src/runtime/data/numpy-file.ts';
 import { RunnerError } from '../../../src/runtime/failure.ts';
 import { planInputs, type TensorInfo } from '../../../src/runtime/inputs.ts';
