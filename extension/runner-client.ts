@@ -4,6 +4,7 @@ import path from 'node:path';
 import { l10n, Uri, workspace, type Disposable, type ExtensionContext } from 'vscode';
 import { cudaInstallation, Runner, type CudaInstallation, type RunnerOptions } from '../src/runtime/index.ts';
 import { log } from './log.ts';
+import { settings } from './settings.ts';
 
 export class RunnerClient implements Disposable {
   readonly #workerPath: string;
@@ -20,10 +21,15 @@ export class RunnerClient implements Disposable {
     this.#storage = globalStorageUri.fsPath;
   }
 
-  /** @throws as {@link options} */
+  /**
+   * With the session settings as they are now: each run of the window comes by here, or by {@link options}.
+   * @throws as {@link options}
+   */
   get runner(): Runner {
     const { options } = this;
-    return (this.#runner ??= new Runner(options));
+    this.#runner ??= new Runner(options);
+    this.#runner.session = options.session ?? {};
+    return this.#runner;
   }
 
   /**
@@ -37,6 +43,7 @@ export class RunnerClient implements Disposable {
       workerPath: this.#workerPath,
       probeCache: path.join(this.#storage, 'execution-providers.json'),
       ortFolder: this.#cuda?.ortFolder,
+      session: settings.session,
     };
   }
 

@@ -56,12 +56,15 @@ export const settings = {
     const [intraOpThreads, interOpThreads] = [read('session.threads'), read('session.interOpThreads')].map(
       positiveInteger,
     );
+    const limit = read('session.memoryLimit');
+    const memoryLimitBytes = typeof limit === 'string' ? parseBudget(limit) : undefined;
     return {
       ...(intraOpThreads === undefined ? {} : { intraOpThreads }),
       ...(interOpThreads === undefined ? {} : { interOpThreads }),
       ...(read('session.memoryArena') === false ? { cpuMemArena: false } : {}),
       ...(read('session.memoryPattern') === false ? { memPattern: false } : {}),
       ...(read('session.prepacking') === false ? { prepacking: false } : {}),
+      ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
     };
   },
   /** A NuGet v3 feed. */

@@ -1,17 +1,25 @@
 /**
- * How much each layer minds an edit: it is applied to one layer alone, at one ratio after another, and the model is run
- * beside the original. Composes `transforms` and `runtime`, as `calibrated.ts` does.
+ * How much each layer minds an edit: it is applied to one layer alone, at one ratio after another, and the model's
+ * answers are compared with the original's, which is run once. Composes `transforms` and `runtime`, as `calibrated.ts`
+ * does.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { withCalibration, type CalibratedOptions } from './calibrated.ts';
 import { saveModel, type Model } from './onnx/index.ts';
-import type { CheckReport, DataSpec, Runner } from './runtime/index.ts';
+import {
+  RunnerError,
+  type DataSpec,
+  type FailureKind,
+  type KeptOutputs,
+  type Runner,
+  type RunOptions,
+} from './runtime/index.ts';
 import { applyRecipe, type Edit, type Recipe } from './transforms/index.ts';
 
 export interface SensitivityOptions extends CalibratedOptions {
-  readonly runner: () => Pick<Runner, 'calibrate' | 'moments' | 'check'>;
+  readonly runner: () => Pick<Runner, 'calibrate' | 'moments' | 'keepOutputs'>;
   /** A file with the model's content, to compare with. */
   readonly modelPath: string;
   readonly layers: readonly string[];
@@ -43,59 +51,85 @@ export interface SensitivityPoint {
 
 /**
  * Layers in their order, each at all ratios; one file at a time lies in a folder that is removed.
- * @throws RunnerError 'cancelled', and for what no run would survive
+ * @throws RunnerError 'cancelled', and for what no run would survive: the original's included
  */
 export async function measureSensitivity(model: Model, options: SensitivityOptions): Promise<void> {
+  const { layers, ratios, signal, onPoint } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-sensitivity-'));
+  const original = new Original(options);
   try {
-    for (const layer of options.layers)
-      for (const ratio of options.ratios) {
-        options.signal?.throwIfAborted();
-        options.onPoint({ layer, ratio, ...(await measure(model, layer, ratio, options, folder)) });
+    for (const layer of layers)
+      for (const ratio of ratios) {
+        signal?.throwIfAborted();
+        onPoint({ layer, ratio, ...(await measure(model, layer, ratio, { options, original, folder })) });
       }
   } finally {
+    await original.dispose();
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Run when the first edit is to be compared with it, and once. */
+class Original {
+  readonly #options: SensitivityOptions;
+  #kept: Promise<KeptOutputs> | undefined;
+
+  constructor(options: SensitivityOptions) {
+    this.#options = options;
+  }
+
+  get(): Promise<KeptOutputs> {
+    const { ep, dims, batchSymbols, data, batchSize, modelPath, signal, onProgress } = this.#options;
+    const request = { model: modelPath, ep, dims, batchSymbols, data, batchSize };
+    return (this.#kept ??= this.#options.runner().keepOutputs(request, { signal, onProgress }));
+  }
+
+  async dispose(): Promise<void> {
+    // one that failed has nothing to remove, and has been told of
+    await this.#kept?.then((kept) => kept.dispose()).catch(() => undefined);
   }
 }
 
 type Measured = Omit<SensitivityPoint, 'layer' | 'ratio'>;
 
+interface Context {
+  readonly options: SensitivityOptions;
+  readonly original: Original;
+  readonly folder: string;
+}
+
 async function measure(
   model: Model,
   layer: string,
   ratio: number,
-  options: SensitivityOptions,
-  folder: string,
+  { options, original, folder }: Context,
 ): Promise<Measured> {
   const recipe: Recipe = { ...options.recipe, edits: [options.editAt(layer, ratio)] };
   const { changes } = applyRecipe(model, recipe);
   if (!changes.some((c) => c.status === 'applied'))
     return { reason: changes.find((c) => c.reason !== undefined)?.reason ?? 'the edit changes nothing' };
   const file = path.join(folder, 'pruned.onnx');
-  const { ep, dims, batchSymbols, data, batchSize, modelPath, signal } = options;
+  const { signal, onProgress } = options;
+  const kept = await original.get();
   return withCalibration(model, recipe, options, async (applied) => {
     await saveModel(applied.model, file, { signal });
-    const report = await options.runner().check(
-      {
-        ...{ original: modelPath, compressed: file, ep, data, dims, batchSymbols },
-        ...{ batchSizes: [batchSize], optimization: 'all' },
-      },
-      { signal },
-    );
-    return figures(report);
+    return figures(kept, file, { signal, onProgress });
   });
 }
 
-function figures({ batches, data }: CheckReport): Measured {
-  const [batch] = batches.filter((b) => b.error === undefined);
-  if (batch === undefined)
-    return { reason: batches.find((b) => b.error !== undefined)?.error ?? 'nothing ran' };
-  const cosines = batch.outputs.flatMap((o) => o.cosine ?? []);
-  return {
-    accuracy: batch.compressed?.accuracy,
-    originalAccuracy: batch.original?.accuracy,
-    cosine: cosines.length === 0 ? undefined : Math.min(...cosines),
-    samples: batch.samples,
-    data,
-  };
+/** What says that another point would fare no better. */
+const fatal: ReadonlySet<FailureKind> = new Set<FailureKind>(['cancelled', 'data', 'ep', 'internal']);
+
+async function figures(kept: KeptOutputs, file: string, options: RunOptions): Promise<Measured> {
+  try {
+    const { outputs, accuracy, samples, data } = await kept.compare(file, options);
+    const cosines = outputs.flatMap((o) => o.cosine ?? []);
+    return {
+      ...{ accuracy, originalAccuracy: kept.accuracy, samples, data },
+      cosine: cosines.length === 0 ? undefined : Math.min(...cosines),
+    };
+  } catch (error) {
+    if (!(error instanceof RunnerError) || fatal.has(error.kind)) throw error;
+    return { reason: error.message };
+  }
 }

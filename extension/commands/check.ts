@@ -6,7 +6,6 @@ import { showEditor } from '../apply-edit.ts';
 import { recipeKey, type KeptCheck } from '../check-history.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import type { Services } from '../services.ts';
-import { settings } from '../settings.ts';
 import { targetModel } from '../target.ts';
 import { checkLabel } from '../views/check-status.ts';
 import { checkView } from '../views/check-view.ts';
@@ -77,7 +76,6 @@ async function checkRequest(
     batchSizes: plan.batchSizes,
     data: plan.data,
     optimization: document.options.optimization,
-    session: settings.session,
     predicted: plan.against === undefined ? await predictions(document, plan) : undefined,
   };
 }

@@ -6,7 +6,6 @@ import { showEditor } from '../apply-edit.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { localize } from '../l10n/domain-text.ts';
 import type { QueryAnswer } from '../session/protocol.ts';
-import { settings } from '../settings.ts';
 import { targetModel } from '../target.ts';
 import { outputView } from '../views/check-view.ts';
 import { askAgainst, askRun, givenCheck } from './ask-check.ts';
@@ -36,10 +35,7 @@ export const compareLayers: Command = {
         l10n.t('Comparing the layers of {0} with the original’s', document.fileName),
         (options) =>
           withModelFiles(document, plan, options.signal, (files) =>
-            runner.compareLayers(
-              { ...files, ...otherDims(document), ep, data, session: settings.session },
-              options,
-            ),
+            runner.compareLayers({ ...files, ...otherDims(document), ep, data }, options),
           ),
       );
       const view = layerErrorsView(await document.ask('layerNames'), ep, report);

@@ -4,7 +4,6 @@ import { formatBytes } from '../../src/format.ts';
 import type { LargestBatchResult } from '../../src/runtime/index.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { localize } from '../l10n/domain-text.ts';
-import { settings } from '../settings.ts';
 import { targetModel } from '../target.ts';
 import { askBudget } from './ask-budget.ts';
 import { showError, type Command } from './command.ts';
@@ -36,7 +35,7 @@ export const findLargestBatch: Command = {
           withChangedModel(document, options.signal, (model) =>
             runner.findLargestBatch(
               {
-                ...{ model, ep, budgetBytes, optimization, session: settings.session },
+                ...{ model, ep, budgetBytes, optimization },
                 ...otherDims(document),
                 maxBatch: numberIn(given, 'maxBatch'),
               },

@@ -9,7 +9,6 @@ import type { OnnxDocument } from '../document/onnx-document.ts';
 import { localize } from '../l10n/domain-text.ts';
 import type { Services } from '../services.ts';
 import type { QueryAnswer } from '../session/protocol.ts';
-import { settings } from '../settings.ts';
 import { targetModel } from '../target.ts';
 import { askEp } from './ask-ep.ts';
 import { withModelFiles } from './check-files.ts';
@@ -29,7 +28,7 @@ export const measure: Command = {
       const { dims, optimization } = document.options;
       const profile = await withRunProgress(l10n.t('Measuring {0}', document.fileName), (options) =>
         withChangedModel(document, options.signal, (file) =>
-          runner.profile(file, { ...options, ep, dims, optimization, session: settings.session }),
+          runner.profile(file, { ...options, ep, dims, optimization }),
         ),
       );
       const view = measurementView(await document.ask('peaksAt', dims, ep), ep, dims, profile);

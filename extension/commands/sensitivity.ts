@@ -1,5 +1,6 @@
 /** "Sensitivity": each layer pruned alone, at several ratios, and run; the editor draws what comes, as it comes. */
 import { l10n, ProgressLocation, window, type CancellationToken } from 'vscode';
+import type { EpName } from '../../src/analysis/index.ts';
 import type { PruneOptions, SensitivityView } from '../../src/protocol.ts';
 import type { DataSpec, RunnerOptions } from '../../src/runtime/index.ts';
 import type { SensitivityPoint } from '../../src/sensitivity.ts';
@@ -15,6 +16,7 @@ import { changeName } from '../views/edit-label.ts';
 import { askData } from './ask-data.ts';
 import { withModelFiles } from './check-files.ts';
 import type { Command } from './command.ts';
+import { runnableEp } from './measure.ts';
 
 const ratios = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
 /** Small: many runs, of which each is to be short. */
@@ -34,9 +36,10 @@ export const sensitivity: Command = {
     const { options: runner } = services.runner;
     return services.documents.use(uri, async (document) => {
       const data = dataOf(plan.data) ?? (await askData(document));
-      if (data === undefined) return undefined;
+      const ep = data && (await runnableEp(services, document));
+      if (data === undefined || ep === undefined) return undefined;
       await showEditor(services, uri);
-      return measure(services, runner, document, plan, fewer(data));
+      return measure(services, document, plan, { runner, ep, data: fewer(data) });
     });
   },
 };
@@ -73,17 +76,22 @@ function fewer(data: DataSpec): DataSpec {
   return data.kind === 'random' ? data : { ...data, limit: Math.min(samples, data.limit ?? samples) };
 }
 
+interface Run {
+  readonly runner: RunnerOptions;
+  readonly ep: EpName;
+  readonly data: DataSpec;
+}
+
 async function measure(
   services: Services,
-  runner: RunnerOptions,
   document: OnnxDocument,
   plan: Plan,
-  data: DataSpec,
+  run: Run,
 ): Promise<SensitivityView> {
   running.get(document)?.abort();
   const own = new AbortController();
   running.set(document, own);
-  const state = new Measured(await document.ask('layerNames'), plan);
+  const state = new Measured(await document.ask('layerNames'), plan, run.ep);
   const show = (): void => {
     for (const page of services.editors.pagesOf(document)) page.showSensitivity(state.view());
   };
@@ -92,13 +100,13 @@ async function measure(
     await withProgress(document.fileName, (progress, token) =>
       withSignal(token, (outer) => {
         const signal = AbortSignal.any([outer, own.signal]);
-        return withOriginal(document, data, signal, (modelPath) =>
+        return withOriginal(document, run.data, signal, (modelPath) =>
           document.run(
             'sensitivity',
             [
               {
-                ...{ runner, isOnDisk: document.isOriginalOnDisk },
-                ...{ modelPath, layers: plan.layerIds, options: plan.options, data, ratios },
+                ...{ ...run, isOnDisk: document.isOriginalOnDisk },
+                ...{ modelPath, layers: plan.layerIds, options: plan.options, ratios },
                 ...dimsOf(document),
               },
             ],
@@ -174,11 +182,13 @@ class Measured {
   state: SensitivityView['state'] = 'running';
   readonly #names: QueryAnswer<'layerNames'>;
   readonly #plan: Plan;
+  readonly #ep: EpName;
   readonly #points: SensitivityPoint[] = [];
 
-  constructor(names: QueryAnswer<'layerNames'>, plan: Plan) {
+  constructor(names: QueryAnswer<'layerNames'>, plan: Plan, ep: EpName) {
     this.#names = names;
     this.#plan = plan;
+    this.#ep = ep;
     this.total = plan.layerIds.length * ratios.length;
   }
 
@@ -200,7 +210,7 @@ class Measured {
       original: isLabelled ? ran.originalAccuracy : ran && 1,
       data: localize(ran?.data ?? ''),
       samples: ran?.samples ?? 0,
-      ep: 'cpu',
+      ep: this.#ep,
       ratios,
       layers: this.#plan.layerIds.map((layerId) => {
         const own = this.#points.filter((p) => p.layer === layerId);

@@ -1,4 +1,5 @@
 /** What takes its time: reading weights, running models, writing files. Each can be cancelled, and says how far it is. */
+import type { EpName } from '../../src/analysis/index.ts';
 import { modelStream, saveModel, type Model } from '../../src/onnx/index.ts';
 import type { DataSpec } from '../../src/runtime/index.ts';
 import type { PruneOptions } from '../../src/protocol.ts';
@@ -107,6 +108,7 @@ export interface SensitivityRequest extends RunSettings {
   readonly layers: readonly string[];
   readonly ratios: readonly number[];
   readonly options: PruneOptions;
+  readonly ep: EpName;
   readonly data: DataSpec;
   /** A file with the original's content. */
   readonly modelPath: string;
@@ -125,7 +127,7 @@ export async function sensitivity(
   let done = 0;
   await measureSensitivity(base.model, {
     ...request,
-    ...{ ep: 'cpu', signal, recipe },
+    ...{ signal, recipe },
     runner: () => runnerFor(request.runner),
     editAt: (layer, ratio) => pruneEdit({ nodes: [layer] }, { ...options, ratio }),
     onPoint: (point) => report({ done: ++done, total: layers.length * ratios.length, point }),

@@ -3,12 +3,13 @@ import { Runner, type RunnerOptions } from '../../src/runtime/index.ts';
 
 let current: { readonly key: string; readonly runner: Runner } | undefined;
 
-export function runnerFor(options: RunnerOptions): Runner {
+export function runnerFor({ session = {}, ...options }: RunnerOptions): Runner {
   const key = JSON.stringify(options);
-  if (current?.key === key) return current.runner;
-  const old = current?.runner;
-  current = { key, runner: new Runner(options) };
-  // what it runs goes on to its end in its own processes
-  void old?.dispose();
+  if (current?.key !== key) {
+    // what it runs ends, as its files are no longer those to be used
+    void current?.runner.dispose();
+    current = { key, runner: new Runner(options) };
+  }
+  current.runner.session = session;
   return current.runner;
 }

@@ -1,7 +1,6 @@
-/** What `check` can do beside the sweep: layers, the largest batch, the report as a file, and the session's settings. */
+/** What `check` can do beside the sweep: layers, the largest batch, and the report as a file. */
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Command } from 'commander';
 import { formatBytes } from '../format.ts';
 import {
   reportJson,
@@ -11,46 +10,10 @@ import {
   type LargestBatchResult,
   type LayersReport,
   type Runner,
-  type SessionSettings,
 } from '../runtime/index.ts';
 import { decibels } from './check-report.ts';
 import { UsageError } from './failure.ts';
-import { parseBudget, parsePositiveInteger } from './options.ts';
 import { colour, progressLine, table } from './terminal.ts';
-
-export interface SessionFlags {
-  readonly threads?: number;
-  readonly interOpThreads?: number;
-  readonly arena?: boolean;
-  readonly memPattern?: boolean;
-  readonly prepacking?: boolean;
-  readonly memoryLimit?: number;
-}
-
-export function withSessionOptions(command: Command): Command {
-  return command
-    .option('--threads <n>', 'threads within an operator', (t) => parsePositiveInteger('--threads', t))
-    .option('--inter-op-threads <n>', 'operators that run at once', (t) =>
-      parsePositiveInteger('--inter-op-threads', t),
-    )
-    .option('--no-arena', 'give memory back after each use')
-    .option('--no-mem-pattern', 'do not plan one block for each run')
-    .option('--no-prepacking', 'do not re-lay weights for the kernels')
-    .option('--memory-limit <size>', 'end a run whose process holds more, e.g. 4GiB', parseBudget);
-}
-
-/** What is left out is as ONNX Runtime has it. */
-export function sessionSettings(flags: SessionFlags): SessionSettings {
-  const off = (flag: boolean | undefined) => (flag === false ? false : undefined);
-  return {
-    intraOpThreads: flags.threads,
-    interOpThreads: flags.interOpThreads,
-    cpuMemArena: off(flags.arena),
-    memPattern: off(flags.memPattern),
-    prepacking: off(flags.prepacking),
-    memoryLimitBytes: flags.memoryLimit,
-  };
-}
 
 export async function writeReport(file: string, report: CheckReport): Promise<void> {
   const write = { '.json': reportJson, '.md': reportMarkdown }[path.extname(file).toLowerCase()];
@@ -63,8 +26,8 @@ export function layersReport(
   request: CheckRequest,
   signal: AbortSignal,
 ): Promise<LayersReport> {
-  const { original, compressed, ep, data, dims, batchSymbols, session } = request;
-  const settings = { original, compressed, ep, data, dims, batchSymbols, session };
+  const { original, compressed, ep, data, dims, batchSymbols } = request;
+  const settings = { original, compressed, ep, data, dims, batchSymbols };
   return runner.compareLayers(settings, { signal, onProgress: progressLine() });
 }
 
@@ -107,10 +70,10 @@ export async function largestBatches(
   budgetBytes: number,
   signal: AbortSignal,
 ): Promise<Largest> {
-  const { ep, dims, batchSymbols, optimization, session } = request;
+  const { ep, dims, batchSymbols, optimization } = request;
   const find = (model: string) =>
     runner.findLargestBatch(
-      { model, ep, dims, batchSymbols, optimization, session, budgetBytes },
+      { model, ep, dims, batchSymbols, optimization, budgetBytes },
       { signal, onProgress: progressLine() },
     );
   return { original: await find(request.original), compressed: await find(request.compressed) };

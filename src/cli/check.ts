@@ -3,23 +3,15 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { analyze } from '../analysis/index.ts';
 import type { Analysis, EpName, Optimization } from '../analysis/types.ts';
-import { Runner, type CheckRequest } from '../runtime/index.ts';
+import { Runner, type CheckRequest, type SessionSettings } from '../runtime/index.ts';
 import { dataSpec, withDataOptions, type DataFlags } from './check-data.ts';
-import {
-  largestBatches,
-  largestLines,
-  layerLines,
-  layersReport,
-  sessionSettings,
-  withSessionOptions,
-  writeReport,
-  type SessionFlags,
-} from './check-more.ts';
+import { largestBatches, largestLines, layerLines, layersReport, writeReport } from './check-more.ts';
 import { checkLines } from './check-report.ts';
 import { UsageError } from './failure.ts';
 import { batchDims, batchSymbols, fixedBatch, refuseUnknownDims, withModel, type Dims } from './model.ts';
 import { parseBatchSizes, parseBudget, withEstimateOptions, type EstimateFlags } from './options.ts';
 import { print, printJson } from './output.ts';
+import { sessionSettings, withSessionOptions, type SessionFlags } from './session-options.ts';
 import { progressLine } from './terminal.ts';
 
 interface Flags extends EstimateFlags, DataFlags, SessionFlags {
@@ -43,7 +35,7 @@ export function checkCommand(signal: AbortSignal): Command {
     .option('--largest <budget>', 'also find the largest batch within e.g. 8GiB, of both models', parseBudget)
     .option('--report <file>', 'write the report to a .json or .md file')
     .action(async (original: string, compressed: string, flags: Flags) => {
-      const runner = createRunner();
+      const runner = createRunner(sessionSettings(flags));
       try {
         const request = await checkRequest(original, compressed, flags, signal);
         const report = await runner.check(request, { signal, onProgress: progressLine() });
@@ -67,20 +59,23 @@ export function checkCommand(signal: AbortSignal): Command {
 }
 
 /** The runner on the worker that lies beside this bundle. */
-export function createRunner(): Runner {
-  return new Runner({ workerPath: path.join(import.meta.dirname, 'runtime-worker.cjs') });
+export function createRunner(session: SessionSettings = {}): Runner {
+  return new Runner({ workerPath: path.join(import.meta.dirname, 'runtime-worker.cjs'), session });
 }
 
 /** A runner that is made when it is needed. */
-export function lazyRunner(): { readonly get: () => Runner; readonly dispose: () => Promise<void> } {
+export function lazyRunner(session: SessionSettings): {
+  readonly get: () => Runner;
+  readonly dispose: () => Promise<void>;
+} {
   let runner: Runner | undefined;
   return {
-    get: () => (runner ??= createRunner()),
+    get: () => (runner ??= createRunner(session)),
     dispose: async () => runner?.dispose(),
   };
 }
 
-export interface CheckOptions extends DataFlags, SessionFlags {
+export interface CheckOptions extends DataFlags {
   /** Where left out: the batch that the file fixes, else `defaultBatch`. */
   readonly batch?: readonly number[];
   readonly ep: EpName;
@@ -112,7 +107,6 @@ export async function checkRequest(
     data: await dataSpec(options, batchSizes),
     dims: sizesOf(a, options.dim),
     optimization: options.opt,
-    session: sessionSettings(options),
     // none: the runner looks at the names and positions for itself
     batchSymbols: symbols.length === 0 ? undefined : symbols,
     predicted: Object.fromEntries(

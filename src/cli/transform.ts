@@ -23,9 +23,10 @@ import { UsageError } from './failure.ts';
 import { batchSymbols, withModel } from './model.ts';
 import { parseEp, parsePositiveInteger } from './options.ts';
 import { print, printJson } from './output.ts';
+import { sessionSettings, withSessionOptions, type SessionFlags } from './session-options.ts';
 import { colour, progressLine, table, wrap } from './terminal.ts';
 
-export interface TransformFlags {
+export interface TransformFlags extends SessionFlags {
   readonly output: string;
   readonly layers?: string;
   readonly ep: EpName;
@@ -39,7 +40,7 @@ export interface TransformFlags {
 export type Wanted = Edit | ((model: Model) => Promise<Pick<Recipe, 'edits' | 'calibration'>>);
 
 export function withTransformOptions(command: Command): Command {
-  return command
+  return withSessionOptions(command)
     .argument('<model>', 'an .onnx file; it is not changed')
     .requiredOption('-o, --output <file>', 'where to write the new model')
     .option('--layers <glob>', 'only nodes whose id matches, e.g. "/encoder/**"')
@@ -85,7 +86,7 @@ export async function transformFile(
     const analysis = analyze(model);
     const before = analysis.estimate({ ep: flags.ep });
     const after = analyze(changed).estimate({ ep: flags.ep });
-    const runner = lazyRunner();
+    const runner = lazyRunner(sessionSettings(flags));
     try {
       const { ep } = flags;
       const options = { ep, dims: sizesOf(analysis, {}), batchSymbols: batchSymbols(analysis), signal };

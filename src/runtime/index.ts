@@ -13,6 +13,7 @@ export type { CollectedCalibration } from './calibrate/collected.ts';
 export { guessDataKind, type DataKind } from './data/guess.ts';
 export { bestEp, epPreference } from './eps.ts';
 export { RunnerError, type FailureKind } from './failure.ts';
+export type { ComparedRun, DataRun, KeepRequest, KeptOutputs } from './kept-outputs.ts';
 export { listGpus } from './gpus.ts';
 export { labelMetricText, reportJson, reportMarkdown } from './report.ts';
 export { Runner, type RunnerOptions } from './runner.ts';

@@ -45,8 +45,11 @@ export interface RunJob extends ModelJob {
   readonly saveOutputs?: string | undefined;
   /** Outputs of the original to compare with. */
   readonly compareWith?: string | undefined;
-  /** Each batch is run once, without the runs that make its timing steady: where only the outputs are wanted. */
-  readonly isUntimed?: boolean | undefined;
+  /**
+   * Default 'all'. Else each batch is run once, without the runs that make its timing steady, and what is told of speed
+   * is rough: with the profiler on for the 'placement', or for the 'outputs' alone.
+   */
+  readonly measures?: 'all' | 'placement' | 'outputs' | undefined;
 }
 
 export interface ProfileJob extends ModelJob {

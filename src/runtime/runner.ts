@@ -7,20 +7,22 @@
  */
 import path from 'node:path';
 import type { Moments, MomentsTarget } from '../analysis/calibration.ts';
-import type { EpName } from '../analysis/types.ts';
+import type { EpName, Optimization } from '../analysis/types.ts';
+import { halvedOnOutOfMemory, measured } from './attempts.ts';
 import { collected, type CollectedCalibration } from './calibrate/collected.ts';
 import { readMoments } from './calibrate/moments.ts';
 import { runJob } from './child.ts';
 import { EpProbe, epPreference } from './eps.ts';
 import { RunnerError } from './failure.ts';
 import { inputHints } from './hints.ts';
-import { ortFolderVariable, type Job, type JobResults, type RunJob } from './messages.ts';
-import { GpuSampler } from './nvidia.ts';
+import { keepOutputs, type KeepRequest, type KeptOutputs } from './kept-outputs.ts';
+import { ortFolderVariable, type Job, type JobResults, type RunJob, type SessionSpec } from './messages.ts';
 import { ProbeCache } from './probe-cache.ts';
 import { makeScratch, removeScratch, withScratch } from './scratch.ts';
 import { compareLayers } from './layers.ts';
 import { searchLargest } from './largest.ts';
-import { peakOf, sweep, type GpuPeak } from './sweep.ts';
+import { limitedTo, mergedSettings } from './session-settings.ts';
+import { peakOf, sweep } from './sweep.ts';
 import { orAborted, Turns, withAnySignal } from './turns.ts';
 import type {
   CalibrationRequest,
@@ -39,6 +41,7 @@ import type {
   PreviewRequest,
   ProfileOptions,
   RunOptions,
+  SessionSettings,
 } from './types.ts';
 
 export interface RunnerOptions {
@@ -54,6 +57,8 @@ export interface RunnerOptions {
   readonly probeCache?: string | undefined;
   /** Added to the environment, e.g. where a GPU's libraries lie. */
   readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Of each run whose request does not say otherwise. */
+  readonly session?: SessionSettings | undefined;
   /** A child is ended after so long without a word from it. Default 10 minutes: one run may be long. */
   readonly silenceMs?: number | undefined;
 }
@@ -65,7 +70,15 @@ interface LaunchOptions extends RunOptions {
   readonly silenceMs?: number | undefined;
 }
 
+interface SessionRequest {
+  readonly ep: EpName;
+  readonly optimization?: Optimization | undefined;
+  readonly session?: SessionSettings | undefined;
+}
+
 export class Runner {
+  /** As {@link RunnerOptions.session}; may be changed, for what is begun from then on. */
+  session: SessionSettings;
   readonly #options: RunnerOptions;
   readonly #disposal = new AbortController();
   readonly #turns = new Turns();
@@ -76,6 +89,7 @@ export class Runner {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.session = options.session ?? {};
     const { probeCache, workerPath, ortFolder } = options;
     const files = [workerPath, ...(ortFolder === undefined ? [] : [path.join(ortFolder, 'package.json')])];
     this.#probe = new EpProbe(
@@ -92,7 +106,7 @@ export class Runner {
     return this.#task(options, async (signal, scratch) => {
       const device = await this.#deviceOf(request.ep, signal);
       const hints = await inputHints(request.original, signal);
-      const report = await sweep(request, {
+      const report = await sweep(this.#withSession(request), {
         scratch,
         hints,
         device,
@@ -114,24 +128,39 @@ export class Runner {
     return this.#turn(options, async (signal) => {
       await this.#deviceOf(request.ep, signal);
       const hints = await inputHints(request.model, signal);
-      const scratch = await makeScratch();
-      const dispose = async (): Promise<void> => {
-        this.#scratches.delete(scratch);
-        await removeScratch(scratch);
-      };
-      this.#scratches.set(scratch, dispose);
-      try {
+      return this.#lasting(async (scratch, dispose) => {
         const { model, targets, data, dims, batchSymbols, maxPassBytes } = request;
-        const session = { ep: request.ep, optimization: 'all', settings: request.session ?? {} } as const;
+        const session = this.#spec(request);
         const job = { model, session, targets, data, dims, batchSymbols, maxPassBytes, hints, scratch };
         const result = await halvedOnOutOfMemory(request.batchSize, (batchSize) =>
           this.#launch({ kind: 'calibrate', ...job, batchSize }, { signal, onProgress: options.onProgress }),
         );
         return collected(result, scratch, dispose);
-      } catch (error) {
-        await dispose();
-        throw error;
-      }
+      });
+    });
+  }
+
+  /**
+   * Runs the model once over the data and keeps its outputs, for other models to be compared with. They are on disk
+   * until the result, or this runner, is disposed of.
+   * @throws RunnerError 'ep', 'model', 'data', 'out-of-memory', 'cancelled'
+   */
+  keepOutputs(request: KeepRequest, options: RunOptions = {}): Promise<KeptOutputs> {
+    return this.#turn(options, async (signal) => {
+      await this.#deviceOf(request.ep, signal);
+      const hints = await inputHints(request.model, signal);
+      const session = this.#spec(request);
+      return this.#lasting((scratch, dispose) =>
+        keepOutputs(
+          request,
+          { signal, onProgress: options.onProgress },
+          {
+            ...{ scratch, hints, session, dispose },
+            run: (job, own) => this.#launch(job, own),
+            runLater: (job, own) => this.#turn(own, (later) => this.#launch(job, { ...own, signal: later })),
+          },
+        ),
+      );
     });
   }
 
@@ -149,7 +178,7 @@ export class Runner {
       await this.#deviceOf(request.ep, signal);
       const { original: model, changed, targets, data, dims, batchSymbols, maxPassBytes } = request;
       const hints = await inputHints(model, signal);
-      const session = { ep: request.ep, optimization: 'all', settings: request.session ?? {} } as const;
+      const session = this.#spec(request);
       const job = {
         model,
         changed,
@@ -181,8 +210,8 @@ export class Runner {
       await this.#deviceOf(request.ep, signal);
       const hints = await inputHints(request.model, signal);
       const { model, ep, budgetBytes, maxBatch = defaultMaxBatch, dims, batchSymbols } = request;
-      const settings = { memoryLimitBytes: limitFor(request), ...request.session };
-      const session = { ep, optimization: request.optimization ?? 'all', settings } as const;
+      const { settings, ...spec } = this.#spec(request);
+      const session = { ...spec, settings: limitedTo(limitFor(request), settings) };
       const job = { model, session, dims, batchSymbols, hints, scratch, runs: 2, seed: 0 };
       let tried = 0;
       return searchLargest({
@@ -213,7 +242,7 @@ export class Runner {
       const kept = path.join(scratch, 'outputs');
       const run = async (on: EpName, files: Pick<RunJob, 'saveOutputs' | 'compareWith'>) => {
         await this.#deviceOf(on, signal);
-        const session = { ep: on, optimization: 'all', settings: request.session ?? {} } as const;
+        const session = this.#spec({ ep: on, session: request.session });
         const job = {
           kind: 'run',
           model,
@@ -224,7 +253,7 @@ export class Runner {
           scratch,
           batchSize,
           data,
-          isUntimed: true,
+          measures: 'placement',
         } as const;
         return this.#launch({ ...job, ...files }, { signal, onProgress: options.onProgress });
       };
@@ -239,7 +268,7 @@ export class Runner {
     return this.#task(options, async (signal, scratch) => {
       await this.#deviceOf(request.ep, signal);
       const hints = await inputHints(request.original, signal);
-      return compareLayers(request, {
+      return compareLayers(this.#withSession(request), {
         scratch,
         hints,
         signal,
@@ -260,12 +289,12 @@ export class Runner {
 
   /** One model at one set of dims with ONNX Runtime's profiler on: what ran where, and what it held. */
   profile(modelPath: string, options: ProfileOptions = {}): Promise<ModelProfile> {
-    const { ep = 'cpu', dims = {}, optimization = 'all', runs = 1, seed = 0, session = {} } = options;
+    const { ep = 'cpu', dims = {}, optimization, runs = 1, seed = 0 } = options;
     return this.#task(options, async (signal, scratch) => {
       await this.#deviceOf(ep, signal);
       const hints = await inputHints(modelPath, signal);
-      const settings = { ep, optimization, settings: session };
-      const job = { model: modelPath, session: settings, dims, hints, scratch, runs, seed };
+      const session = this.#spec({ ep, optimization, session: options.session });
+      const job = { model: modelPath, session, dims, hints, scratch, runs, seed };
       const { result, gpu } = await measured(ep, (onStart) =>
         this.#launch({ kind: 'profile', ...job }, { signal, onProgress: options.onProgress, onStart }),
       );
@@ -289,6 +318,30 @@ export class Runner {
     await this.#turns.idle();
     await Promise.allSettled(this.#running);
     for (const dispose of [...this.#scratches.values()]) await dispose();
+  }
+
+  #spec({ ep, optimization = 'all', session }: SessionRequest): SessionSpec {
+    return { ep, optimization, settings: mergedSettings(this.session, session) };
+  }
+
+  #withSession<T extends Pick<SessionRequest, 'session'>>(request: T): T {
+    return { ...request, session: mergedSettings(this.session, request.session) };
+  }
+
+  /** With a scratch folder that outlives the call: removed by what is handed on, else with this runner. */
+  async #lasting<T>(task: (scratch: string, dispose: () => Promise<void>) => Promise<T>): Promise<T> {
+    const scratch = await makeScratch();
+    const dispose = async (): Promise<void> => {
+      this.#scratches.delete(scratch);
+      await removeScratch(scratch);
+    };
+    this.#scratches.set(scratch, dispose);
+    try {
+      return await task(scratch, dispose);
+    } catch (error) {
+      await dispose();
+      throw error;
+    }
   }
 
   /** What the EP runs on; RunnerError 'ep' where it does not work. */
@@ -336,35 +389,4 @@ const limitSlackBytes = 1024 ** 3;
 /** On the CPU a size far too large must not take the machine's memory; a GPU says no by itself. */
 function limitFor({ ep, budgetBytes }: LargestBatchRequest): number | undefined {
   return ep === 'cpu' ? 2 * budgetBytes + limitSlackBytes : undefined;
-}
-
-/** `task` at `batchSize`, and at half of it as long as memory does not suffice. */
-async function halvedOnOutOfMemory<T>(
-  batchSize: number,
-  task: (batchSize: number) => Promise<T>,
-): Promise<T> {
-  for (let size = batchSize; ; size = Math.ceil(size / 2)) {
-    try {
-      return await task(size);
-    } catch (error) {
-      if (!(error instanceof RunnerError) || error.kind !== 'out-of-memory' || size <= 1) throw error;
-    }
-  }
-}
-
-/** A run with its process's GPU memory watched, on EPs that use a GPU. */
-async function measured<T>(
-  ep: EpName,
-  launch: (onStart: (pid: number) => void) => Promise<T>,
-): Promise<{ result: T; gpu: GpuPeak | undefined }> {
-  if (ep === 'cpu') return { result: await launch(() => undefined), gpu: undefined };
-  let pid: number | undefined;
-  const sampler = new GpuSampler(() => pid);
-  try {
-    await sampler.ready();
-    const result = await launch((started) => (pid = started));
-    return { result, gpu: sampler.stop() };
-  } finally {
-    sampler.stop();
-  }
 }

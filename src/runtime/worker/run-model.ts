@@ -34,14 +34,17 @@ export async function runModel(job: RunJob, say: Say): Promise<RunResult> {
   resetPeak();
   say.phase(`loading ${path.basename(job.model)} on ${job.session.ep}`);
   // the profiler would slow what is timed
-  const profiled = job.isUntimed === true ? await profiledSession(ort, job) : undefined;
+  const profiled = job.measures === 'placement' ? await profiledSession(ort, job) : undefined;
   const session = profiled?.session ?? (await createSession(ort, job.model, job.session));
   const plan = planInputs(describeTensors(session.inputMetadata), job);
   const data = await openData(job.data, plan, job.hints);
   try {
     const timed = await runAll(ort, session, job, data, say);
     const processPeakBytes = Math.max(0, peakBytes() - baseline);
-    const runs = await (profiled?.end() ?? profileAnew(ort, session, job, timed.firstFeeds, say));
+    const runs =
+      job.measures === 'outputs'
+        ? { nodes: [], peaks: [] }
+        : await (profiled?.end() ?? profileAnew(ort, session, job, timed.firstFeeds, say));
     return {
       ...timed.stats,
       samples: data.samples,
@@ -94,13 +97,14 @@ async function runAll(
   const labels = new LabelMetrics();
   const timings: number[] = [];
   let firstFeeds: Record<string, Tensor> | undefined;
+  const isTimed = job.measures === undefined || job.measures === 'all';
   let done = 0;
   let saidAt = 0;
   const total = Math.ceil(data.samples / job.batchSize);
-  const run = async (feeds: Record<string, Tensor>, what: string, isTimed: boolean): Promise<Outputs> => {
+  const run = async (feeds: Record<string, Tensor>, what: string, isCounted: boolean): Promise<Outputs> => {
     const start = performance.now();
     const outputs = await runSession(session, feeds, fetches, what);
-    if (isTimed) timings.push(performance.now() - start);
+    if (isCounted) timings.push(performance.now() - start);
     return outputs;
   };
   for await (const batch of data.batches()) {
@@ -115,7 +119,7 @@ async function runAll(
     if (firstFeeds === undefined) {
       firstFeeds = feeds;
       // the first run allocates and compiles; it is not timed
-      if (job.isUntimed !== true) await run(feeds, what, false);
+      if (isTimed) await run(feeds, what, false);
     }
     const outputs = await run(feeds, what, batch.count === job.batchSize || total === 1);
     await writer?.write(outputs);
@@ -124,7 +128,7 @@ async function runAll(
     if (isSaid) say.progress(done / total, `batch ${done} of ${total}`);
   }
   if (firstFeeds === undefined) throw new RunnerError('data', 'The data hold no sample.');
-  if (job.isUntimed !== true) {
+  if (isTimed) {
     const repeated = firstFeeds;
     await steady(timings, () => run(repeated, 'repeating a batch for its timing', true));
   }

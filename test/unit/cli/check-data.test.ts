@@ -3,13 +3,9 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { Command } from 'commander';
 import { dataSpec, withDataOptions, type DataFlags } from '../../../src/cli/check-data.ts';
-import {
-  sessionSettings,
-  withSessionOptions,
-  writeReport,
-  type SessionFlags,
-} from '../../../src/cli/check-more.ts';
+import { writeReport } from '../../../src/cli/check-more.ts';
 import { UsageError } from '../../../src/cli/failure.ts';
+import { sessionSettings, withSessionOptions, type SessionFlags } from '../../../src/cli/session-options.ts';
 import type { CheckReport, DataSpec } from '../../../src/runtime/index.ts';
 
 const table = path.resolve(import.meta.dirname, '../../fixtures/data/three-rows.parquet');
@@ -78,7 +74,7 @@ describe('the data of a check', () => {
   });
 });
 
-describe('the session of a check', () => {
+describe('the session of a run', () => {
   it('is as ONNX Runtime has it, but for what is said', () => {
     assert.deepEqual(defined(sessionSettings(parsed([]))), {});
     const line = [
