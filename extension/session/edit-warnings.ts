@@ -46,6 +46,7 @@ function looksAtActivations(edit: Edit): boolean {
       return edit.method === 'wanda' || edit.method === 'sparsegpt';
     case 'prune-channels':
       return edit.importance === 'activation' || (edit.repair ?? 'none') !== 'none';
+    case 'prune-blocks':
     case 'cast':
       return false;
   }

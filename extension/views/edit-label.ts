@@ -1,11 +1,18 @@
 /** An edit in a few words: for the undo menu, the list of edits, the layer's row. */
 import { l10n } from 'vscode';
 import { formatPercent } from '../../src/format.ts';
-import type { Edit, LayerSelector, PruneChannelsEdit, PruneEdit } from '../../src/transforms/index.ts';
+import type {
+  Edit,
+  LayerSelector,
+  PruneBlocksEdit,
+  PruneChannelsEdit,
+  PruneEdit,
+} from '../../src/transforms/index.ts';
 
 /** e.g. `Quantize 3 layers to int8, per channel` */
 export function editLabel(edit: Edit): string {
   const where = layersText(edit.layers);
+  if (edit.type === 'prune-blocks') return blocksLabel(edit.layers);
   if (edit.type === 'prune') return pruneLabel(edit, where);
   if (edit.type === 'prune-channels')
     return l10n.t(
@@ -36,6 +43,20 @@ export function editsLabel(edits: readonly Edit[]): string {
   if (others.length === 0) return editLabel(first);
   const layers = edits.flatMap((e) => ('nodes' in e.layers ? e.layers.nodes : []));
   return l10n.t('Quantize {0} layers, each to its own form', layers.length);
+}
+
+function blocksLabel(layers: LayerSelector): string {
+  if ('nodes' in layers) {
+    const [only] = layers.nodes;
+    return layers.nodes.length === 1 && only !== undefined
+      ? l10n.t('Remove the residual block {0}', only)
+      : l10n.t('Remove {0} residual blocks', layers.nodes.length);
+  }
+  const except = layers.except?.length ?? 0;
+  if ('glob' in layers) return l10n.t('Remove the residual blocks matching {0}', layers.glob);
+  return except === 0
+    ? l10n.t('Remove all residual blocks')
+    : l10n.t('Remove all residual blocks but {0}', except);
 }
 
 function pruneLabel(edit: PruneEdit, where: string): string {
@@ -72,13 +93,14 @@ export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
 /** e.g. `int8`, `int4`, `pruned 50 %` */
 export function changeLabel(edit: Edit): string {
   if (edit.type === 'prune-channels') return l10n.t('channels −{0}', formatPercent(edit.ratio));
+  if (edit.type === 'prune-blocks') return l10n.t('block removed');
   return edit.type === 'prune'
     ? l10n.t('pruned {0}', edit.pattern ?? formatPercent(edit.ratio))
     : weightTypeOf(edit);
 }
 
 /** What the weights become, e.g. `int8`, `int4`, `float16`. */
-export function weightTypeOf(edit: Exclude<Edit, PruneEdit | PruneChannelsEdit>): string {
+export function weightTypeOf(edit: Exclude<Edit, PruneEdit | PruneChannelsEdit | PruneBlocksEdit>): string {
   if (edit.type === 'cast') return edit.to;
   return edit.form === 'blocks' ? `int${edit.bits}` : edit.weightType;
 }

@@ -92,7 +92,7 @@ export function whatCanBeDone(
 
 /** Leaves float weights, which later edits may take further. */
 function isPruning(edit: Edit | undefined): boolean {
-  return edit?.type === 'prune' || edit?.type === 'prune-channels';
+  return edit?.type.startsWith('prune') === true;
 }
 
 /** Where several edits change one layer, the last that could be applied speaks for all. */

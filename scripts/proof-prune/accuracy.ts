@@ -6,7 +6,7 @@ import { withCalibration } from '../../src/calibrated.ts';
 import { openModel, saveModel, type Model } from '../../src/onnx/index.ts';
 import { analyze } from '../../src/analysis/index.ts';
 import type { Runner, RunStats } from '../../src/runtime/index.ts';
-import type { PruneChannelsEdit, Recipe } from '../../src/transforms/index.ts';
+import type { Edit, Recipe } from '../../src/transforms/index.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const fixtures = path.join(root, 'test/fixtures/models');
@@ -51,11 +51,7 @@ function peakOf(model: Model): number | undefined {
   return analyze(model).estimate({ dims: { batch: 100 } }).totalPeak.bytes;
 }
 
-export async function prunedAccuracy(
-  runner: Runner,
-  network: Network,
-  edit: PruneChannelsEdit,
-): Promise<Outcome> {
+export async function prunedAccuracy(runner: Runner, network: Network, edit: Edit): Promise<Outcome> {
   const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-prune-'));
   const model = await openModel(network.file);
   try {

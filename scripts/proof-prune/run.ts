@@ -17,6 +17,7 @@ import { randomNet } from '../../test/unit/transforms/prune/random-nets.ts';
 import { fileOf, LARGE } from '../../test/unit/transforms/prune/real.ts';
 import { channels, compare, feeds } from '../../test/unit/transforms/prune/zeroed.ts';
 import { NETWORKS, prunedAccuracy } from './accuracy.ts';
+import { blockTable } from './blocks.ts';
 
 const RANDOM_NETWORKS = 1000;
 const TOLERANCE = 1e-3;
@@ -131,6 +132,7 @@ async function main(): Promise<void> {
   try {
     await accuracy(runner);
     await measured(runner);
+    await blockTable(runner, NETWORKS);
     if (python !== undefined) await sideBySide(runner, python);
     await exact();
   } finally {

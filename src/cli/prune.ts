@@ -1,4 +1,4 @@
-/** `vram-lens prune IN -o OUT`: zeroes a share of each chosen layer's weights, or removes whole channels. */
+/** `vram-lens prune IN -o OUT`: zeroes a share of each chosen layer's weights, or removes channels or whole blocks. */
 import { Command } from 'commander';
 import {
   CHANNEL_IMPORTANCES,
@@ -11,7 +11,14 @@ import {
 } from '../transforms/index.ts';
 import { UsageError } from './failure.ts';
 import { parsePositiveInteger, parseRatio } from './options.ts';
-import { layersOf, transformFile, withTransformOptions, type TransformFlags } from './transform.ts';
+import { BLOCK_IMPORTANCES, wantedBlocks } from './prune-blocks.ts';
+import {
+  layersOf,
+  transformFile,
+  withTransformOptions,
+  type TransformFlags,
+  type Wanted,
+} from './transform.ts';
 
 interface Flags extends TransformFlags {
   readonly method?: string;
@@ -24,16 +31,17 @@ interface Flags extends TransformFlags {
   readonly repair?: ChannelRepair;
   readonly roundTo?: number;
   readonly approximate?: boolean;
+  readonly blocks?: string;
 }
 
 export function pruneCommand(signal: AbortSignal): Command {
   return withTransformOptions(new Command('prune'))
     .description(
-      'set a share of the weights to zero (saves no dense memory: it says so), or remove channels (--structured)',
+      'set a share of the weights to zero (saves no dense memory: it says so), or remove channels (--structured) or residual blocks (--blocks)',
     )
     .option(
       '--method <name>',
-      `${PRUNE_METHODS.join(', ')}; with --structured: ${CHANNEL_IMPORTANCES.join(', ')}`,
+      `${PRUNE_METHODS.join(', ')}; with --structured: ${CHANNEL_IMPORTANCES.join(', ')}; with --blocks N: ${BLOCK_IMPORTANCES.join(', ')}`,
     )
     .option('--ratio <share>', 'share of the elements, or of the channels, that goes', parseRatio, 0.5)
     .option('--seed <n>', 'seed of the random method', parseSeed, 0)
@@ -49,9 +57,33 @@ export function pruneCommand(signal: AbortSignal): Command {
     .option('--round-to <n>', 'with --structured: channels that stay are a multiple of it', (t) =>
       parsePositiveInteger('--round-to', t),
     )
-    .action((file: string, flags: Flags) =>
-      transformFile(file, flags, flags.structured === true ? channelEdit(flags) : weightEdit(flags), signal),
+    .option(
+      '--blocks <n|glob>',
+      'remove residual blocks: as many that matter least (by influence where --calibration is given), or those whose id matches',
+    )
+    .action((file: string, flags: Flags, command: Command) =>
+      transformFile(file, flags, wantedBy(flags, command, signal), signal),
     );
+}
+
+function wantedBy(flags: Flags, command: Command, signal: AbortSignal): Wanted {
+  const { blocks, ep, samples, calibration } = flags;
+  if (blocks === undefined) return flags.structured === true ? channelEdit(flags) : weightEdit(flags);
+  const stray = NOT_WITH_BLOCKS.find((name) => command.getOptionValueSource(name) === 'cli');
+  if (stray !== undefined) throw new UsageError(`--${dashed(stray)} does not go with --blocks`);
+  const usual = calibration === undefined ? 'weights' : 'influence';
+  const method = oneOf(flags.method ?? usual, BLOCK_IMPORTANCES);
+  const data = calibration === undefined ? {} : { calibration };
+  return wantedBlocks({ blocks, method, ep, samples, ...data }, signal);
+}
+
+const NOT_WITH_BLOCKS = [
+  ...['layers', 'ratio', 'seed', 'bias', 'global', 'pattern', 'structured', 'repair', 'roundTo'],
+  'approximate',
+];
+
+function dashed(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 }
 
 function weightEdit(flags: Flags): Edit {

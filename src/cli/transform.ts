@@ -61,7 +61,7 @@ export function withTransformOptions(command: Command): Command {
 
 const defaultSamples = 128;
 /** Small: what a batch of every intermediate result takes must fit beside the model. */
-const calibrationBatch = 8;
+export const calibrationBatch = 8;
 
 export function layersOf({ layers }: TransformFlags): Edit['layers'] {
   return layers === undefined ? { all: true } : { glob: layers };
@@ -185,7 +185,8 @@ export function changesTable(
   edits: readonly Edit[],
   limit = Infinity,
 ): string[] {
-  const layers = changes.filter((c) => c.beforeBytes > 0);
+  const isBlock = (c: LayerChange) => c.status === 'applied' && edits[c.edit]?.type === 'prune-blocks';
+  const layers = changes.filter((c) => c.beforeBytes > 0 || isBlock(c));
   const lines = table(
     [
       { title: 'layer', maxWidth: 44 },
@@ -212,6 +213,8 @@ function changeRow(change: LayerChange, edit: Edit | undefined): string[] {
   if (status === 'blocked') {
     return [node, formatBytes(beforeBytes), colour.dim('kept'), colour.dim(reason ?? 'blocked')];
   }
+  if (edit?.type === 'prune-blocks')
+    return [node, formatBytes(beforeBytes), colour.green(formatBytes(afterBytes)), 'removed'];
   const note =
     edit?.type === 'prune'
       ? colour.green(

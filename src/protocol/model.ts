@@ -142,7 +142,7 @@ export interface EstimateView {
 export interface EditView {
   readonly label: string;
   readonly warnings: readonly string[];
-  readonly type?: 'quantize' | 'prune' | 'prune-channels' | 'cast' | undefined;
+  readonly type?: 'quantize' | 'prune' | 'prune-channels' | 'prune-blocks' | 'cast' | undefined;
   /** The layers it changes. */
   readonly layerIds?: readonly string[] | undefined;
   /** Weight bytes in the file before and after. */

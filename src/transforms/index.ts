@@ -20,6 +20,8 @@ export {
   type ImportanceHistogram,
 } from './prune/importance-histogram.ts';
 export { sparsity, type Sparsity } from './prune/sparsity.ts';
+export { blockStrengths, leastBlocks, residualBlocks, type ResidualBlock } from './prune/blocks/describe.ts';
+export { blockProbe, type BlockProbe } from './prune/blocks/probe.ts';
 export { channelsKept, pruneGroups, type PruneGroup } from './prune/channels/describe.ts';
 export type {
   RepairAnswer,

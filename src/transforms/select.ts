@@ -2,6 +2,7 @@
 import type { Entry, Workspace } from './graph/workspace.ts';
 import { layerMatcher } from './layer-matcher.ts';
 import type { Edit } from './recipe/recipe.ts';
+import { blockEntries } from './prune/blocks/plan.ts';
 import { isMeantFor } from './steps.ts';
 
 export interface Selection {
@@ -22,6 +23,12 @@ export function selectEntries(ws: Workspace, edit: Edit): Selection {
     return { entries, missing: ids.filter((id) => ws.entry(id) === undefined) };
   }
   const matches = layerMatcher(layers);
-  const entries = [...ws.entries].filter((entry) => isMeantFor(ws, entry, edit) && matches(entry.id));
+  const isMeant =
+    edit.type === 'prune-blocks' ? isIn(blockEntries(ws)) : (e: Entry) => isMeantFor(ws, e, edit);
+  const entries = [...ws.entries].filter((entry) => isMeant(entry) && matches(entry.id));
   return { entries, missing: [] };
+}
+
+function isIn(entries: ReadonlySet<Entry>): (entry: Entry) => boolean {
+  return (entry) => entries.has(entry);
 }

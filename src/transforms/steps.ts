@@ -4,6 +4,7 @@ import { castToLow } from './cast/step.ts';
 import type { Proposal, StepContext } from './context.ts';
 import { DataType, operatorOf } from '../onnx/model.ts';
 import type { Entry, Workspace } from './graph/workspace.ts';
+import { pruneBlocks } from './prune/blocks/step.ts';
 import { CHANNEL_OPS } from './prune/channels/operators.ts';
 import { pruneChannels } from './prune/channels/step.ts';
 import { PRUNE_OPS } from './prune/operands.ts';
@@ -17,7 +18,7 @@ import { dynamicLstm } from './quantize/dynamic-lstm.ts';
 import { dynamicMatMul } from './quantize/dynamic-matmul.ts';
 import { RULES, STATIC_LAYERS } from './quantize/static/rules.ts';
 import { staticStep } from './quantize/static/step.ts';
-import type { Edit, QuantizeEdit } from './recipe/recipe.ts';
+import type { Edit, PruneBlocksEdit, QuantizeEdit } from './recipe/recipe.ts';
 import type { Blocked } from './weights/find.ts';
 
 type Step<E extends QuantizeEdit> = (context: StepContext, entry: Entry, edit: E) => Proposal | Blocked;
@@ -70,6 +71,8 @@ const FORM_OPS: { readonly [F in Form]: ReadonlySet<string> } = {
 /** What `edit` would do to `entry`, or why it cannot. */
 export function propose(context: StepContext, entry: Entry, edit: Edit): Proposal | Blocked {
   const { opType } = entry.original;
+  if (entry.nodes.length === 0) return { reason: 'an earlier edit removed it' };
+  if (edit.type === 'prune-blocks') return pruneBlocks(context, entry, edit);
   if (QUANTIZED_OPS.has(opType)) return { reason: `already quantized: ${opType}` };
   const operator = operatorOf(entry.original);
   if (!opTypesOf(edit).has(operator)) return { reason: `${nameOf(edit)} does not apply to ${operator}` };
@@ -82,13 +85,16 @@ export function propose(context: StepContext, entry: Entry, edit: Edit): Proposa
   return step === undefined ? { reason: `no step for ${opType}` } : step(context, entry, edit);
 }
 
-function nameOf(edit: Edit): string {
+function nameOf(edit: LayerEdit): string {
   if (edit.type === 'quantize') return FORM_NAMES[edit.form];
   if (edit.type === 'prune-channels') return 'channel pruning';
   return edit.type === 'prune' ? 'pruning' : edit.to;
 }
 
-export function opTypesOf(edit: Edit): ReadonlySet<string> {
+/** Edits of layers, by their operators. */
+export type LayerEdit = Exclude<Edit, PruneBlocksEdit>;
+
+export function opTypesOf(edit: LayerEdit): ReadonlySet<string> {
   if (edit.type === 'prune') return PRUNE_OPS;
   if (edit.type === 'prune-channels') return CHANNEL_OPS;
   return edit.type === 'cast' ? CAST_OPS[edit.to] : FORM_OPS[edit.form];
@@ -98,7 +104,8 @@ export function opTypesOf(edit: Edit): ReadonlySet<string> {
  * Whether `edit` is meant for the entry where it names none. A Gather is a layer only where it looks up rows of a
  * constant table: most of them pick a dim out of a shape.
  */
-export function isMeantFor(ws: Workspace, { original, scope }: Entry, edit: Edit): boolean {
+export function isMeantFor(ws: Workspace, { original, scope, nodes }: Entry, edit: LayerEdit): boolean {
+  if (nodes.length === 0) return false;
   const { inputs } = original;
   const operator = operatorOf(original);
   if (!opTypesOf(edit).has(operator)) return false;

@@ -5,13 +5,19 @@ import { object, oneOf } from './checks.ts';
 import type { EditCodec } from './codec.ts';
 import { dynamicInt8 } from './dynamic-int8.ts';
 import { prune } from './prune.ts';
+import { pruneBlocks } from './prune-blocks.ts';
 import { pruneChannels } from './prune-channels.ts';
 import type { Edit, QuantizeEdit } from './recipe.ts';
 import { staticForm } from './static.ts';
 
 type Codecs<E, K extends keyof E> = { readonly [V in E[K] & string]: EditCodec<Extract<E, Record<K, V>>> };
 
-const CODECS: Codecs<Exclude<Edit, QuantizeEdit>, 'type'> = { prune, 'prune-channels': pruneChannels, cast };
+const CODECS: Codecs<Exclude<Edit, QuantizeEdit>, 'type'> = {
+  prune,
+  'prune-channels': pruneChannels,
+  'prune-blocks': pruneBlocks,
+  cast,
+};
 
 const FORM_CODECS: Codecs<QuantizeEdit, 'form'> = {
   'dynamic-int8': dynamicInt8,

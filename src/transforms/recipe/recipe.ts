@@ -11,10 +11,19 @@ import type { BlocksEdit } from './blocks.ts';
 import type { CastEdit } from './cast.ts';
 import type { DynamicInt8Edit } from './dynamic-int8.ts';
 import type { PruneEdit } from './prune.ts';
+import type { PruneBlocksEdit } from './prune-blocks.ts';
 import type { PruneChannelsEdit } from './prune-channels.ts';
 import type { StaticEdit } from './static.ts';
 
-export type { BlocksEdit, CastEdit, DynamicInt8Edit, PruneEdit, PruneChannelsEdit, StaticEdit };
+export type {
+  BlocksEdit,
+  CastEdit,
+  DynamicInt8Edit,
+  PruneBlocksEdit,
+  PruneChannelsEdit,
+  PruneEdit,
+  StaticEdit,
+};
 export {
   ACCURACY_LEVELS,
   BLOCK_ALGORITHMS,
@@ -61,7 +70,7 @@ export interface CalibrationData {
   readonly batchSize: number;
 }
 
-export type Edit = QuantizeEdit | PruneEdit | PruneChannelsEdit | CastEdit;
+export type Edit = QuantizeEdit | PruneEdit | PruneChannelsEdit | PruneBlocksEdit | CastEdit;
 
 /** Integer weights; `form` says in which shape, and so where they stay small (see `recommendForm`). */
 export type QuantizeEdit = DynamicInt8Edit | BlocksEdit | StaticEdit;

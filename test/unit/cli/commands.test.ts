@@ -152,6 +152,29 @@ describe("the article's network on the command line", function () {
     assert.ok((output?.cosine ?? 0) > 0.8, `cosine ${output?.cosine}`);
   });
 
+  it('loses the residual blocks that matter least, or those that are named', async () => {
+    const [model, out] = [path.join(root, 'test/fixtures/models/fmnist_mobres.onnx'), 'fewer.onnx'];
+    const data = path.join(root, 'test/fixtures/models/fmnist-calib-256.npz');
+    const blocks = ['/bl/bl.0/Add', '/bl/bl.2/Add', '/bl/bl.4/Add'];
+    const gone = async (...args: string[]): Promise<string[]> => {
+      const { changes } = await cli.json<Transformed>('prune', model, '-o', out, ...args);
+      return changes.flatMap((c) => (blocks.includes(c.node) && c.status === 'applied' ? [c.node] : []));
+    };
+    assert.equal((await gone('--blocks', '2')).length, 2);
+    assert.equal((await gone('--blocks', '1', '--calibration', data, '--samples', '32')).length, 1);
+    assert.deepEqual(await gone('--blocks', '/bl/bl.{0,4}/*'), ['/bl/bl.0/Add', '/bl/bl.4/Add']);
+    const report = await cli.json<CheckReport>('check', model, out, '--data', data);
+    const [batch] = report.batches;
+    const cosine = batch?.outputs[0]?.cosine ?? 0;
+    assert.ok(batch?.error === undefined && cosine > 0 && cosine < 0.999, `cosine ${cosine}`);
+    const { stderr } = await cli.run('prune', model, '-o', out, '--blocks', '4');
+    assert.match(stderr, /the model has 3 residual blocks that can go/);
+    assert.match(
+      (await cli.run('prune', model, '-o', out, '--blocks', '1', '--ratio', '0.5')).stderr,
+      /--ratio/,
+    );
+  });
+
   it('is pruned at random as the seed says', async () => {
     const seeds = { a: '7', b: '7', c: '8' };
     await Promise.all(

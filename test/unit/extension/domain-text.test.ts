@@ -8,6 +8,7 @@ import { memorySource, OnnxError, openModel } from '../../../src/onnx/index.ts';
 import { describeExit } from '../../../src/runtime/failure.ts';
 import { applicability, applyRecipe, recipeWarnings, type Recipe } from '../../../src/transforms/index.ts';
 import { root } from './l10n-keys.ts';
+import { sentencesOf } from './reasons.ts';
 
 const match = templateMatcher(domainTemplates);
 const eps: readonly EpName[] = ['cpu', 'webgpu', 'cuda', 'tensorrt', 'dml', 'coreml'];
@@ -100,6 +101,15 @@ describe('What src/ says', () => {
     assertTranslated(
       eps.flatMap((ep) => operators.flatMap((op) => forms.map((form) => weightBehaviour(ep, op, form).note))),
     );
+  });
+
+  it('of pruning is translated, whatever stands in the way', () => {
+    const said = sentencesOf('src/transforms/prune');
+    assert.ok(said.length > 90, `${said.length} sentences`);
+    assert.ok(
+      said.includes('has groups of channels') && said.includes('graph output "X" has these channels'),
+    );
+    assertTranslated(said);
   });
 
   it('of files that are no models is translated', async () => {

@@ -4,6 +4,7 @@ import type { ModelInference } from '../../../analysis/inference.ts';
 import { inferShapes } from '../../../analysis/shapes/index.ts';
 import { nodeIds, type Model, type Node, type TensorRef } from '../../../onnx/model.ts';
 import type { StepContext } from '../../context.ts';
+import { currentModel } from '../../graph/current.ts';
 import type { Entry, Workspace } from '../../graph/workspace.ts';
 import { layerMatcher } from '../../layer-matcher.ts';
 import type { PruneChannelsEdit } from '../../recipe/recipe.ts';
@@ -55,19 +56,11 @@ export function editPlan(context: StepContext, edit: PruneChannelsEdit): EditPla
 
 /** The main graph as earlier edits left it. */
 function traceWorkspace(ws: Workspace): Traced & { readonly entryOf: ReadonlyMap<Node, Entry> } {
-  const { entries, initializers, graph, shared } = ws.main;
-  const entryOf = new Map(entries.flatMap((entry) => entry.nodes.map((node) => [node, entry] as const)));
+  const { model, isOriginal, entryOf: own } = currentModel(ws);
+  const entryOf = new Map(own);
   const ids = new Map([...entryOf].map(([node, entry]) => [node, entry.id]));
-  const isSame =
-    entries.every((e) => e.nodes.length === 1 && e.nodes[0] === e.original) &&
-    [...initializers].every(([name, t]) => graph.initializers.get(name) === t);
-  const sharedNodes = [...shared.values()].map((s) => s.node);
-  const nodes = [...sharedNodes, ...entryOf.keys()];
-  const model = isSame
-    ? ws.model
-    : { ...ws.model, graph: { ...graph, nodes, initializers, valueInfo: new Map(), range: undefined } };
   const found = traced.get(model) ?? traceModel(model, ids);
-  if (isSame) traced.set(model, found);
+  if (isOriginal) traced.set(model, found);
   for (const [node, given] of found.unshared.given) {
     const entry = entryOf.get(given);
     if (entry !== undefined) entryOf.set(node, entry);

@@ -136,7 +136,7 @@ export async function run(model: Model, feeds: Feeds): Promise<ort.InferenceSess
   }
 }
 
-function furthest(
+export function furthest(
   a: ort.InferenceSession.OnnxValueMapType,
   b: ort.InferenceSession.OnnxValueMapType,
 ): number {
