@@ -1,29 +1,29 @@
 /** `vram-lens prune --blocks`: which residual blocks go, by name or because they matter least. */
 import path from 'node:path';
 import { analyze } from '../analysis/index.ts';
-import type { EpName } from '../analysis/types.ts';
 import { blockInfluences } from '../block-influence.ts';
 import type { Model } from '../onnx/index.ts';
 import { blockStrengths, leastBlocks, residualBlocks } from '../transforms/index.ts';
 import { lazyRunner, sizesOf } from './check.ts';
 import { UsageError } from './failure.ts';
 import { batchSymbols } from './model.ts';
+import { sessionSettings } from './session-options.ts';
 import { progressLine } from './terminal.ts';
-import { calibrationBatch, type Wanted } from './transform.ts';
+import { calibrationBatch, type TransformFlags, type Wanted } from './transform.ts';
 
 export const BLOCK_IMPORTANCES = ['weights', 'influence'] as const;
 
-export interface BlockFlags {
+export interface BlockChoice {
   /** A number of blocks, or a glob over their ids. */
   readonly blocks: string;
   readonly method: (typeof BLOCK_IMPORTANCES)[number];
-  readonly ep: EpName;
-  readonly calibration?: string;
-  readonly samples: number;
 }
 
-export function wantedBlocks(flags: BlockFlags, signal: AbortSignal): Wanted {
-  const { blocks } = flags;
+export function wantedBlocks(
+  { blocks, method }: BlockChoice,
+  flags: TransformFlags,
+  signal: AbortSignal,
+): Wanted {
   if (!/^\d+$/.test(blocks))
     return { type: 'prune-blocks', layers: blocks === 'all' ? { all: true } : { glob: blocks } };
   const count = Number(blocks);
@@ -31,7 +31,7 @@ export function wantedBlocks(flags: BlockFlags, signal: AbortSignal): Wanted {
   return async (model) => {
     const found = residualBlocks(model);
     const able = found.filter((b) => b.blocker === undefined);
-    const nodes = leastBlocks(found, await scoresOf(model, flags, signal), count);
+    const nodes = leastBlocks(found, await scoresOf(model, method, flags, signal), count);
     if (nodes.length === count) return { edits: [{ type: 'prune-blocks', layers: { nodes } }] };
     const [refused] = found.filter((b) => b.blocker !== undefined);
     const why = refused === undefined ? '' : `; ${refused.id}: ${refused.blocker?.reason ?? ''}`;
@@ -44,12 +44,14 @@ export function wantedBlocks(flags: BlockFlags, signal: AbortSignal): Wanted {
 
 async function scoresOf(
   model: Model,
-  { method, ep, calibration, samples }: BlockFlags,
+  method: BlockChoice['method'],
+  flags: TransformFlags,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
+  const { ep, calibration, samples } = flags;
   if (method === 'weights') return blockStrengths(model, signal);
   const analysis = analyze(model);
-  const runner = lazyRunner();
+  const runner = lazyRunner(sessionSettings(flags));
   const data =
     calibration === undefined
       ? undefined

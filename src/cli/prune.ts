@@ -67,14 +67,13 @@ export function pruneCommand(signal: AbortSignal): Command {
 }
 
 function wantedBy(flags: Flags, command: Command, signal: AbortSignal): Wanted {
-  const { blocks, ep, samples, calibration } = flags;
+  const { blocks } = flags;
   if (blocks === undefined) return flags.structured === true ? channelEdit(flags) : weightEdit(flags);
   const stray = NOT_WITH_BLOCKS.find((name) => command.getOptionValueSource(name) === 'cli');
   if (stray !== undefined) throw new UsageError(`--${dashed(stray)} does not go with --blocks`);
-  const usual = calibration === undefined ? 'weights' : 'influence';
+  const usual = flags.calibration === undefined ? 'weights' : 'influence';
   const method = oneOf(flags.method ?? usual, BLOCK_IMPORTANCES);
-  const data = calibration === undefined ? {} : { calibration };
-  return wantedBlocks({ blocks, method, ep, samples, ...data }, signal);
+  return wantedBlocks({ blocks, method }, flags, signal);
 }
 
 const NOT_WITH_BLOCKS = [
