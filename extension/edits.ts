@@ -8,6 +8,7 @@ import type {
 } from '../src/protocol.ts';
 import {
   parsePattern,
+  SPARSE_GLOBAL,
   type CastEdit,
   type Edit,
   type LayerSelector,
@@ -64,12 +65,14 @@ export function pruneEdit(layers: LayerSelector, options: PruneOptions): PruneEd
     };
     return { type: 'prune-channels', layers, importance, ratio, seed: 0, repair, ...rest };
   }
-  const { method, scope, pattern } = options;
+  const { method, scope, pattern, sparse } = options;
   if (scope === 'global' && (method !== 'magnitude' || pattern !== undefined))
     throw new RangeError('a global threshold is one of magnitudes, without a pattern');
+  if (scope === 'global' && sparse === true) throw new RangeError(SPARSE_GLOBAL);
   return {
     ...{ type: 'prune', layers, method, ratio, seed: 0, bias: false, scope },
     ...(pattern === undefined ? {} : { pattern: parsePattern(pattern, 'pattern') }),
+    ...(sparse === true ? { sparse } : {}),
   };
 }
 

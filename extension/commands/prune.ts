@@ -30,7 +30,7 @@ export const prune: Command = {
  */
 export function givenPruning(given: unknown): PruneOptions | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
-  const { method, importance, ratio, repair, scope, pattern }: Partial<Record<string, unknown>> = {
+  const { method, importance, ratio, repair, scope, pattern, sparse }: Partial<Record<string, unknown>> = {
     ...given,
   };
   if (typeof ratio !== 'number' || !(ratio > 0 && ratio <= 1)) return undefined;
@@ -47,5 +47,6 @@ export function givenPruning(given: unknown): PruneOptions | undefined {
   return {
     ...{ kind: 'zeros', method: how, ratio, scope: scope === 'global' ? 'global' : 'layer' },
     ...(typeof pattern === 'string' ? { pattern } : {}),
+    ...(sparse === true ? { sparse } : {}),
   };
 }

@@ -30,6 +30,7 @@ export function editWarnings(
   return recipe.edits.map((edit, index) => {
     const own = warnings.filter((w) => {
       if (w.code === 'no-dense-saving') return edit.type === 'prune';
+      if (w.code.startsWith('sparse-')) return edit.type === 'prune' && edit.sparse === true;
       // what is said of the model as a whole is said once
       return (w.node === undefined ? firstApplied : editOf.get(w.node)) === index;
     });

@@ -6,6 +6,7 @@ import {
   parsePattern,
   PRUNE_METHODS,
   RecipeError,
+  SPARSE_GLOBAL,
   type ChannelRepair,
   type Edit,
 } from '../transforms/index.ts';
@@ -27,6 +28,7 @@ interface Flags extends TransformFlags {
   readonly bias?: boolean;
   readonly global?: boolean;
   readonly pattern?: string;
+  readonly sparse?: boolean;
   readonly structured?: boolean;
   readonly repair?: ChannelRepair;
   readonly roundTo?: number;
@@ -48,6 +50,10 @@ export function pruneCommand(signal: AbortSignal): Command {
     .option('--bias', 'prune biases too')
     .option('--global', 'one threshold of magnitude for all layers together')
     .option('--pattern <n:m>', 'of each M neighbours along the inputs N stay, e.g. 2:4', readPattern)
+    .option(
+      '--sparse',
+      'store as sparse_initializer what so gets smaller: the file, not the memory (ONNX Runtime makes it dense)',
+    )
     .option('--structured', 'remove output channels, neurons and heads: tensors really get smaller')
     .option('--repair <name>', `with --structured: ${CHANNEL_REPAIRS.join(', ')}`, parseRepair)
     .option(
@@ -92,6 +98,8 @@ function weightEdit(flags: Flags): Edit {
   const method = oneOf(flags.method ?? 'magnitude', PRUNE_METHODS);
   if (flags.global === true && (method !== 'magnitude' || pattern !== undefined))
     throw new UsageError('--global is one threshold of magnitude: no other method or pattern goes with it');
+  if (flags.global === true && flags.sparse === true)
+    throw new UsageError(`--sparse does not go with --global: ${SPARSE_GLOBAL}`);
   return {
     type: 'prune',
     layers: layersOf(flags),
@@ -101,13 +109,14 @@ function weightEdit(flags: Flags): Edit {
     bias: flags.bias === true,
     ...(flags.global === true ? { scope: 'global' } : {}),
     ...(pattern === undefined ? {} : { pattern }),
+    ...(flags.sparse === true ? { sparse: true } : {}),
   };
 }
 
 function channelEdit(flags: Flags): Edit {
   const { ratio, seed, repair, roundTo } = flags;
-  if (flags.bias === true || flags.global === true || flags.pattern !== undefined)
-    throw new UsageError('--bias, --global and --pattern do not go with --structured');
+  if ([flags.bias, flags.global, flags.pattern, flags.sparse].some((f) => f !== undefined))
+    throw new UsageError('--bias, --global, --pattern and --sparse do not go with --structured');
   return {
     type: 'prune-channels',
     layers: layersOf(flags),

@@ -65,6 +65,8 @@ export interface ZeroOptions {
   readonly scope: 'layer' | 'global';
   /** `N:M`, e.g. `2:4`: of each M neighbours along the inputs N stay. */
   readonly pattern?: string | undefined;
+  /** Weights become sparse initializers where the file so gets smaller; goes with no `global` scope. Left out: no. */
+  readonly sparse?: boolean | undefined;
   /** For `wanda` and `sparsegpt`. */
   readonly calibration?: CalibrationView | undefined;
 }

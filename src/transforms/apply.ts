@@ -7,6 +7,7 @@ import type { Model, StringEntry } from '../onnx/model.ts';
 import type { PulledEntry, Rounding, StepContext } from './context.ts';
 import { buildModel } from './graph/build.ts';
 import { Workspace, type Entry } from './graph/workspace.ts';
+import { pruneWarnings } from './prune/step.ts';
 import type { RepairStage, RepairValues } from './prune/channels/repair/stage.ts';
 import type { Edit, LayerChange, Recipe, Warning } from './recipe/recipe.ts';
 import { serializeRecipe } from './recipe/json.ts';
@@ -121,7 +122,7 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
   if (entries.length === 0 && missing.length === 0) {
     warnings.push({ code: 'no-layer-selected', message: `edit ${index + 1} selects no layer` });
   }
-  if (edit.type === 'prune' && selected.size > 0) warnings.push(NO_DENSE_SAVING);
+  if (edit.type === 'prune' && selected.size > 0) warnings.push(...pruneWarnings(context, edit));
   const along = pulled.map(({ entry, beforeBytes, afterBytes }): LayerChange => {
     return {
       node: entry.id,
@@ -134,12 +135,6 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
   });
   return [...changes, ...along, ...missing.map((node) => missingChange(node, index))];
 }
-
-const NO_DENSE_SAVING: Warning = {
-  code: 'no-dense-saving',
-  message:
-    'pruned weights are zeros in tensors of the same shape: the file and the memory at run time stay as large as before',
-};
 
 function missingChange(node: string, edit: number): LayerChange {
   const reason = 'the model has no node of that id';

@@ -179,7 +179,7 @@ const patterns: readonly Named<string>[] = [
 ];
 
 function ZeroFields({ options, choose }: FieldsProps<ZeroOptions>) {
-  const { method, scope, pattern } = options;
+  const { method, scope, pattern, sparse } = options;
   return (
     <>
       <Select
@@ -195,6 +195,7 @@ function ZeroFields({ options, choose }: FieldsProps<ZeroOptions>) {
             method: found.method,
             scope,
             pattern: scope === 'layer' ? pattern : undefined,
+            sparse: scope === 'layer' ? sparse : undefined,
           });
         }}
       />
@@ -204,6 +205,14 @@ function ZeroFields({ options, choose }: FieldsProps<ZeroOptions>) {
           list={patterns}
           value={pattern ?? ''}
           onChange={(value) => choose({ ...options, pattern: value === '' ? undefined : value })}
+        />
+      )}
+      {scope === 'layer' && (
+        <Choice
+          title={t('prune.sparse')}
+          hint={t('prune.sparse.hint')}
+          isChosen={sparse === true}
+          onChoose={() => choose({ ...options, sparse: sparse === true ? undefined : true })}
         />
       )}
     </>

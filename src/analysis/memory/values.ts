@@ -64,11 +64,11 @@ export function storedTensor(tensor: TensorRef, isDefault: boolean): StoredConst
   return { bytes, count: elementCount(dims), dims, dataType, isDefault, small: tensor.smallData };
 }
 
-/** Values and indices; ONNX Runtime makes it dense at load. */
+/** Bytes of values and indices; ONNX Runtime makes it dense at load, and so it is counted otherwise. */
 export function storedSparse({ values, indices, dims }: SparseTensorRef): StoredConstant {
   return {
     bytes: tensorByteLength(values) + tensorByteLength(indices),
-    count: elementCount(values.dims),
+    count: elementCount(dims),
     dims,
     dataType: values.dataType,
     isDefault: false,

@@ -26,7 +26,7 @@ function mapGraph(graph: Graph, map: MapTensor): Graph {
   return changed(graph, {
     nodes: mapEach(graph.nodes, (node) => mapNode(node, map)),
     initializers: mapValues(graph.initializers, (tensor) => map(tensor, 'initializer')),
-    sparseInitializers: mapEach(graph.sparseInitializers, (sparse) => mapSparse(sparse, map)),
+    sparseInitializers: mapEach(graph.sparseInitializers, (sparse) => mapSparse(sparse, map, 'initializer')),
     ...(shadowed === undefined
       ? {}
       : { shadowedInitializers: mapEach(shadowed, (tensor) => map(tensor, 'initializer')) }),
@@ -66,10 +66,10 @@ function mapAttribute(attribute: Attribute, map: MapTensor, role: Role = 'attrib
   }
 }
 
-function mapSparse(sparse: SparseTensorRef, map: MapTensor): SparseTensorRef {
+function mapSparse(sparse: SparseTensorRef, map: MapTensor, role: Role = 'attribute'): SparseTensorRef {
   return changed(sparse, {
-    values: map(sparse.values, 'attribute'),
-    indices: map(sparse.indices, 'attribute'),
+    values: map(sparse.values, role),
+    indices: map(sparse.indices, role),
   });
 }
 

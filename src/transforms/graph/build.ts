@@ -7,6 +7,7 @@ import {
   type Model,
   type Node,
   type OpsetImport,
+  type SparseTensorRef,
   type StringEntry,
   type TensorRef,
   type Value,
@@ -26,8 +27,13 @@ export interface Built {
 
 export function buildModel(ws: Workspace, metadata: readonly StringEntry[]): Built {
   ws.finish();
+  const sparse = takeSparse(ws);
   const idsAfter = new Map<string, readonly string[]>();
-  const graph = buildGraph(ws, ws.main);
+  const dense = buildGraph(ws, ws.main);
+  const graph =
+    sparse.length === 0
+      ? dense
+      : { ...dense, sparseInitializers: [...dense.sparseInitializers, ...sparse], range: undefined };
   collectIds(ws.main, '', idsAfter);
   const { model } = ws;
   const needsNewerIr = model.irVersion < IR_VERSION_FREE_INITIALIZERS;
@@ -40,6 +46,23 @@ export function buildModel(ws: Workspace, metadata: readonly StringEntry[]): Bui
     range: undefined,
   };
   return { model: built, idsAfter };
+}
+
+/** Constants that are written in another form leave their places: initializers, or Constant nodes. */
+function takeSparse({ main, sparse }: Workspace): SparseTensorRef[] {
+  const found: SparseTensorRef[] = [];
+  const take = (tensor: TensorRef, name: string): boolean => {
+    const form = sparse.get(tensor);
+    if (form !== undefined) found.push({ ...form, values: { ...form.values, name } });
+    return form !== undefined;
+  };
+  for (const [name, tensor] of main.initializers) if (take(tensor, name)) main.initializers.delete(name);
+  for (const entry of main.entries) {
+    const [node] = entry.nodes;
+    const value = node?.opType === 'Constant' ? node.attributes.get('value') : undefined;
+    if (value?.kind === 'tensor' && take(value.value, node?.outputs[0] ?? '')) entry.nodes = [];
+  }
+  return found;
 }
 
 function buildGraph(ws: Workspace, scope: Scope): Graph {

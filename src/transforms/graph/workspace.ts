@@ -4,7 +4,15 @@
  * original is changed. `buildModel` turns the result into a Model and keeps every untouched object as it was, so
  * that the writer copies it byte for byte.
  */
-import { nodeIds, subgraphs, type Graph, type Model, type Node, type TensorRef } from '../../onnx/model.ts';
+import {
+  nodeIds,
+  subgraphs,
+  type Graph,
+  type Model,
+  type Node,
+  type SparseTensorRef,
+  type TensorRef,
+} from '../../onnx/model.ts';
 import { ensureOpset } from './opset.ts';
 
 /** One node of the original model and what stands in its place now. */
@@ -63,7 +71,8 @@ export type Binding =
       /** An initializer that the caller may override because it is a graph input too (IR version 4 and later). */
       readonly isOverridable: boolean;
     }
-  | { readonly kind: 'sparse' | 'input' | 'missing'; readonly name: string }
+  | { readonly kind: 'sparse'; readonly name: string; readonly tensor: SparseTensorRef }
+  | { readonly kind: 'input' | 'missing'; readonly name: string }
   | { readonly kind: 'produced'; readonly name: string; readonly entry: Entry };
 
 /** A use of a constant: the node and the position among its inputs. */
@@ -76,6 +85,8 @@ export class Workspace {
   readonly model: Model;
   /** The main graph first, then subgraphs in file order, parents before children. */
   readonly scopes: readonly Scope[];
+  /** How constants of the main graph are written that are still there when all edits are done; edits see them dense. */
+  readonly sparse = new Map<TensorRef, SparseTensorRef>();
   /** Opset of ai.onnx that the result needs; raised by `requireOpset`. */
   private opset: number;
   /** IR version that the result needs; raised by `requireIrVersion`. */
@@ -119,7 +130,8 @@ export class Workspace {
       if (tensor !== undefined) return this.constant(at, name, tensor, undefined);
       const entry = at.producers.get(name);
       if (entry !== undefined) return this.produced(entry, name);
-      if (at.graph.sparseInitializers.some((s) => s.values.name === name)) return { kind: 'sparse', name };
+      const sparse = at.graph.sparseInitializers.find((s) => s.values.name === name);
+      if (sparse !== undefined) return { kind: 'sparse', name, tensor: sparse };
       if (at.inputs.has(name)) return { kind: 'input', name };
     }
     return { kind: 'missing', name };

@@ -20,6 +20,14 @@ const DAMPING = 0.01;
 /** Columns whose mask is chosen at once, as in the paper. */
 const BLOCK = 128;
 
+/** How many elements of [outputs, size] become zero, without a pattern. */
+export function zerosOf({ size, outputs, ratio }: Pick<SparseGptArgs, 'size' | 'outputs' | 'ratio'>): number {
+  let zeros = 0;
+  for (let from = 0; from < size; from += BLOCK)
+    zeros += Math.round(ratio * outputs * (Math.min(size, from + BLOCK) - from));
+  return zeros;
+}
+
 /** [outputs, size] with zeros. */
 export function sparseGpt({ gram, size, weights, outputs, ratio, pattern }: SparseGptArgs): Float32Array {
   const upper = inverseFactor(gram, size);

@@ -14,6 +14,7 @@ import {
 } from '../../onnx/model.ts';
 import { executor } from '../executor.ts';
 import { hashText } from '../kernels/select.ts';
+import { zerosOf } from '../kernels/sparse-gpt.ts';
 import { patternOf, type PruneEdit, type SparsityPattern } from '../recipe/prune.ts';
 import { computed } from '../weights/linear-tensors.ts';
 import { notFinite, type WeightSource } from '../weights/stream.ts';
@@ -125,6 +126,19 @@ function inputAxis(node: Node, input: number, rank: number): number {
   }
 }
 
+/** Elements that become zero; those that were before, and are not chosen, come on top. */
+export function maskZeros(node: Node, input: number, { dims }: TensorRef, edit: PruneEdit): number {
+  const layout = layoutOf(node, input, dims);
+  if (layout === undefined) return 0;
+  const count = elementCount(dims);
+  const pattern = patternOf(edit);
+  if (pattern !== undefined) return (count / pattern.of) * (pattern.of - pattern.keep);
+  const size = layout.inputs * layout.kernel;
+  const outputs = count / size;
+  if (edit.method === 'sparsegpt') return zerosOf({ size, outputs, ratio: edit.ratio });
+  return outputs * Math.round(edit.ratio * size);
+}
+
 export interface MaskPlan {
   readonly source: WeightSource;
   readonly node: Node;
@@ -150,9 +164,8 @@ async function masked(plan: MaskPlan, signal: AbortSignal | undefined): Promise<
   if (edit.method === 'sparsegpt') return new Uint8Array((await byGpt(plan, values, layout)).buffer);
   const scores = scoresOf(plan, values, layout);
   const pattern = patternOf(edit);
-  const size = layout.inputs;
   if (pattern !== undefined) zeroPattern(values, scores, layout, pattern);
-  else zeroPerOutput(values, scores, layout, Math.round(edit.ratio * size * layout.kernel));
+  else zeroPerOutput(values, scores, layout, Math.round(edit.ratio * layout.inputs * layout.kernel));
   return bytes;
 }
 

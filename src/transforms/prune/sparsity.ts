@@ -26,15 +26,21 @@ export async function sparsity(
   const entry = ws.entry(id);
   if (entry === undefined) return undefined;
   let [zeros, elements] = [0, 0];
-  for (const { input, label } of weightOperands(entry)) {
+  const weights = weightOperands(entry).flatMap(({ input, label }) => {
+    const sparse = ws.resolve(entry.scope, entry.nodes[0]?.inputs[input] ?? '');
+    if (sparse.kind === 'sparse' && PRUNABLE.has(sparse.tensor.values.dataType))
+      return [{ name: sparse.name, tensor: sparse.tensor.values, dims: sparse.tensor.dims }];
     const weight = findWeight(ws, entry, input, label, [...PRUNABLE.keys()]);
-    if (isBlocked(weight)) continue;
-    const { tensor, name } = weight;
+    return isBlocked(weight) ? [] : [{ ...weight, dims: weight.tensor.dims }];
+  });
+  for (const { name, tensor, dims } of weights) {
     const bytes = PRUNABLE.get(tensor.dataType)?.elementBytes ?? 4;
     for await (const chunk of elementChunks({ model, tensor, name, node: id }, bytes, signal)) {
       for (const v of decodeFloats(chunk.bytes, tensor.dataType)) if (v === 0) zeros++;
     }
-    elements += elementCount(tensor.dims);
+    elements += elementCount(dims);
+    // what a sparse initializer leaves out
+    zeros += elementCount(dims) - elementCount(tensor.dims);
   }
   return elements === 0 ? undefined : { zeros, elements };
 }

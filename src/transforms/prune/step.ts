@@ -1,5 +1,6 @@
 /** Prunes a layer: the elements of its weights (and bias) that are chosen become zero, in place. */
 import type { Outcome, Proposal, StepContext } from '../context.ts';
+import { elementCount } from '../../onnx/index.ts';
 import { DataType, type Node, type TensorRef } from '../../onnx/model.ts';
 import type { Entry } from '../graph/workspace.ts';
 import type { PruneEdit, Warning } from '../recipe/recipe.ts';
@@ -7,7 +8,8 @@ import { findWeight, isBlocked, type Blocked, type Weight } from '../weights/fin
 import { storedBytes } from '../weights/stream.ts';
 import { biasOperand, weightOperands, type Operand } from './operands.ts';
 import { GlobalShare } from './global-share.ts';
-import { maskedTensor, maskNeeds, maskObstacle, needsWhole } from './masked-tensor.ts';
+import { maskedTensor, maskNeeds, maskObstacle, maskZeros, needsWhole } from './masked-tensor.ts';
+import { sparseBytes, sparseForm, storageWarning } from './sparse-storage.ts';
 import { PRUNABLE, zeroCount, zeroedTensor } from './zeroed-tensor.ts';
 
 interface Target {
@@ -40,7 +42,7 @@ export function prune(context: StepContext, entry: Entry, edit: PruneEdit): Prop
   if (obstacle !== undefined) return { reason: obstacle };
   const bytes = targets.reduce((sum, t) => sum + storedBytes(t.weight.tensor), 0);
   const needs = needsWhole(edit) && first !== undefined ? maskNeeds(nodeOf(entry), first, edit) : [];
-  return { beforeBytes: bytes, apply: () => apply(context, entry, edit, targets, bytes), needs };
+  return { beforeBytes: bytes, apply: () => apply(context, entry, edit, targets), needs };
 }
 
 function nodeOf({ nodes, original }: Entry): Node {
@@ -66,7 +68,7 @@ function wholeObstacle(
 }
 
 /** The weight with zeros, under `name`. */
-function sparse(
+function pruned(
   context: StepContext,
   entry: Entry,
   edit: PruneEdit,
@@ -85,6 +87,51 @@ function sparse(
   return zeroedTensor({ source, method, count, seed: edit.seed }, name);
 }
 
+/** Since then there are sparse initializers. */
+const SPARSE_IR_VERSION = 6;
+
+/** Has the weight written sparsely where that is smaller. @returns its bytes in the file, where it is */
+function store(
+  { ws, made, edit: index }: StepContext,
+  entry: Entry,
+  edit: PruneEdit,
+  { operand, weight }: Target,
+  zeroed: TensorRef,
+): number | undefined {
+  if (edit.sparse !== true) return undefined;
+  const { tensor, binding } = weight;
+  const isWhole = needsWhole(edit) && operand.label !== 'bias';
+  const zeros = isWhole
+    ? maskZeros(nodeOf(entry), operand.input, tensor, edit)
+    : zeroCount(tensor.dims, edit.ratio);
+  const form = binding.scope === ws.main ? sparseForm(zeroed, elementCount(tensor.dims) - zeros) : undefined;
+  const known = storedSoFar(made, index);
+  made.set(storedKey(index), { stored: known.stored + (form === undefined ? 0 : 1), of: known.of + 1 });
+  if (form === undefined) return undefined;
+  ws.requireIrVersion(SPARSE_IR_VERSION);
+  ws.sparse.set(zeroed, form);
+  return sparseBytes(form);
+}
+
+const storedKey = (edit: number): string => `prune-sparse\0${edit}`;
+
+function storedSoFar(made: StepContext['made'], edit: number): { stored: number; of: number } {
+  return (made.get(storedKey(edit)) ?? { stored: 0, of: 0 }) as { stored: number; of: number };
+}
+
+const NO_DENSE_SAVING: Warning = {
+  code: 'no-dense-saving',
+  message:
+    'pruned weights are zeros in tensors of the same shape: the file and the memory at run time stay as large as before',
+};
+
+/** What the edit does not save; once all of its layers are pruned. */
+export function pruneWarnings({ made, edit: index }: StepContext, edit: PruneEdit): Warning[] {
+  if (edit.sparse !== true) return [NO_DENSE_SAVING];
+  const { stored, of } = storedSoFar(made, index);
+  return [...(stored === 0 ? [NO_DENSE_SAVING] : []), storageWarning(stored, of)];
+}
+
 function globalShare({ made, edit }: StepContext, ratio: number): GlobalShare {
   const key = `prune-global\0${edit}`;
   const known = made.get(key) as GlobalShare | undefined;
@@ -93,37 +140,58 @@ function globalShare({ made, edit }: StepContext, ratio: number): GlobalShare {
   return share;
 }
 
-function apply(
-  context: StepContext,
-  entry: Entry,
-  edit: PruneEdit,
-  targets: readonly Target[],
-  bytes: number,
-): Outcome {
-  return { afterBytes: bytes, warnings: targets.flatMap((t) => pruneTarget(context, entry, edit, t)) };
+function apply(context: StepContext, entry: Entry, edit: PruneEdit, targets: readonly Target[]): Outcome {
+  const done = targets.map((t) => pruneTarget(context, entry, edit, t));
+  return {
+    afterBytes: done.reduce((sum, { bytes }) => sum + bytes, 0),
+    warnings: done.flatMap(({ warnings }) => warnings),
+  };
+}
+
+interface Pruned {
+  readonly copy: string | undefined;
+  /** In the file. */
+  readonly bytes: number;
 }
 
 /** Prunes one constant: in place where only layers of this edit use it, else as a copy for them. */
-function pruneTarget(context: StepContext, entry: Entry, edit: PruneEdit, target: Target): Warning[] {
+function pruneTarget(
+  context: StepContext,
+  entry: Entry,
+  edit: PruneEdit,
+  target: Target,
+): { readonly bytes: number; readonly warnings: readonly Warning[] } {
   const { ws, made } = context;
   const { operand, weight } = target;
-  const { binding, tensor } = weight;
+  const { binding } = weight;
   const key = JSON.stringify(['prune', context.edit, ws.scopes.indexOf(binding.scope), binding.name]);
-  const known = made.get(key) as { readonly copy: string | undefined } | undefined;
   const others = otherUsers(context, target);
-  const isCopy = others.length > 0;
-  const copy = known === undefined && isCopy ? ws.uniqueName(`${binding.name}_pruned`) : known?.copy;
-  if (known === undefined) {
-    const zeroed = sparse(context, entry, edit, target, copy ?? tensor.name);
-    if (copy === undefined) ws.setConstant(binding, zeroed);
-    else ws.addInitializer(binding.scope, zeroed);
-    made.set(key, { copy });
-  }
-  if (copy === undefined) return [];
+  const known = made.get(key) as Pruned | undefined;
+  const done = known ?? pruneConstant(context, entry, edit, target, others.length > 0);
+  made.set(key, done);
+  const { copy, bytes } = done;
+  if (copy === undefined) return { bytes, warnings: [] };
   renameInput(context, operand, copy);
-  if (ws.dropIfUnused(operand.entry.scope, weight.name)) return [];
+  if (ws.dropIfUnused(operand.entry.scope, weight.name)) return { bytes, warnings: [] };
   const message = `"${binding.name}" of ${entry.id} is copied before pruning: ${others.join(', ')} uses it too`;
-  return [{ code: 'shared-weight-copied', message, node: entry.id }];
+  return { bytes, warnings: [{ code: 'shared-weight-copied', message, node: entry.id }] };
+}
+
+function pruneConstant(
+  context: StepContext,
+  entry: Entry,
+  edit: PruneEdit,
+  target: Target,
+  isCopy: boolean,
+): Pruned {
+  const { ws } = context;
+  const { binding, tensor } = target.weight;
+  const copy = isCopy ? ws.uniqueName(`${binding.name}_pruned`) : undefined;
+  const zeroed = pruned(context, entry, edit, target, copy ?? tensor.name);
+  if (copy === undefined) ws.setConstant(binding, zeroed);
+  else ws.addInitializer(binding.scope, zeroed);
+  const bytes = store(context, entry, edit, target, zeroed) ?? storedBytes(tensor);
+  return { copy, bytes };
 }
 
 /** Nodes, other than layers this edit prunes as well, that would see the pruned weight. */

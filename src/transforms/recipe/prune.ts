@@ -24,6 +24,8 @@ export interface PruneEdit {
   readonly scope?: 'layer' | 'global' | undefined;
   /** `N:M`, e.g. `2:4`: of each M neighbours along the input dim, N stay. */
   readonly pattern?: string | undefined;
+  /** Weights of the main graph become sparse initializers where the file so gets smaller; memory does not. */
+  readonly sparse?: boolean | undefined;
 }
 
 export interface SparsityPattern {
@@ -53,9 +55,12 @@ export const prune: EditCodec<PruneEdit> = {
       bias: boolean(edit['bias'], `${field}.bias`),
       ...optional(edit, 'scope', field, (json, at) => oneOf(json, at, ['layer', 'global'] as const)),
       ...optional(edit, 'pattern', field, parsePattern),
+      ...optional(edit, 'sparse', field, boolean),
     };
     if (parsed.scope === 'global' && (parsed.method !== 'magnitude' || parsed.pattern !== undefined))
       throw new RecipeError(`${field}.scope`, 'a global threshold is one of magnitudes, without a pattern');
+    if (parsed.scope === 'global' && parsed.sparse === true)
+      throw new RecipeError(`${field}.sparse`, SPARSE_GLOBAL);
     return parsed;
   },
   describe: (edit) => {
@@ -67,9 +72,14 @@ export const prune: EditCodec<PruneEdit> = {
     }[edit.method];
     const much = edit.pattern === undefined ? percent(edit.ratio) : `all but ${edit.pattern}`;
     const what = `${much} of the weights${edit.bias ? ' and biases' : ''}`;
-    return `prune ${what} (${how}) of ${describeLayers(edit.layers)}`;
+    const file = edit.sparse === true ? ', sparse in the file' : '';
+    return `prune ${what} (${how}) of ${describeLayers(edit.layers)}${file}`;
   },
 };
+
+/** Why the two do not go together. */
+export const SPARSE_GLOBAL =
+  'with a global threshold only the weights tell how many zeros each layer gets, and so how large a sparse file becomes';
 
 /** @throws RecipeError where it is no `N:M` with 0 < N < M */
 export function parsePattern(json: unknown, field: string): string {

@@ -44,7 +44,7 @@ export {
   type ChannelImportance,
   type ChannelRepair,
 } from './prune-channels.ts';
-export { parsePattern, PRUNE_METHODS, type PruneMethod } from './prune.ts';
+export { parsePattern, PRUNE_METHODS, SPARSE_GLOBAL, type PruneMethod } from './prune.ts';
 export type { LayerSelector } from './selector.ts';
 
 export interface Recipe {

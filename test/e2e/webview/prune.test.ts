@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import { formatBytes } from '../../../src/format.ts';
-import type { ChannelOptions, PruneOptions } from '../../../src/protocol.ts';
+import type { ChannelOptions, PruneOptions, ZeroOptions } from '../../../src/protocol.ts';
 import { sampleSensitivity } from './support/checks.ts';
 import { plain, sampleHost, textBecomes, until, withEditor, type Editor } from './support/harness.ts';
 
@@ -152,6 +152,29 @@ describe('webview: zeroing weights', () => {
         scope: 'layer',
         pattern: '2:4',
       });
+    });
+  });
+
+  it('leaves zeros out of the file where asked, and says that memory stays', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const dialog = await openDialog(editor, 'fc1');
+      await dialog.getByLabel(/Zero weights/).check();
+      await dialog.getByLabel(/Leave zeros out of the file/).check();
+      await dialog.getByText(/dense again when it loads: no memory saved/).waitFor();
+      // at 50 % a value and its place take more than two values
+      await textBecomes(dialog.locator('.preview-figures'), /layer ?64\.0 KiB → 64\.0 KiB ±0 %/);
+      // 3,277 of 128 × 128 stay, at 4 + 8 bytes
+      await dialog.getByRole('slider').fill('80');
+      await textBecomes(dialog.locator('.preview-figures'), /layer ?64\.0 KiB → 38\.4 KiB/);
+      await dialog.getByLabel('Which weights').selectOption('global');
+      assert.equal(await dialog.getByLabel(/Leave zeros out of the file/).count(), 0);
+      await dialog.getByLabel('Which weights').selectOption('magnitude');
+      await dialog.getByLabel(/Leave zeros out of the file/).check();
+      await dialog.getByRole('button', { name: 'Prune', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      const options = host.calls.findLast((c) => c.method === 'prune')?.args[1];
+      assert.equal((options as ZeroOptions).sparse, true);
     });
   });
 });

@@ -161,6 +161,12 @@ describe('the command line refuses', () => {
       ['prune', 'article.onnx', '-o', 'out21.onnx', '--structured', '--repair', 'bias'],
     ],
     [
+      'a sparse file of a global threshold',
+      ['prune', 'article.onnx', '-o', 'out9.onnx', '--global', '--sparse'],
+      /--sparse does not go with --global: .*how large a sparse file becomes/,
+      ['prune', 'article.onnx', '-o', 'out22.onnx', '--ratio', '0.9', '--sparse'],
+    ],
+    [
       'bits that are not there',
       ['quantize', 'article.onnx', '-o', 'out9.onnx', '--blocks', '3'],
       /--blocks: expected one of 2, 4, 8, got "3"/,

@@ -112,12 +112,16 @@ export const dialogs = {
   'prune.pattern.4of8': '4 of 8 stay',
   'prune.pattern.1of4': '1 of 4 stays',
   'prune.ratio': 'Share set to zero',
+  'prune.sparse': 'Leave zeros out of the file',
+  'prune.sparse.hint':
+    'Sparse initializers where they are smaller: from about 67 % zeros. ONNX Runtime makes them dense again when it loads: no memory saved.',
   'prune.method': 'Which weights',
   'prune.magnitude': 'Smallest magnitudes',
   'prune.random': 'Random',
   'prune.shrinks':
     'Removed channels are gone from the tensors: less memory and less to compute. Repair by least squares keeps far more of the accuracy.',
-  'prune.honest': 'Zeros are stored like any other weight: this saves no GPU memory by itself.',
+  'prune.honest':
+    'At run time zeros are stored and multiplied like any other weight: this saves no GPU memory by itself, and no time.',
   'importance.title': 'Importance',
   'importance.layer': 'Layer whose importance is shown',
   'importance.channels': '{gone} of {n} channels, below {cut}, go',
