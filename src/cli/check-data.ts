@@ -1,6 +1,14 @@
 /** The options of `check` that say where samples come from, for every kind of data. */
 import { Option, type Command } from 'commander';
-import { guessDataKind, type DataKind, type DataSpec, type ImagePreparation } from '../runtime/index.ts';
+import {
+  guessDataKind,
+  type BoxFormat,
+  type BoxOutputs,
+  type BoxRole,
+  type DataKind,
+  type DataSpec,
+  type ImagePreparation,
+} from '../runtime/index.ts';
 import { UsageError } from './failure.ts';
 import { parsePositiveInteger } from './options.ts';
 
@@ -21,6 +29,12 @@ export interface DataFlags {
   readonly scale?: number;
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
+  readonly mapOutput?: Partial<Record<BoxRole, string>>;
+  readonly boxFormat?: BoxFormat;
+  readonly boxScale?: BoxOutputs['scale'];
+  readonly boxClasses?: BoxOutputs['classes'];
+  readonly objectness?: boolean;
+  readonly nms?: number | false;
 }
 
 const kinds: readonly DataKind[] = ['numpy', 'onnxTests', 'images', 'audio', 'text', 'table'];
@@ -63,7 +77,27 @@ export function withDataOptions(command: Command): Command {
       'taken from each channel after --scale, e.g. 0.485,0.456,0.406',
       numbers('--mean'),
     )
-    .option('--std <values>', 'each channel is divided by, e.g. 0.229,0.224,0.225', numbers('--std'));
+    .option('--std <values>', 'each channel is divided by, e.g. 0.229,0.224,0.225', numbers('--std'))
+    .option(
+      '--map-output <role=output>',
+      `which output holds a detector's ${boxRoles.join(', ')} (all in one); repeat for several`,
+      collectOutputs,
+    )
+    .addOption(new Option('--box-format <format>', 'of the boxes found').choices(['xyxy', 'xywh', 'cxcywh']))
+    .addOption(new Option('--box-scale <scale>', 'of the boxes found').choices(['pixels', 'normalised']))
+    .addOption(
+      new Option('--box-classes <how>', 'numbers are ids of the labels, or count them in order').choices([
+        'ids',
+        'order',
+      ]),
+    )
+    .option('--objectness', 'a score for anything at all stands before those of the classes')
+    .option('--no-objectness', 'none does')
+    .option(
+      '--nms <overlap>',
+      'drop the less sure of two boxes that overlap by more, e.g. 0.7; off where the model does',
+      nms,
+    );
 }
 
 export async function dataSpec(flags: DataFlags, batchSizes: readonly number[]): Promise<DataSpec> {
@@ -78,7 +112,8 @@ export async function dataSpec(flags: DataFlags, batchSizes: readonly number[]):
       return { kind, ...common };
     case 'images': {
       const { resize, cropShare, colours, scale, mean, std, labels } = flags;
-      return { kind, ...common, labels, image: { resize, cropShare, colours, scale, mean, std } };
+      const image = { resize, cropShare, colours, scale, mean, std };
+      return { kind, ...common, labels, image, boxes: boxOutputs(flags) };
     }
     case 'audio':
       return { kind, ...common, sampleRate: flags.sampleRate };
@@ -96,6 +131,37 @@ function collectMap(text: string, previous: Record<string, string> | undefined):
   const at = text.lastIndexOf('=');
   if (at < 1) throw new UsageError(`--map expects input=field, got "${text}"`);
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+const boxRoles: readonly BoxRole[] = ['boxes', 'scores', 'labels', 'detections'];
+
+function collectOutputs(
+  text: string,
+  previous: Partial<Record<BoxRole, string>> | undefined,
+): Partial<Record<BoxRole, string>> {
+  const at = text.indexOf('=');
+  const role = boxRoles.find((r) => r === text.slice(0, at));
+  if (role === undefined || at === text.length - 1)
+    throw new UsageError(
+      `--map-output expects one of ${boxRoles.join(', ')}, = and an output, got "${text}"`,
+    );
+  return { ...previous, [role]: text.slice(at + 1) };
+}
+
+function nms(text: string): number | false {
+  if (text === 'off') return false;
+  const overlap = number('--nms')(text);
+  if (overlap <= 0 || overlap > 1) throw new UsageError(`--nms: expected off or 0 to 1, got "${text}"`);
+  return overlap;
+}
+
+function boxOutputs(flags: DataFlags): BoxOutputs | undefined {
+  const { mapOutput, boxFormat, boxScale, boxClasses, objectness, nms: overlap } = flags;
+  const given = {
+    ...{ outputs: mapOutput, format: boxFormat, scale: boxScale, classes: boxClasses },
+    ...{ hasObjectness: objectness, nms: overlap },
+  };
+  return Object.values(given).every((v) => v === undefined) ? undefined : given;
 }
 
 function number(option: string): (text: string) => number {

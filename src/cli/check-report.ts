@@ -1,6 +1,6 @@
 /** What a check found, for people: one row per batch size, then what it comes to. */
 import { formatBytes, formatPercent } from '../format.ts';
-import { labelMetricText } from '../runtime/index.ts';
+import { labelMetricText, readingText } from '../runtime/index.ts';
 import type { BatchResult, CheckReport, OutputComparison, RunStats } from '../runtime/types.ts';
 import { colour, table, wrap, type Column } from './terminal.ts';
 
@@ -19,6 +19,7 @@ export function checkLines(report: CheckReport): string[] {
   lines.push(
     '',
     colour.dim(`data         ${report.data}`),
+    ...(report.boxes === undefined ? [] : [colour.dim(`boxes        ${readingText(report.boxes)}`)]),
     colour.dim(`ran on       ${report.ep}, ${report.device} · ONNX Runtime ${report.ortVersion}`),
   );
   if (last?.original !== undefined && last.compressed !== undefined) {

@@ -16,4 +16,5 @@ export { RunnerError, type FailureKind } from './failure.ts';
 export type { ComparedRun, DataRun, KeepRequest, KeptOutputs } from './kept-outputs.ts';
 export { listGpus } from './gpus.ts';
 export { labelMetricText, reportJson, reportMarkdown } from './report.ts';
+export { readingText } from './metrics/box-reading.ts';
 export { Runner, type RunnerOptions } from './runner.ts';

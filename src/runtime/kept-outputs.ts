@@ -8,6 +8,7 @@ import type { EpName } from '../analysis/types.ts';
 import { halvedOnOutOfMemory } from './attempts.ts';
 import type { RandomHints } from './data/random.ts';
 import type { RunJob, RunResult, SessionSpec } from './messages.ts';
+import { readAs } from './sweep.ts';
 import type { DataSpec, LabelMetric, OutputComparison, RunOptions, SessionSettings } from './types.ts';
 
 export interface KeepRequest {
@@ -82,7 +83,10 @@ export async function keepOutputs(
     ...dataRun(first.result),
     batchSize,
     compare: async (other, own = {}) => {
-      const result = await runLater({ ...job, model: other, batchSize, compareWith: file }, own);
+      const result = await runLater(
+        { ...job, data: readAs(data, first.result), model: other, batchSize, compareWith: file },
+        own,
+      );
       return { ...dataRun(result), outputs: result.outputs };
     },
     dispose,

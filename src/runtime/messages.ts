@@ -1,5 +1,6 @@
 /** What parent and child say to each other: one job per child, then progress, then one answer. Plain data only. */
 import type { FailureKind } from './failure.ts';
+import type { BoxReading } from './metrics/box-reading.ts';
 import type {
   DataPreview,
   DataSpec,
@@ -126,6 +127,8 @@ export interface RunResult {
   readonly samplesPerSecond: number;
   readonly accuracy: number | undefined;
   readonly labelMetrics: readonly LabelMetric[];
+  /** How a detector's outputs were read. */
+  readonly boxes?: BoxReading | undefined;
   readonly placement: Readonly<Record<string, number>>;
   readonly fallbacks: readonly FallbackNode[];
   /** After each of the profiled runs. */

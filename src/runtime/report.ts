@@ -1,5 +1,6 @@
 /** A report as a file: JSON that reads back as the same, or Markdown for people. */
 import { formatBytes, formatPercent } from '../format.ts';
+import { readingText } from './metrics/box-reading.ts';
 import type { BatchResult, CheckReport, LabelMetric, OutputComparison, RunStats } from './types.ts';
 
 /** JSON has no infinities: they are written as "inf" and "-inf" (an SQNR of identical outputs). */
@@ -15,6 +16,7 @@ export function reportMarkdown(report: CheckReport): string {
     `- data: ${escape(report.data)}`,
     `- ran on: ${report.ep}, ${escape(report.device)}`,
     `- ONNX Runtime ${report.ortVersion}`,
+    ...(report.boxes === undefined ? [] : [`- boxes: ${escape(readingText(report.boxes))}`]),
     '',
     '## Batches',
     '',

@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { RandomHints } from './data/random.ts';
 import { RunnerError } from './failure.ts';
 import type { RunJob, RunResult } from './messages.ts';
-import type { BatchResult, CheckReport, CheckRequest, Progress, RunStats } from './types.ts';
+import type { BatchResult, CheckReport, CheckRequest, DataSpec, Progress, RunStats } from './types.ts';
 
 /** What a run took of the GPU, where that can be told. */
 export interface GpuPeak {
@@ -70,6 +70,7 @@ export async function sweep(request: CheckRequest, context: SweepContext): Promi
       seen.first?.dataDescription ?? (data.kind === 'random' ? 'random inputs' : path.basename(data.path)),
     hasLabels: seen.first?.hasLabels ?? false,
     ortVersion: seen.first?.ortVersion ?? 'unknown',
+    boxes: seen.first?.boxes,
     batches,
     warnings: [...seen.warnings],
   };
@@ -87,7 +88,13 @@ async function runBatchSize(
   let last: RunResult | undefined;
   try {
     for (const [part, side] of sides.entries()) {
-      const job = runJob(request, context, batchSize, side, outputs);
+      const job = runJob(
+        { ...request, data: readAs(request.data, seen.first) },
+        context,
+        batchSize,
+        side,
+        outputs,
+      );
       const { result, gpu } = await context.run(job, ({ fraction, message }) => {
         const done = (at.index * sides.length + part + fraction) / (request.batchSizes.length * sides.length);
         // half a batch in place of one that failed begins where that one got to
@@ -117,6 +124,11 @@ async function runBatchSize(
   } finally {
     for (const file of [outputs, `${outputs}.json`]) await rm(file, { force: true });
   }
+}
+
+/** What the original's first run guessed of its outputs holds for all runs. */
+export function readAs(data: DataSpec, first: Pick<RunResult, 'boxes'> | undefined): DataSpec {
+  return data.kind === 'images' && first?.boxes !== undefined ? { ...data, boxes: first.boxes } : data;
 }
 
 function both(stats: Partial<Record<Side, RunStats>>): Pick<BatchResult, Side> {

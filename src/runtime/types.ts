@@ -2,6 +2,7 @@
 import type { CalibrationTarget, MomentsTarget } from '../analysis/calibration.ts';
 import type { EpName, Optimization } from '../analysis/types.ts';
 import type { DataSpec } from './data/spec.ts';
+import type { BoxReading } from './metrics/box-reading.ts';
 
 export interface EpStatus {
   readonly ep: EpName;
@@ -122,6 +123,8 @@ export interface CheckReport {
   readonly data: string;
   readonly hasLabels: boolean;
   readonly ortVersion: string;
+  /** How the outputs of a detector were read, where the labels are boxes. */
+  readonly boxes?: BoxReading | undefined;
   readonly batches: readonly BatchResult[];
   readonly warnings: readonly string[];
 }

@@ -26,7 +26,15 @@ export type Target =
   | { readonly kind: 'tensor'; readonly tensor: HostTensor }
   /** The token that follows each; −1 where none is asked for. */
   | { readonly kind: 'tokens'; readonly next: readonly number[] }
-  | { readonly kind: 'boxes'; readonly boxes: readonly Box[] };
+  | {
+      readonly kind: 'boxes';
+      readonly boxes: readonly Box[];
+      /** Of what the model sees, in pixels. */
+      readonly width: number;
+      readonly height: number;
+      /** Ids of the labels that there are in all, ascending. */
+      readonly classIds: readonly number[];
+    };
 
 /** Corners in pixels of what the model sees. */
 export interface Box {

@@ -39,6 +39,30 @@ export interface ImagesSpec extends Common {
    */
   readonly labels?: string | undefined;
   readonly image?: ImagePreparation | undefined;
+  /** How detections are read where the labels are boxes; what is left out is guessed from the first batch. */
+  readonly boxes?: BoxOutputs | undefined;
+}
+
+export type BoxRole = 'boxes' | 'scores' | 'labels' | 'detections';
+export type BoxFormat = 'xyxy' | 'xywh' | 'cxcywh';
+
+/**
+ * Which outputs hold the boxes that a model finds, and how. Of n images with k boxes each: `boxes` [n, k, 4] with
+ * `scores` [n, k] and `labels` [n, k], or with `scores` [n, k, classes]; or all in `detections`: [n, 4 + classes, k] or
+ * [n, k, 4 + 1 + classes] as YOLO gives them, [n, k, 6] of corners, score and label, or [k, 7] with the image before.
+ */
+export interface BoxOutputs {
+  readonly outputs?: Readonly<Partial<Record<BoxRole, string>>> | undefined;
+  /** Two corners; or the upper left corner or the centre, width and height. */
+  readonly format?: BoxFormat | undefined;
+  /** Pixels of what the model sees, or shares of its width and height. */
+  readonly scale?: 'pixels' | 'normalised' | undefined;
+  /** Of `detections`: a score that there is something at all stands before those of the classes. */
+  readonly hasObjectness?: boolean | undefined;
+  /** Whether class numbers are the ids of the labels, or count them in their order from 0. */
+  readonly classes?: 'ids' | 'order' | undefined;
+  /** Of two boxes of a class that overlap by more, the less sure one is dropped; false where the model does so itself. */
+  readonly nms?: number | false | undefined;
 }
 
 export interface ImagePreparation {

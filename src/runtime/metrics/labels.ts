@@ -8,6 +8,8 @@
  */
 import type { Target } from '../data/source.ts';
 import type { LabelMetric } from '../types.ts';
+import type { BoxOutputs } from '../data/spec.ts';
+import type { BoxReading } from './box-reading.ts';
 import { BoxMetrics } from './boxes.ts';
 import { meanInterval, wilson } from './interval.ts';
 import { minTop5Classes } from './outputs.ts';
@@ -18,6 +20,8 @@ import { TensorMetrics } from './tensors.ts';
 export interface Answer {
   readonly dims: readonly number[];
   readonly values: ArrayLike<number>;
+  /** Of its elements, where it is known. */
+  readonly type?: string | undefined;
 }
 export type Answers = Readonly<Record<string, Answer>>;
 
@@ -25,8 +29,18 @@ export class LabelMetrics {
   readonly #classes = new ClassMetrics();
   readonly #tokens = new ClassMetrics();
   readonly #tensors = new TensorMetrics();
-  readonly #boxes = new BoxMetrics();
+  readonly #boxes: BoxMetrics;
   readonly #warnings = new Set<string>();
+
+  /** @param boxes how the outputs of a detector are to be read */
+  constructor(boxes?: BoxOutputs) {
+    this.#boxes = new BoxMetrics(boxes);
+  }
+
+  /** How they were read; undefined where there were none. */
+  get boxes(): BoxReading | undefined {
+    return this.#boxes.reading;
+  }
 
   get warnings(): readonly string[] {
     return [...this.#warnings];
@@ -49,9 +63,14 @@ export class LabelMetrics {
         }
         return;
       case 'boxes':
-        if (!this.#boxes.push(answers, targets)) {
+        if (
+          !this.#boxes.push(
+            answers,
+            targets.filter((t) => t.kind === 'boxes'),
+          )
+        ) {
           this.#warnings.add(
-            'No outputs look like boxes [n, 4], scores [n] and labels [n]; the boxes of the labels were not used.',
+            'No outputs look like boxes with scores and labels, in parts or in one tensor; the boxes of the labels were not used. Say which outputs they are.',
           );
         }
         return;

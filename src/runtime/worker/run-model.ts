@@ -78,7 +78,7 @@ async function profileAnew(
 interface Timed {
   readonly stats: Pick<
     RunResult,
-    'latencyP50Ms' | 'latencyP95Ms' | 'samplesPerSecond' | 'accuracy' | 'labelMetrics' | 'outputs'
+    'latencyP50Ms' | 'latencyP95Ms' | 'samplesPerSecond' | 'accuracy' | 'labelMetrics' | 'boxes' | 'outputs'
   >;
   readonly warnings: readonly string[];
   readonly firstFeeds: Record<string, Tensor>;
@@ -94,7 +94,7 @@ async function runAll(
   const fetches = tensorOutputs(session);
   const writer = job.saveOutputs === undefined ? undefined : await OutputWriter.create(job.saveOutputs);
   const comparer = job.compareWith === undefined ? undefined : await OutputComparer.open(job.compareWith);
-  const labels = new LabelMetrics();
+  const labels = new LabelMetrics(job.data.kind === 'images' ? job.data.boxes : undefined);
   const timings: number[] = [];
   let firstFeeds: Record<string, Tensor> | undefined;
   const isTimed = job.measures === undefined || job.measures === 'all';
@@ -144,6 +144,7 @@ async function runAll(
       samplesPerSecond: (Math.min(job.batchSize, data.samples) / p50) * 1000,
       accuracy: labelMetrics.find((m) => m.name === 'top-1')?.value,
       labelMetrics,
+      boxes: labels.boxes,
       outputs: (await comparer?.close()) ?? [],
     },
   };
@@ -168,7 +169,7 @@ function score(outputs: Outputs, batch: Batch, metrics: LabelMetrics): void {
   for (const [name, tensor] of Object.entries(outputs)) {
     const numbers = toNumbers(tensor);
     if (numbers !== undefined)
-      answers[name] = { dims: tensor.dims, values: numbers.slice(0, numbers.length) };
+      answers[name] = { dims: tensor.dims, values: numbers.slice(0, numbers.length), type: tensor.type };
   }
   metrics.push(answers, targets);
 }

@@ -123,6 +123,7 @@ interface Coco {
     readonly bbox?: readonly number[];
     readonly category_id: number;
   }[];
+  readonly categories?: readonly { readonly id: number }[];
 }
 
 /** https://cocodataset.org/#format-data: `bbox` is [x, y, width, height] in pixels of the image. */
@@ -145,9 +146,11 @@ async function cocoLabels(file: string): Promise<ImageLabels> {
     byImage.set(id, [...(byImage.get(id) ?? []), { x0: x, y0: y, x1: x + w, y1: y + h, label }]);
   }
   const byName = new Map(coco.images.map((i) => [i.file_name, byImage.get(i.id) ?? []]));
+  const ids = coco.categories ?? coco.annotations.map((a) => ({ id: a.category_id }));
+  const classIds = [...new Set(ids.map((c) => c.id))].sort((a, b) => a - b);
   return {
     warnings: [],
-    targetOf: (image, { scaleX, scaleY, offsetX, offsetY }) => {
+    targetOf: (image, { scaleX, scaleY, offsetX, offsetY, width, height }) => {
       const boxes = byName.get(image) ?? byName.get(path.basename(image));
       if (boxes === undefined)
         throw new RunnerError('data', `${path.basename(file)} does not know ${image}.`);
@@ -158,7 +161,7 @@ async function cocoLabels(file: string): Promise<ImageLabels> {
         y0: b.y0 * scaleY + offsetY,
         y1: b.y1 * scaleY + offsetY,
       }));
-      return Promise.resolve({ kind: 'boxes', boxes: moved });
+      return Promise.resolve({ kind: 'boxes', boxes: moved, width, height, classIds });
     },
   };
 }
