@@ -1,10 +1,11 @@
 /**
- * Entry (`npm run bench:runner:repeat [-- RUNS]`): so many runs in a row, each in a child process and with a signal of
+ * Entry (`npm run bench:runner:repeat [-- RUNS [WARM_UP] [--as-it-is]]`): so many runs in a row, each in a child process and with a signal of
  * its own, and what the host's memory does meanwhile. Fails where its heap after a collection grows by 2 % or more, or
  * a folder is left.
  *
  * V8's optimizing compilers are off: what they make of busy functions, throw away and make anew is all that grows
  * otherwise (compared by constructor between heap snapshots after 200 and 1,000 runs), and would hide a real leak.
+ * `--as-it-is` leaves them on; compiled code then counts, and WARM_UP runs should have made most of it.
  */
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,8 +15,13 @@ import { runInNewContext } from 'node:vm';
 import { Runner } from '../../src/runtime/index.ts';
 import { bundleFolder, samples } from '../../test/unit/runtime/worker-bundle.ts';
 
-const total = Number(process.argv[2] ?? 1000);
-for (const flag of ['--expose-gc', '--no-opt', '--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
+const isAsItIs = process.argv.includes('--as-it-is');
+const [total = 1000, warmUp = Math.min(50, Math.ceil(total / 5))] = process.argv
+  .slice(2)
+  .filter((a) => /^\d+$/.test(a))
+  .map(Number);
+setFlagsFromString('--expose-gc');
+if (!isAsItIs) for (const flag of ['--no-opt', '--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
 const collect = runInNewContext('gc') as () => void;
 const held = (): number => {
   collect();
@@ -31,11 +37,10 @@ const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
 const runner = new Runner({ workerPath: path.join(bundles, 'worker.cjs') });
 const model = path.join(samples, 'fmnist_cnn.onnx');
 try {
-  // what is loaded and compiled once
-  const warmUp = Math.min(50, Math.ceil(total / 5));
   let before = 0;
   let rss = 0;
   for (let i = 0; i < total; i++) {
+    // what is loaded and compiled once is there by now
     if (i === warmUp) {
       before = held();
       rss = process.memoryUsage.rss();

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { l10n, Uri, window, type QuickPickItem } from 'vscode';
 import { dataSpecOf } from '../../src/calibrated.ts';
 import type { DataSpec } from '../../src/runtime/index.ts';
+import { givenBoxes } from './ask-boxes.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import type { Services } from '../services.ts';
 import { isEpName, settings } from '../settings.ts';
@@ -13,7 +14,8 @@ import type { CheckPlan } from './check.ts';
 import { askBatchSizes } from './estimate.ts';
 
 /**
- * For other extensions and keybindings: `{ "batchSizes": [1, 8], "ep": "cpu", "data": "/path/x.npz" }` asks nothing.
+ * For other extensions and keybindings: `{ "batchSizes": [1, 8], "ep": "cpu", "data": "/path/x.npz" }` asks nothing; of
+ * images `labels` is a path, and `boxes` as {@link BoxOutputs}.
  * @throws RunnerError 'data' where nothing at that path is known
  */
 export async function givenCheck(document: OnnxDocument, given: unknown): Promise<CheckPlan | undefined> {
@@ -27,8 +29,19 @@ export async function givenCheck(document: OnnxDocument, given: unknown): Promis
   const data =
     file === undefined
       ? randomData()
-      : await dataSpecOf(path.resolve(folder, file), settings.checkSamples, folder);
+      : withGiven(await dataSpecOf(path.resolve(folder, file), settings.checkSamples, folder), given, folder);
   return { batchSizes: batchSizes as number[], ep, data };
+}
+
+/** Labels of images and where a detector's boxes are, where the caller says. */
+function withGiven(data: DataSpec, given: object, folder: string): DataSpec {
+  if (data.kind !== 'images') return data;
+  const labels = 'labels' in given && typeof given.labels === 'string' ? given.labels : undefined;
+  return {
+    ...data,
+    ...(labels === undefined ? {} : { labels: path.resolve(folder, labels) }),
+    ...('boxes' in given ? { boxes: givenBoxes(given.boxes) } : {}),
+  };
 }
 
 export async function askCheck(services: Services, document: OnnxDocument): Promise<CheckPlan | undefined> {

@@ -5,10 +5,11 @@ import { withSignal } from '../document/abort.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { localize } from '../l10n/domain-text.ts';
 import type { Services } from '../services.ts';
+import { askLabels, boxItems, type BoxItem, type Images } from './ask-boxes.ts';
 import { otherDims } from './other-dims.ts';
 
 interface Item extends QuickPickItem {
-  readonly does?: 'use' | { readonly input: InputPreview };
+  readonly does?: 'use' | 'labels' | { readonly input: InputPreview } | { readonly boxes: BoxItem };
 }
 
 /** The data as they are to be used; undefined where the person gave up. Random ones need no look. */
@@ -21,13 +22,17 @@ export async function confirmData(
   let spec = data;
   for (;;) {
     const preview = await previewOf(services, document, spec);
-    const chosen = await window.showQuickPick(items(preview), {
+    const chosen = await window.showQuickPick(items(preview, spec), {
       title: l10n.t('What the model will get'),
       placeHolder: localize(preview.description),
       matchOnDescription: true,
     });
     if (chosen?.does === undefined) return undefined;
     if (chosen.does === 'use') return spec;
+    if (chosen.does === 'labels' || 'boxes' in chosen.does) {
+      if (spec.kind === 'images') spec = await changedImages(spec, chosen.does);
+      continue;
+    }
     const { input } = chosen.does;
     const field = await window.showInputBox({
       title: l10n.t('What feeds {0}?', input.name),
@@ -37,6 +42,15 @@ export async function confirmData(
     if (field !== undefined && field.trim() !== '')
       spec = { ...spec, inputs: { ...spec.inputs, [input.name]: field.trim() } };
   }
+}
+
+async function changedImages(images: Images, does: 'labels' | { readonly boxes: BoxItem }): Promise<Images> {
+  if (does === 'labels') {
+    const labels = await askLabels(images);
+    return labels === undefined ? images : { ...images, labels };
+  }
+  const boxes = await does.boxes.change();
+  return boxes === undefined ? images : { ...images, boxes };
 }
 
 function previewOf(services: Services, document: OnnxDocument, data: DataSpec): Thenable<DataPreview> {
@@ -52,7 +66,7 @@ function previewOf(services: Services, document: OnnxDocument, data: DataSpec): 
   );
 }
 
-function items(preview: DataPreview): Item[] {
+function items(preview: DataPreview, spec: DataSpec): Item[] {
   const labels = preview.labels.length === 0 ? undefined : preview.labels.join(', ');
   return [
     {
@@ -69,6 +83,27 @@ function items(preview: DataPreview): Item[] {
       detail: valuesText(input),
       does: { input },
     })),
+    ...(spec.kind === 'images'
+      ? [
+          { label: l10n.t('labels'), kind: QuickPickItemKind.Separator },
+          {
+            label: `$(tag) ${spec.labels ?? l10n.t('Labels from a file or folder…')}`,
+            does: 'labels' as const,
+          },
+          ...boxesOf(preview, spec),
+        ]
+      : []),
+  ];
+}
+
+function boxesOf({ boxesIn }: DataPreview, { boxes }: Images): Item[] {
+  if (boxesIn === undefined) return [];
+  return [
+    {
+      label: l10n.t('where the boxes are found; choose one to correct it'),
+      kind: QuickPickItemKind.Separator,
+    },
+    ...boxItems(boxes, boxesIn).map((item) => ({ label: item.label, does: { boxes: item } })),
   ];
 }
 

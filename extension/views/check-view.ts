@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { l10n } from 'vscode';
 import type { CheckView, OutputView, RunView } from '../../src/protocol.ts';
-import type { OutputComparison, RunStats } from '../../src/runtime/index.ts';
+import { readingText, type OutputComparison, type RunStats } from '../../src/runtime/index.ts';
 import type { KeptCheck } from '../check-history.ts';
 import { localize } from '../l10n/domain-text.ts';
 
@@ -15,6 +15,7 @@ export function checkView({ id, at, report, label = '' }: KeptCheck): CheckView 
     device: localize(report.device),
     data: localize(report.data),
     hasLabels: report.hasLabels,
+    boxes: report.boxes === undefined ? undefined : readingText(report.boxes),
     warnings: report.warnings.map(localize),
     batches: report.batches.map((batch) => ({
       batchSize: batch.batchSize,

@@ -11,6 +11,8 @@ export interface CheckView {
   readonly device: string;
   readonly data: string;
   readonly hasLabels: boolean;
+  /** Which outputs of a detector were read, and how. */
+  readonly boxes?: string | undefined;
   readonly warnings: readonly string[];
   readonly batches: readonly {
     readonly batchSize: number;

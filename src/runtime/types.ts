@@ -269,6 +269,8 @@ export interface DataPreview {
   readonly samples: number;
   readonly hasLabels: boolean;
   readonly inputs: readonly InputPreview[];
+  /** The model's outputs, where the labels are boxes that are looked for in them. */
+  readonly boxesIn?: readonly string[] | undefined;
   /** Of the samples shown: a class, or `mask [28, 28]`, `3 boxes`, `127 tokens`. */
   readonly labels: readonly string[];
   readonly warnings: readonly string[];

@@ -41,6 +41,8 @@ export const runtimeTemplates: readonly string[] = [
   'Dimension "{0}" was given no size; {1} was used.',
   'The data hold no sample.',
   'No output looks like class scores [samples, classes]; the labels were not used.',
+  'No outputs look like boxes with scores and labels, in parts or in one tensor; the boxes of the labels were not used. Say which outputs they are.',
+  'The model has no output "{0}" for {1}; it has {2}.',
   'Output "{0}" holds {1} values that are NaN or infinite.',
   'Output "{0}" is missing in the compressed model; it was not compared.',
   'Output "{0}" has shape [{1}] in the original and [{2}] in the compressed model; it was not compared.',

@@ -24,6 +24,7 @@ export async function previewData(job: PreviewJob): Promise<DataPreview> {
         samples: data.samples,
         hasLabels: data.hasLabels,
         inputs: inputPreviews(plan, batch, data.fedBy),
+        boxesIn: batch.targets?.[0]?.kind === 'boxes' ? model.graph.outputs.map((o) => o.name) : undefined,
         labels: batch.targets?.map(describeTarget) ?? batch.labels?.map(String) ?? [],
         warnings: [...plan.warnings, ...data.warnings],
       };

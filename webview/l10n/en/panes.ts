@@ -100,6 +100,7 @@ export const panes = {
   'checks.latency.hint': 'Median time of a run of the whole batch.',
   'checks.p95': 'p95',
   'checks.p95.hint': '95 of 100 runs were faster.',
+  'checks.boxes': 'Boxes: {how}',
   'checks.measured': 'Peak, measured',
   'checks.measured.hint': 'Memory that ONNX Runtime or the system reported.',
   'checks.predicted': 'Predicted',

@@ -100,6 +100,7 @@ export const panes: Readonly<Record<keyof typeof en, string>> = {
   'checks.latency.hint': '整批运行一次的中位时间。',
   'checks.p95': 'p95',
   'checks.p95.hint': '100 次中有 95 次更快。',
+  'checks.boxes': '检测框：{how}',
   'checks.measured': '实测峰值',
   'checks.measured.hint': 'ONNX Runtime 或系统报告的内存。',
   'checks.predicted': '预测',

@@ -69,6 +69,7 @@ function VerdictBox({ view }: { readonly view: CheckView }) {
         <p class="muted">
           {[epTitle(view.ep), view.device, view.data].filter((part) => part !== '').join(' · ')}
         </p>
+        {view.boxes !== undefined && <p class="muted">{t('checks.boxes', { how: view.boxes })}</p>}
       </div>
     </section>
   );
