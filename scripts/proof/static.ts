@@ -121,6 +121,12 @@ const FORMS: readonly Form[] = [
     settings: { ...BASE, range: 'percentile' },
     isExtra: true,
   },
+  {
+    title: 'entropy',
+    options: ['--range', 'entropy'],
+    settings: { ...BASE, range: 'entropy' },
+    isExtra: true,
+  },
   { title: 'mse', options: ['--range', 'mse'], isExtra: true },
 ];
 

@@ -51,9 +51,9 @@ function thresholdOf(
       `calibration: "${tensor}" has no histogram, which ${range} ranges need: calibrate again`,
     );
   }
-  if (range === 'entropy') return entropyThreshold(histogram);
   if (range === 'percentile') return percentileThreshold(histogram, percentile);
   const spanOf = (t: number): number =>
     isSymmetric ? 2 * t : Math.max(0, Math.min(t, max)) - Math.min(0, Math.max(-t, min));
+  if (range === 'entropy') return entropyThreshold(histogram, (t) => (steps * t) / spanOf(t));
   return mseThreshold(histogram, spanOf, steps);
 }

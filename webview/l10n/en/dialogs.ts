@@ -53,8 +53,7 @@ export const dialogs = {
   'quantize.reduceRange': 'Use 7 of 8 bits',
   'quantize.reduceRange.hint': 'Avoids overflow on x86 CPUs without VNNI.',
   'quantize.range': 'Ranges of activations',
-  'quantize.range.hint':
-    'All values, or without those few that make the steps coarse. Behind Relu, Entropy often cuts too much: check the accuracy.',
+  'quantize.range.hint': 'All values, or without those few that make the steps coarse.',
   'quantize.minmax': 'Smallest to largest',
   'quantize.entropy': 'Entropy',
   'quantize.percentile': 'Percentile 99.999',

@@ -53,8 +53,7 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'quantize.reduceRange': '只用 8 位中的 7 位',
   'quantize.reduceRange.hint': '避免在无 VNNI 的 x86 CPU 上溢出。',
   'quantize.range': '激活范围',
-  'quantize.range.hint':
-    '取全部值，或舍去使步长变粗的少数值。在 Relu 之后，熵方法常会截去过多：请检查准确率。',
+  'quantize.range.hint': '取全部值，或舍去使步长变粗的少数值。',
   'quantize.minmax': '最小到最大',
   'quantize.entropy': '熵',
   'quantize.percentile': '百分位 99.999',
