@@ -84,7 +84,7 @@ async function checkRequest(
 async function predictions(document: OnnxDocument, plan: CheckPlan): Promise<CheckRequest['predicted']> {
   const found = plan.batchSizes.map(async (size) => {
     const dims = Object.fromEntries(document.batchSymbols.map((name) => [name, size]));
-    const { originalTotal: original, total: compressed } = await document.ask('peaksAt', dims, plan.ep);
+    const { original, changed: compressed } = await document.ask('peaksAt', dims, plan.ep);
     return [size, { original, compressed }] as const;
   });
   return Object.fromEntries(await Promise.all(found));

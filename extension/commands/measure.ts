@@ -59,7 +59,7 @@ export function withChangedModel<T>(
 }
 
 function measurementView(
-  predicted: QueryAnswer<'peaksAt'>,
+  { changed: predicted }: QueryAnswer<'peaksAt'>,
   ep: EpName,
   dims: Readonly<Record<string, number>>,
   profile: ModelProfile,
@@ -71,7 +71,7 @@ function measurementView(
     peakBytes,
     source: localize(source),
     // the arena holds less than the process
-    predictedBytes: isArena ? predicted.total : predicted.held,
+    predictedBytes: isArena ? predicted.arenaBytes : predicted.heldBytes,
     processBytes: profile.processPeakBytes,
     nodes: profile.nodes.length,
     milliseconds: profile.nodes.reduce((sum, n) => sum + n.durationMs, 0),

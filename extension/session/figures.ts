@@ -1,6 +1,7 @@
 /** What commands and messages ask of a document: a few figures of it. */
 import { largestBatch, type EpName } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
+import { predictedMemory, type PredictedMemory } from '../../src/runtime/index.ts';
 import { needsData, recommendForm, type Edit } from '../../src/transforms/index.ts';
 import type { FormName } from '../../src/protocol.ts';
 import { nameOfChoice } from '../forms.ts';
@@ -42,11 +43,12 @@ export function peaksAt(
   { snapshot, options }: Shown,
   dims: Readonly<Record<string, number>>,
   ep: EpName,
-): Record<'total' | 'held' | 'originalTotal', number | undefined> {
+): Record<'original' | 'changed', PredictedMemory> {
   const at = { ...options, dims: { ...options.dims, ...dims }, ep };
-  const { totalPeak, heldPeak } = snapshot.analysis().estimate(at);
-  const original = snapshot.base.analysis().estimate(at);
-  return { total: totalPeak.bytes, held: heldPeak.bytes, originalTotal: original.totalPeak.bytes };
+  return {
+    original: predictedMemory(snapshot.base.analysis().estimate(at)),
+    changed: predictedMemory(snapshot.analysis().estimate(at)),
+  };
 }
 
 /** Undefined where none fits, or nothing can be said. */

@@ -2,7 +2,13 @@
 import path from 'node:path';
 import { l10n } from 'vscode';
 import type { CheckView, OutputView, RunView } from '../../src/protocol.ts';
-import { readingText, type OutputComparison, type RunStats } from '../../src/runtime/index.ts';
+import {
+  causeNames,
+  memoryRows,
+  readingText,
+  type OutputComparison,
+  type RunStats,
+} from '../../src/runtime/index.ts';
 import type { KeptCheck } from '../check-history.ts';
 import { localize } from '../l10n/domain-text.ts';
 
@@ -54,6 +60,7 @@ function runView(stats: RunStats | undefined): RunView | undefined {
     peakBytes,
     peakSource: localize(stats.peakSource),
     predictedBytes: stats.predictedPeakBytes,
+    causes: memoryRows(stats).map((row) => ({ ...row, cause: localize(causeNames[row.cause]) })),
     accuracy,
     // an infinite one (PSNR of equal pictures) is no figure to draw
     metrics: stats.labelMetrics?.filter((m) => Number.isFinite(m.value)),

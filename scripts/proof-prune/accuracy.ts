@@ -5,7 +5,12 @@ import path from 'node:path';
 import { withCalibration } from '../../src/calibrated.ts';
 import { openModel, saveModel, type Model } from '../../src/onnx/index.ts';
 import { analyze } from '../../src/analysis/index.ts';
-import type { Runner, RunStats } from '../../src/runtime/index.ts';
+import {
+  predictedMemory,
+  type PredictedMemory,
+  type Runner,
+  type RunStats,
+} from '../../src/runtime/index.ts';
 import type { Edit, Recipe } from '../../src/transforms/index.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -46,9 +51,9 @@ export interface Outcome {
   readonly after: RunStats | undefined;
 }
 
-/** Bytes that ONNX Runtime's arena is to hold at the peak, at the batch size that is measured. */
-function peakOf(model: Model): number | undefined {
-  return analyze(model).estimate({ dims: { batch: 100 } }).totalPeak.bytes;
+/** At the batch size that is measured. */
+function predictedOf(model: Model): PredictedMemory {
+  return predictedMemory(analyze(model).estimate({ dims: { batch: 100 } }));
 }
 
 export async function prunedAccuracy(runner: Runner, network: Network, edit: Edit): Promise<Outcome> {
@@ -75,7 +80,7 @@ export async function prunedAccuracy(runner: Runner, network: Network, edit: Edi
       data: { kind: 'numpy', path: network.test, limit: 2000 },
       dims: {},
       optimization: 'all',
-      predicted: { 100: { original: peakOf(model), compressed: peakOf(changed) } },
+      predicted: { 100: { original: predictedOf(model), compressed: predictedOf(changed) } },
     });
     const [batch] = report.batches;
     const [before, after] = [analyze(model).estimate(), analyze(changed).estimate()];

@@ -1,6 +1,6 @@
 /** What a check found, for people: one row per batch size, then what it comes to. */
 import { formatBytes, formatPercent } from '../format.ts';
-import { labelMetricText, readingText } from '../runtime/index.ts';
+import { causeNames, labelMetricText, memoryTable, readingText } from '../runtime/index.ts';
 import type { BatchResult, CheckReport, OutputComparison, RunStats } from '../runtime/types.ts';
 import { colour, table, wrap, type Column } from './terminal.ts';
 
@@ -15,7 +15,7 @@ export function checkLines(report: CheckReport): string[] {
   }
   const last = done.at(-1);
   if (last !== undefined && last.outputs.length > 1) lines.push('', ...outputTable(last));
-  lines.push(...labelLines(last));
+  lines.push(...labelLines(last), ...memoryLines(last));
   lines.push(
     '',
     colour.dim(`data         ${report.data}`),
@@ -88,6 +88,29 @@ function labelLines(batch: BatchResult | undefined): string[] {
         { title: 'compressed', align: 'right' },
       ],
       rows,
+    ),
+  ];
+}
+
+/** What the memory was for. */
+function memoryLines(batch: BatchResult | undefined): string[] {
+  const rows = memoryTable(batch?.original, batch?.compressed);
+  if (batch === undefined || rows.length === 0) return [];
+  const bytes = (v: number | undefined) => (v === undefined ? '–' : formatBytes(v));
+  return [
+    '',
+    ...table(
+      [
+        { title: `memory at batch ${batch.batchSize}`, maxWidth: 40 },
+        { title: 'original', align: 'right' },
+        { title: 'predicted', align: 'right' },
+        { title: 'compressed', align: 'right' },
+        { title: 'predicted', align: 'right' },
+      ],
+      rows.map(({ cause, original: a, compressed: b }) => [
+        causeNames[cause],
+        ...[a?.measuredBytes, a?.predictedBytes, b?.measuredBytes, b?.predictedBytes].map(bytes),
+      ]),
     ),
   ];
 }

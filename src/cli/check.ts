@@ -3,7 +3,13 @@ import path from 'node:path';
 import { Command } from 'commander';
 import { analyze } from '../analysis/index.ts';
 import type { Analysis, EpName, Optimization } from '../analysis/types.ts';
-import { Runner, type CheckRequest, type SessionSettings } from '../runtime/index.ts';
+import {
+  predictedMemory,
+  Runner,
+  type CheckRequest,
+  type PredictedMemory,
+  type SessionSettings,
+} from '../runtime/index.ts';
 import { dataSpec, withDataOptions, type DataFlags } from './check-data.ts';
 import { largestBatches, largestLines, layerLines, layersReport, writeReport } from './check-more.ts';
 import { checkLines } from './check-report.ts';
@@ -110,7 +116,10 @@ export async function checkRequest(
     // none: the runner looks at the names and positions for itself
     batchSymbols: symbols.length === 0 ? undefined : symbols,
     predicted: Object.fromEntries(
-      batchSizes.map((n) => [n, { original: peakAt(a, n, options), compressed: peakAt(b, n, options) }]),
+      batchSizes.map((n) => [
+        n,
+        { original: predictedAt(a, n, options), compressed: predictedAt(b, n, options) },
+      ]),
     ),
   };
 }
@@ -128,7 +137,7 @@ export function sizesOf(analysis: Analysis, dims: Dims): Dims {
   return { ...Object.fromEntries(rest.map((s) => [s.name, s.defaultValue])), ...dims };
 }
 
-function peakAt(analysis: Analysis, batchSize: number, options: CheckOptions): number | undefined {
+function predictedAt(analysis: Analysis, batchSize: number, options: CheckOptions): PredictedMemory {
   const dims = { ...options.dim, ...batchDims(analysis, batchSize) };
-  return analysis.estimate({ dims, ep: options.ep, optimization: options.opt }).totalPeak.bytes;
+  return predictedMemory(analysis.estimate({ dims, ep: options.ep, optimization: options.opt }));
 }

@@ -52,6 +52,12 @@ export interface MetricView {
 
 export type ReportKind = 'json' | 'markdown';
 
+export interface MemoryCauseView {
+  readonly cause: string;
+  readonly measuredBytes: number | undefined;
+  readonly predictedBytes: number | undefined;
+}
+
 export interface RunView {
   readonly latencyP50Ms: number;
   readonly latencyP95Ms: number;
@@ -59,6 +65,8 @@ export interface RunView {
   readonly peakBytes: number | undefined;
   readonly peakSource: string;
   readonly predictedBytes: number | undefined;
+  /** What the memory was for, as far as it is known. */
+  readonly causes?: readonly MemoryCauseView[] | undefined;
   readonly accuracy: number | undefined;
   /** All that the labels tell. */
   readonly metrics?: readonly MetricView[] | undefined;

@@ -16,5 +16,14 @@ export { RunnerError, type FailureKind } from './failure.ts';
 export type { ComparedRun, DataRun, KeepRequest, KeptOutputs } from './kept-outputs.ts';
 export { listGpus } from './gpus.ts';
 export { labelMetricText, reportJson, reportMarkdown } from './report.ts';
+export {
+  causeNames,
+  memoryRows,
+  memoryTable,
+  predictedMemory,
+  type MemoryByCause,
+  type MemoryCause,
+  type PredictedMemory,
+} from './memory-causes.ts';
 export { readingText } from './metrics/box-reading.ts';
 export { Runner, type RunnerOptions } from './runner.ts';

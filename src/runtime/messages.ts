@@ -1,5 +1,6 @@
 /** What parent and child say to each other: one job per child, then progress, then one answer. Plain data only. */
 import type { FailureKind } from './failure.ts';
+import type { MemoryByCause } from './memory-causes.ts';
 import type { BoxReading } from './metrics/box-reading.ts';
 import type {
   DataPreview,
@@ -134,6 +135,7 @@ export interface RunResult {
   /** After each of the profiled runs. */
   readonly memInUsePeakBytes: readonly (number | undefined)[];
   readonly processPeakBytes: number;
+  readonly memory: MemoryByCause;
   readonly outputs: readonly OutputComparison[];
   readonly dataDescription: string;
   readonly hasLabels: boolean;

@@ -1,5 +1,6 @@
 /** A report as a file: JSON that reads back as the same, or Markdown for people. */
 import { formatBytes, formatPercent } from '../format.ts';
+import { causeNames, memoryTable } from './memory-causes.ts';
 import { readingText } from './metrics/box-reading.ts';
 import type { BatchResult, CheckReport, LabelMetric, OutputComparison, RunStats } from './types.ts';
 
@@ -26,6 +27,7 @@ export function reportMarkdown(report: CheckReport): string {
     ),
     ...outputsOf(report),
     ...labelsOf(report),
+    ...memoryOf(report),
     ...fallbacksOf(report),
   ];
   if (report.warnings.length > 0)
@@ -94,6 +96,25 @@ function labelsOf({ batches }: CheckReport): string[] {
     ...table(
       ['', 'original', 'compressed'],
       names.map((n) => [n, cell(last.original, n), cell(last.compressed, n)]),
+    ),
+  ];
+}
+
+function memoryOf({ batches }: CheckReport): string[] {
+  const last = batches.findLast((b) => b.compressed !== undefined);
+  const rows = memoryTable(last?.original, last?.compressed);
+  if (last === undefined || rows.length === 0) return [];
+  const bytes = (v: number | undefined) => (v === undefined ? '–' : formatBytes(v));
+  return [
+    '',
+    `## Memory by cause at batch ${last.batchSize}`,
+    '',
+    ...table(
+      ['', 'original, measured', 'predicted', 'compressed, measured', 'predicted'],
+      rows.map(({ cause, original: a, compressed: b }) => [
+        causeNames[cause],
+        ...[a?.measuredBytes, a?.predictedBytes, b?.measuredBytes, b?.predictedBytes].map(bytes),
+      ]),
     ),
   ];
 }

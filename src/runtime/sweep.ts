@@ -163,13 +163,17 @@ function statsOf(
   batchSize: number,
   side: Side,
 ): RunStats {
+  const peak = peakOf(result, gpu, request);
+  const predicted = request.predicted?.[batchSize]?.[side];
   return {
     latencyP50Ms: result.latencyP50Ms,
     latencyP95Ms: result.latencyP95Ms,
     samplesPerSecond: result.samplesPerSecond,
-    ...peakOf(result, gpu, request),
+    ...peak,
     firstRunPeakBytes: result.memInUsePeakBytes[0],
-    predictedPeakBytes: request.predicted?.[batchSize]?.[side],
+    predictedPeakBytes: peak.peakSource === arenaSource ? predicted?.arenaBytes : predicted?.heldBytes,
+    predicted,
+    memory: result.memory,
     processPeakBytes: result.processPeakBytes,
     accuracy: result.accuracy,
     labelMetrics: result.labelMetrics,
@@ -177,6 +181,8 @@ function statsOf(
     fallbacks: result.fallbacks,
   };
 }
+
+const arenaSource = 'ORT arena (mem_in_use_peak)';
 
 /**
  * The GPU's memory where it can be told; on the CPU what the arena held; else the process as a whole, which on a GPU
@@ -190,7 +196,7 @@ export function peakOf(
   if (gpu !== undefined) return { peakBytes: gpu.bytes, peakSource: gpu.source };
   const arena = result.memInUsePeakBytes.filter((p) => p !== undefined);
   if (request.ep === 'cpu' && arena.length > 0) {
-    return { peakBytes: Math.max(...arena), peakSource: 'ORT arena (mem_in_use_peak)' };
+    return { peakBytes: Math.max(...arena), peakSource: arenaSource };
   }
   return { peakBytes: result.processPeakBytes, peakSource: 'process memory growth' };
 }

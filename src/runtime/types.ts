@@ -2,6 +2,7 @@
 import type { CalibrationTarget, MomentsTarget } from '../analysis/calibration.ts';
 import type { EpName, Optimization } from '../analysis/types.ts';
 import type { DataSpec } from './data/spec.ts';
+import type { MemoryByCause, PredictedMemory } from './memory-causes.ts';
 import type { BoxReading } from './metrics/box-reading.ts';
 
 export interface EpStatus {
@@ -29,9 +30,12 @@ export interface CheckRequest {
   /** Symbols that are the batch; guessed by name and position where left out. */
   readonly batchSymbols?: readonly string[] | undefined;
   readonly session?: SessionSettings | undefined;
-  /** Predicted `totalPeak` bytes per batch size, shown beside the measured. */
+  /** Per batch size, shown beside the measured. */
   readonly predicted?:
-    Readonly<Record<number, { original?: number | undefined; compressed?: number | undefined }>> | undefined;
+    | Readonly<
+        Record<number, { original?: PredictedMemory | undefined; compressed?: PredictedMemory | undefined }>
+      >
+    | undefined;
 }
 
 /** One model at one batch size. */
@@ -49,8 +53,11 @@ export interface RunStats {
   readonly firstRunPeakBytes?: number | undefined;
   /** What `peakBytes` counts: 'ORT arena (mem_in_use_peak)', 'process memory growth', 'GPU memory of the process (nvidia-smi)', … */
   readonly peakSource: string;
-  /** As given in the request, beside the measured. */
+  /** As given in the request, of the same that `peakBytes` counts. */
   readonly predictedPeakBytes?: number | undefined;
+  readonly predicted?: PredictedMemory | undefined;
+  /** Measured, by cause. */
+  readonly memory?: MemoryByCause | undefined;
   /** Growth of the process's resident memory up to its peak, on every EP; on the CPU it holds what the arena does not count. */
   readonly processPeakBytes?: number | undefined;
   /** Top-1 accuracy against the labels, 0..1; undefined without labels. */

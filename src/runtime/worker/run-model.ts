@@ -8,6 +8,7 @@ import { openData } from '../data/open.ts';
 import type { Batch, DataSource } from '../data/source.ts';
 import { RunnerError } from '../failure.ts';
 import { planInputs } from '../inputs.ts';
+import { arenaByCause } from '../memory-causes.ts';
 import type { RunJob, RunResult } from '../messages.ts';
 import { LabelMetrics, type Answer } from '../metrics/labels.ts';
 import { quantile } from '../metrics/outputs.ts';
@@ -36,6 +37,7 @@ export async function runModel(job: RunJob, say: Say): Promise<RunResult> {
   // the profiler would slow what is timed
   const profiled = job.measures === 'placement' ? await profiledSession(ort, job) : undefined;
   const session = profiled?.session ?? (await createSession(ort, job.model, job.session));
+  const loaded = residentBytes();
   const plan = planInputs(describeTensors(session.inputMetadata), job);
   const data = await openData(job.data, plan, job.hints);
   try {
@@ -52,6 +54,12 @@ export async function runModel(job: RunJob, say: Say): Promise<RunResult> {
       fallbacks: fallbacksOf(runs.nodes, job.session.ep),
       memInUsePeakBytes: runs.peaks,
       processPeakBytes,
+      memory: {
+        ...arenaByCause(runs.nodes, runs.peaks[0]),
+        processBeforeBytes: baseline,
+        processLoadBytes: Math.max(0, loaded - baseline),
+        processRunBytes: Math.max(0, baseline + processPeakBytes - loaded),
+      },
       dataDescription: data.description,
       hasLabels: data.hasLabels,
       ortVersion: ort.env.versions.node ?? 'unknown',

@@ -48,6 +48,13 @@ describe('webview: reports', () => {
       );
       await page.getByLabel('Figure', { exact: true }).selectOption('kl');
       await textBecomes(page.locator('.check-plots figcaption').first(), 'KL divergence');
+      const causes = page.getByRole('region', { name: 'Memory by cause at batch 32' }).locator('tbody tr');
+      assert.equal(await causes.count(), 3);
+      assert.match(plain(await causes.nth(0).innerText()), /^weights in the arena 72\.0 KiB 72\.0 KiB 72/);
+      assert.match(
+        plain(await causes.nth(1).innerText()),
+        /^arena held beyond its peak 1\.0+ KiB – 1\.0+ KiB –$/,
+      );
       const elsewhere = page.getByRole('region', { name: 'Nodes on another provider' });
       assert.match(plain(await elsewhere.innerText()), /2 nodes .* batch 32: 1\.50 ms in all/);
       await elsewhere.getByRole('button', { name: '/fc1/Gemm' }).click();

@@ -71,7 +71,7 @@ describe('a check on the CPU', () => {
         compressed: mobres,
         batchSizes: [256],
         data: { kind: 'numpy', path: labelled },
-        predicted: { 256: { original: 1000, compressed: 900 } },
+        predicted: { 256: { original: { arenaBytes: 1000, heldBytes: 1 }, compressed: { arenaBytes: 900 } } },
       }),
       { onProgress: (p) => progress.push(p) },
     );

@@ -5,6 +5,7 @@ import { epTitle } from '../../lib/ep-title.ts';
 import { t } from '../../l10n/index.ts';
 import { type Grade, verdictOf } from '../../lib/verdict.ts';
 import { AnswersTable } from './answers-table.tsx';
+import { CausesTable } from './causes-table.tsx';
 import { CheckPlots } from './check-plots.tsx';
 import { EarlierTable } from './earlier-table.tsx';
 import { Fallbacks } from './fallbacks.tsx';
@@ -50,6 +51,7 @@ export function CheckReport({ view, earlier }: CheckReportProps) {
             <h2>{t('checks.runs')}</h2>
             <RunsTable view={view} />
           </section>
+          <CausesTable view={view} />
           <Fallbacks view={view} />
         </>
       )}

@@ -1,0 +1,177 @@
+/** What a run held, by what it was for: measured beside predicted, each with the same of the other. */
+import type { MemoryEstimate } from '../analysis/types.ts';
+import type { ProfiledNode, RunStats } from './types.ts';
+
+/** Bytes; undefined where the EP's allocator or the system does not tell. */
+export interface MemoryByCause {
+  /** In the arena before the first node ran: what kernels packed for themselves. */
+  readonly arenaWeightsBytes: number | undefined;
+  /** The arena's highest of the first run, without these. */
+  readonly arenaActivationsBytes: number | undefined;
+  /** What the arena had taken from the system beyond its highest. */
+  readonly arenaSlackBytes: number | undefined;
+  /** Constants that the kernels read as they are stored, by `parameter_size`; one that several read counts for each. */
+  readonly storedWeightsBytes: number | undefined;
+  /** Resident before the session: Node and ONNX Runtime. */
+  readonly processBeforeBytes: number;
+  /** Growth by loading the model. */
+  readonly processLoadBytes: number;
+  /** Growth from there to the highest while it ran. */
+  readonly processRunBytes: number;
+}
+
+/** Bytes, as predicted for one model at one batch size. */
+export interface PredictedMemory {
+  /** Of the EP's allocator, where it tells what it holds: the CPU's. */
+  readonly arenaBytes?: number | undefined;
+  /** Everything held, of the device or the process. */
+  readonly heldBytes?: number | undefined;
+  /** In the EP's allocator, and outside of it. */
+  readonly weightsBytes?: number | undefined;
+  readonly weightsBesideBytes?: number | undefined;
+  /** With workspace and rounding. */
+  readonly activationsBytes?: number | undefined;
+  /** What the provider holds beside tensors: context, libraries. */
+  readonly overheadBytes?: number | undefined;
+}
+
+export function predictedMemory(estimate: MemoryEstimate): PredictedMemory {
+  const { ep, totalPeak, heldPeak, deviceWeights, weightsBeside, peakActivation, workspace, overhead } =
+    estimate;
+  const common = {
+    heldBytes: heldPeak.bytes,
+    weightsBytes: deviceWeights.bytes,
+    weightsBesideBytes: weightsBeside.bytes,
+  };
+  if (ep !== 'cpu') {
+    const activationsBytes = sum(peakActivation.bytes, workspace.bytes);
+    return { ...common, activationsBytes, overheadBytes: overhead.bytes };
+  }
+  // what the caller holds is no part of the arena
+  return {
+    ...common,
+    arenaBytes: totalPeak.bytes,
+    activationsBytes: less(totalPeak.bytes, deviceWeights.bytes),
+  };
+}
+
+/** Give another shape to what they get, which stays where it is. */
+const aliasing: ReadonlySet<string> = new Set([
+  'Squeeze',
+  'Unsqueeze',
+  'Reshape',
+  'Flatten',
+  'Identity',
+  'Dropout',
+]);
+
+/** @param nodes kernel runs of the first run, in order */
+export function arenaByCause(
+  nodes: readonly ProfiledNode[],
+  peakBytes: number | undefined,
+): Pick<
+  MemoryByCause,
+  'arenaWeightsBytes' | 'arenaActivationsBytes' | 'arenaSlackBytes' | 'storedWeightsBytes'
+> {
+  const [first] = nodes;
+  const own = first !== undefined && !aliasing.has(first.opType) ? (first.outputBytes ?? 0) : 0;
+  const arenaWeightsBytes = peakBytes === undefined ? undefined : less(first?.memInUseBytes, own);
+  const held = nodes.reduce((max, n) => Math.max(max, n.arenaHeldBytes ?? 0), 0);
+  const stored = nodes.flatMap((n) => n.parameterBytes ?? []);
+  return {
+    arenaWeightsBytes,
+    arenaActivationsBytes: less(peakBytes, arenaWeightsBytes),
+    arenaSlackBytes: held === 0 ? undefined : less(held, peakBytes),
+    storedWeightsBytes: stored.length === 0 ? undefined : stored.reduce((a, b) => a + b, 0),
+  };
+}
+
+export const memoryCauses = [
+  'arenaWeights',
+  'arenaActivations',
+  'arenaSlack',
+  'storedWeights',
+  'deviceWeights',
+  'deviceActivations',
+  'deviceOverhead',
+  'processBefore',
+  'processLoad',
+  'processRun',
+  'held',
+] as const;
+export type MemoryCause = (typeof memoryCauses)[number];
+
+export const causeNames: Readonly<Record<MemoryCause, string>> = {
+  arenaWeights: 'weights in the arena',
+  arenaActivations: 'activations and workspace in the arena',
+  arenaSlack: 'arena held beyond its peak',
+  storedWeights: 'weights read as stored',
+  deviceWeights: 'weights on the device',
+  deviceActivations: 'activations and workspace on the device',
+  deviceOverhead: 'overhead of the provider',
+  processBefore: 'process before the session',
+  processLoad: 'process: growth by loading',
+  processRun: 'process: growth by running',
+  held: 'all that is held',
+};
+
+export interface MemoryRow {
+  readonly cause: MemoryCause;
+  readonly measuredBytes: number | undefined;
+  readonly predictedBytes: number | undefined;
+}
+
+/** Where either is known, in the order of {@link memoryCauses}; none of reports that were made before they were told. */
+export function memoryRows(run: RunStats): MemoryRow[] {
+  const { memory: m, predicted: p = {} } = run;
+  if (m === undefined) return [];
+  const isArena = m.arenaActivationsBytes !== undefined;
+  const held = isArena ? run.processPeakBytes : run.peakBytes;
+  const arena = (bytes: number | undefined) => (isArena ? bytes : undefined);
+  const device = (bytes: number | undefined) => (isArena ? undefined : bytes);
+  const figures: Readonly<Record<MemoryCause, readonly [number | undefined, number | undefined]>> = {
+    arenaWeights: [m.arenaWeightsBytes, arena(p.weightsBytes)],
+    arenaActivations: [m.arenaActivationsBytes, arena(p.activationsBytes)],
+    arenaSlack: [m.arenaSlackBytes, undefined],
+    storedWeights: [m.storedWeightsBytes, undefined],
+    deviceWeights: [undefined, device(p.weightsBytes)],
+    deviceActivations: [undefined, device(p.activationsBytes)],
+    deviceOverhead: [undefined, device(p.overheadBytes)],
+    processBefore: [m.processBeforeBytes, undefined],
+    processLoad: [m.processLoadBytes, arena(sum(p.weightsBytes, p.weightsBesideBytes))],
+    processRun: [m.processRunBytes, arena(p.activationsBytes)],
+    held: [held, p.heldBytes],
+  };
+  return memoryCauses.flatMap((cause) => {
+    const [measuredBytes, predictedBytes] = figures[cause];
+    return measuredBytes === undefined && predictedBytes === undefined
+      ? []
+      : [{ cause, measuredBytes, predictedBytes }];
+  });
+}
+
+/** Of the model at the largest batch size that ran, both models beside each other. */
+export interface MemoryTableRow {
+  readonly cause: MemoryCause;
+  readonly original: MemoryRow | undefined;
+  readonly compressed: MemoryRow | undefined;
+}
+
+export function memoryTable(
+  original: RunStats | undefined,
+  compressed: RunStats | undefined,
+): MemoryTableRow[] {
+  const [a, b] = [original, compressed].map((run) => (run === undefined ? [] : memoryRows(run)));
+  return memoryCauses.flatMap((cause) => {
+    const [x, y] = [a, b].map((rows) => rows?.find((r) => r.cause === cause));
+    return x === undefined && y === undefined ? [] : [{ cause, original: x, compressed: y }];
+  });
+}
+
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : a + b;
+}
+
+function less(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? undefined : Math.max(0, a - b);
+}
