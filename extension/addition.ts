@@ -22,7 +22,7 @@ export async function additionFor(
   request: EditRequest,
   signal: AbortSignal,
 ): Promise<Addition> {
-  if (request.type === 'cast') return { edits: [editFor(request)] };
+  if (request.type === 'cast' || request.type === 'prune-blocks') return { edits: [editFor(request)] };
   if (request.type === 'prune') return withData([editFor(request)], request.options.calibration);
   const { options, layerIds } = request;
   if (options.form === 'auto') return autoAddition(document, namedLayers(request), options, signal);

@@ -27,6 +27,8 @@ export type SingleRequest =
 
 /** @throws RangeError where no layer is named or a figure is out of range */
 export function editFor(request: SingleRequest): Edit {
+  if (request.type === 'prune-blocks')
+    return { type: 'prune-blocks', layers: { nodes: [...request.options.blocks] } };
   const layers = namedLayers(request);
   if (request.type === 'quantize') return quantizeEdit(layers, request.options);
   if (request.type === 'cast') return castEdit(layers, request.options);

@@ -66,7 +66,7 @@ function createServices(context: ExtensionContext): Services {
   const viewStates = new ViewStates(context.workspaceState);
   const checks = new CheckHistory(context.workspaceState);
   const checkStates = new CheckStates(checks);
-  const host = { devices, viewStates, checks };
+  const host = { devices, viewStates, checks, runner: () => runner.options };
   const editors = new OnnxEditorProvider(documents, context.extensionUri, host);
   const texts = new TextViews(documents);
   return { context, documents, devices, editors, texts, runner, checks, checkStates };

@@ -5,6 +5,8 @@
  */
 import type { CardsView, TrainingChoice, TrainingView } from './protocol/beyond.ts';
 import type {
+  BlockOptions,
+  BlocksView,
   CalibrationView,
   CastOptions,
   EditRequest,
@@ -44,6 +46,7 @@ export interface HostApi {
   /** Layer ids of `LayerRow`. Adds an edit; the new state also comes by `WebviewApi.estimateChanged`. */
   quantize(layerIds: readonly string[], options: QuantizeOptions): Promise<EstimateView>;
   prune(layerIds: readonly string[], options: PruneOptions): Promise<EstimateView>;
+  pruneBlocks(blocks: readonly string[]): Promise<EstimateView>;
   cast(layerIds: readonly string[], options: CastOptions): Promise<EstimateView>;
   /** What the edit would do; changes nothing. */
   preview(edit: EditRequest): Promise<PreviewView>;
@@ -70,6 +73,11 @@ export interface HostApi {
   weights(layerId: string): Promise<WeightsView | undefined>;
   /** Reads what it takes once; a later call cancels one that is under way. The ratio does not matter. */
   importance(layerId: string, options: PruneOptions): Promise<ImportanceView>;
+  /** Reads weights once, or runs the model on data; a later call cancels one that is under way. */
+  blocks(
+    importance: BlockOptions['importance'],
+    calibration: CalibrationView | undefined,
+  ): Promise<BlocksView>;
   /** Runs the model with each layer pruned alone, on data that the person is asked for; see `showSensitivity`. */
   sensitivity(layerIds: readonly string[], options: PruneOptions): Promise<void>;
   stopSensitivity(): Promise<void>;

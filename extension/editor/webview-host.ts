@@ -2,6 +2,8 @@
 import { commands, type Uri, type Webview } from 'vscode';
 import type { EpName } from '../../src/analysis/index.ts';
 import type {
+  BlockOptions,
+  CalibrationView,
   CastOptions,
   CheckView,
   EditRequest,
@@ -17,10 +19,11 @@ import type {
   TrainingChoice,
   WebviewApi,
 } from '../../src/protocol.ts';
+import type { RunnerOptions } from '../../src/runtime/index.ts';
 import { JsonText, textOf } from '../../src/json-text.ts';
 import { createPeer, RpcError, type Answering, type Asking, type Peer, type Port } from '../../src/rpc.ts';
 import { additionFor, whyNothing, type Addition } from '../addition.ts';
-import { calibrationView } from '../calibration-data.ts';
+import { calibrationData, calibrationView } from '../calibration-data.ts';
 import type { CheckHistory } from '../check-history.ts';
 import type { Devices } from '../devices.ts';
 import { Owner } from '../disposable.ts';
@@ -42,6 +45,8 @@ export interface HostServices {
   readonly checks: CheckHistory;
   readonly devices: Devices;
   readonly viewStates: ViewStates;
+  /** @throws Error in an untrusted workspace */
+  readonly runner: () => RunnerOptions;
 }
 
 export class WebviewHost implements Answering<HostApi> {
@@ -104,6 +109,10 @@ export class WebviewHost implements Answering<HostApi> {
     return this.#add({ type: 'prune', layerIds, options });
   }
 
+  pruneBlocks(blocks: readonly string[]): Promise<JsonText<EstimateView>> {
+    return this.#add({ type: 'prune-blocks', layerIds: [], options: { blocks, importance: 'weights' } });
+  }
+
   cast(layerIds: readonly string[], options: CastOptions): Promise<JsonText<EstimateView>> {
     return this.#add({ type: 'cast', layerIds, options });
   }
@@ -127,8 +136,9 @@ export class WebviewHost implements Answering<HostApi> {
     return this.#document.estimateText();
   }
 
-  revertLayers(layerIds: readonly string[]): Promise<JsonText<EstimateView>> {
-    return this.#change(() => this.#document.revertLayers(layerIds));
+  async revertLayers(layerIds: readonly string[]): Promise<JsonText<EstimateView>> {
+    const changed = await Promise.all(layerIds.map((id) => this.#document.ask('changedNodes', id)));
+    return this.#change(() => this.#document.revertLayers([...layerIds, ...changed.flat()]));
   }
 
   revertEdit(index: number): Promise<JsonText<EstimateView>> {
@@ -171,6 +181,19 @@ export class WebviewHost implements Answering<HostApi> {
     this.#ranking = new AbortController();
     const { signal } = this.#ranking;
     return this.#document.run('importanceView', [layerId, options], { signal });
+  }
+
+  blocks(
+    importance: BlockOptions['importance'],
+    calibration: CalibrationView | undefined,
+  ): ReturnType<HostApi['blocks']> {
+    this.#ranking.abort();
+    this.#ranking = new AbortController();
+    const { signal } = this.#ranking;
+    if (importance === 'weights') return this.#document.run('blocksView', [], { signal });
+    const data = calibration && calibrationData(calibration);
+    const settings = { runner: this.#services.runner(), isOnDisk: this.#document.isOriginalOnDisk };
+    return this.#document.run('blocksView', [{ calibration: data, settings }], { signal });
   }
 
   sensitivity(layerIds: readonly string[], options: PruneOptions): Promise<void> {

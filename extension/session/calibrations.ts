@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { EpName } from '../../src/analysis/index.ts';
 import { calibrate, calibrationPath, RANDOM_CALIBRATION, type Calibrated } from '../../src/calibrated.ts';
+import { blockInfluences } from '../../src/block-influence.ts';
 import { saveModel, type Model } from '../../src/onnx/index.ts';
 import type { Runner } from '../../src/runtime/index.ts';
-import { applyRecipe, needsData } from '../../src/transforms/index.ts';
+import { applyRecipe, needsData, type CalibrationData } from '../../src/transforms/index.ts';
 import type { Job } from './protocol.ts';
 import type { Shown } from './shown.ts';
 
@@ -87,6 +88,21 @@ async function run(of: CalibrationOf, { signal, report }: Job): Promise<Calibrat
       onProgress: ({ fraction, message }) => report({ done: fraction, total: 1, message }),
     }),
   );
+}
+
+/** How far each residual block of the original turns what goes through it, over data. @throws as `blockInfluences` */
+export async function influencesOf(
+  of: CalibrationOf,
+  { signal, report }: Job,
+  data: CalibrationData | undefined,
+): Promise<ReadonlyMap<string, number>> {
+  const { model } = of.shown.snapshot.base;
+  const { localPath } = model.source.file;
+  return blockInfluences(model, data, localPath === undefined ? '.' : path.dirname(localPath), {
+    ...{ runner: of.runner, ep: await runnableEp(of, signal), signal },
+    ...{ dims: otherDims(of), batchSymbols: batchSymbolsOf(of) },
+    onProgress: ({ fraction, message }) => report({ done: fraction, total: 1, message }),
+  });
 }
 
 function batchSymbolsOf({ shown }: CalibrationOf): readonly string[] {

@@ -118,7 +118,7 @@ export function changedNodes({ snapshot }: Shown, layerId: string): string[] {
   return snapshot
     .layers()
     .changes(layerId)
-    .map((c) => c.node);
+    .flatMap((c) => (c.by === undefined ? [c.node] : [c.node, c.by]));
 }
 
 /** Whether an input is one of a tokenizer's. */

@@ -1,6 +1,7 @@
 /** Everything that can be asked of a document, by name. What is quick is a query; what reads weights or writes is a job. */
 import type { TrainingChoice } from '../../src/protocol.ts';
 import { layerFacts } from '../views/describe.ts';
+import { blocksView } from '../views/blocks-view.ts';
 import { estimateAnswer } from '../views/estimate-answer.ts';
 import { estimateView } from '../views/estimate-view.ts';
 import { formView, formViews } from '../views/form-views.ts';
@@ -51,7 +52,7 @@ export const queries = {
   weightNotes,
 };
 
-export const jobs = { ...jobList, weightsView, importanceView };
+export const jobs = { ...jobList, weightsView, importanceView, blocksView };
 
 export type Queries = typeof queries;
 export type Jobs = typeof jobs;

@@ -74,6 +74,10 @@ export function whatCanBeDone(
   layer: LayerState,
 ): Pick<LayerRow, 'canQuantize' | 'canPrune' | 'blocked'> {
   const { base, recipe } = document.snapshot;
+  if (layer.nodes.length === 0) {
+    const blocked = l10n.t('An edit removed it; revert it first to change that.');
+    return { canQuantize: false, canPrune: false, blocked };
+  }
   const verdict = base.applicability().get(layer.id);
   if (verdict === undefined) return { canQuantize: false, canPrune: false };
   const isConverted = layer.changes.some((c) => c.status === 'applied' && !isPruning(recipe.edits[c.edit]));

@@ -41,7 +41,7 @@ export function layersOf(snapshot: Snapshot, after: MemoryEstimate, before: Memo
     if (group === undefined) groups.set(id, [node]);
     else group.push(node);
   }
-  return [...groups].map(([id, nodes]) => {
+  const rows = [...groups].map(([id, nodes]): LayerState => {
     const original = originals.get(id);
     const layer = own.get(nodes[0]?.id ?? '');
     const name = original?.name ?? layer?.name ?? id;
@@ -53,6 +53,36 @@ export function layersOf(snapshot: Snapshot, after: MemoryEstimate, before: Memo
       changes: noteworthy(snapshot, map.changes(id)),
     };
   });
+  return withGone(rows, before.layers, (id) => noteworthy(snapshot, map.changes(id)));
+}
+
+/** With a row for each layer that an edit removed, behind the layer before it: there it can be taken back. */
+function withGone(
+  rows: readonly LayerState[],
+  originals: readonly LayerMemory[],
+  changesOf: (id: string) => readonly LayerChange[],
+): LayerState[] {
+  const found = [...rows];
+  let at = 0;
+  for (const before of originals) {
+    const place = found.findIndex((row) => row.id === before.id);
+    if (place >= 0) at = place + 1;
+    else {
+      const changes = changesOf(before.id);
+      if (changes.some((c) => c.status === 'applied'))
+        found.splice(at++, 0, { ...NOTHING, ...names(before), before, changes });
+    }
+  }
+  return found;
+}
+
+const NOTHING = {
+  ...{ nodes: [], parameterBytes: 0, activationBytes: 0, macs: 0 },
+  ...{ outputShape: undefined, outputType: undefined },
+};
+
+function names({ id, name, opType }: LayerMemory): Pick<LayerState, 'id' | 'name' | 'opType'> {
+  return { id, name, opType };
 }
 
 type Sums = Omit<LayerState, 'id' | 'name' | 'before' | 'changes'>;

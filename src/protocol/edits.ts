@@ -90,6 +90,33 @@ export interface ChannelOptions {
 
 export type PruneOptions = ZeroOptions | ChannelOptions;
 
+/** Residual blocks go: x + f(x) becomes x. */
+export interface BlockOptions {
+  /** Ids of {@link BlocksView}. */
+  readonly blocks: readonly string[];
+  /** By what the list is ranked; `influence` runs the model on data. */
+  readonly importance: 'weights' | 'influence';
+  /** For `influence`; the edit itself needs none. */
+  readonly calibration?: CalibrationView | undefined;
+}
+
+/** The residual blocks that are still there, in the order in which they run. */
+export interface BlocksView {
+  readonly blocks: readonly {
+    readonly id: string;
+    /** Of weights that only it uses. */
+    readonly bytes: number;
+    /** How many layers it has. */
+    readonly layers: number;
+    /** The lower, the less it matters; undefined: unknown. */
+    readonly score?: number | undefined;
+    /** 0 for the one to go first; undefined where it cannot go, or not together with those before. */
+    readonly rank?: number | undefined;
+    /** Why it cannot go; names the node that stands in the way. */
+    readonly blocked?: string | undefined;
+  }[];
+}
+
 /** To a float type of 16 bits, weights and computation. */
 export interface CastOptions {
   readonly to: 'float16' | 'bfloat16';
@@ -105,6 +132,8 @@ export interface CastOptions {
 export type EditRequest =
   | { readonly type: 'quantize'; readonly layerIds: readonly string[]; readonly options: QuantizeOptions }
   | { readonly type: 'prune'; readonly layerIds: readonly string[]; readonly options: PruneOptions }
+  /** The layers are those that the dialog was opened on: the blocks are named by the options. */
+  | { readonly type: 'prune-blocks'; readonly layerIds: readonly string[]; readonly options: BlockOptions }
   | { readonly type: 'cast'; readonly layerIds: readonly string[]; readonly options: CastOptions };
 
 /** What an edit would do, without doing it. */

@@ -123,7 +123,7 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
     warnings.push({ code: 'no-layer-selected', message: `edit ${index + 1} selects no layer` });
   }
   if (edit.type === 'prune' && selected.size > 0) warnings.push(...pruneWarnings(context, edit));
-  const along = pulled.map(({ entry, beforeBytes, afterBytes }): LayerChange => {
+  const along = pulled.map(({ entry, beforeBytes, afterBytes, by }): LayerChange => {
     return {
       node: entry.id,
       edit: index,
@@ -131,6 +131,7 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
       beforeBytes,
       afterBytes,
       nodesAfter: [entry.id],
+      ...(by === undefined ? {} : { by }),
     };
   });
   return [...changes, ...along, ...missing.map((node) => missingChange(node, index))];

@@ -47,6 +47,8 @@ export interface Outcome {
 
 export interface PulledEntry {
   readonly entry: Entry;
+  /** Id of the selected node that alone brings it along, where there is one. */
+  readonly by?: string | undefined;
   readonly beforeBytes: number;
   readonly afterBytes: number;
 }

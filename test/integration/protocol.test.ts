@@ -44,7 +44,7 @@ describe('The page', () => {
     const [a, b] = channel();
     viewStates = new ViewStates(memento());
     checks = new CheckHistory(memento());
-    const services = { devices: new Devices(), viewStates, checks };
+    const services = { devices: new Devices(), viewStates, checks, runner: noRunner };
     webviewHost = new WebviewHost(a, document, services);
     page = new Page();
     host = createPeer<WebviewApi, HostApi>(b, page).remote;
@@ -310,7 +310,7 @@ describe('The page', () => {
 
   it('stays in step with another page of the same document', async () => {
     const [a, b] = channel();
-    const services = { devices: new Devices(), viewStates, checks };
+    const services = { devices: new Devices(), viewStates, checks, runner: noRunner };
     const other = new WebviewHost(a, document, services);
     const otherPage = new Page();
     createPeer<WebviewApi, HostApi>(b, otherPage);

@@ -112,6 +112,7 @@ describe('A model of 10,000 nodes', function () {
     const services = {
       ...{ devices: new Devices(), viewStates: new ViewStates(memento()) },
       checks: new CheckHistory(memento()),
+      runner: noRunner,
     };
     const host = new WebviewHost(a, document, services);
     const { remote } = createPeer<WebviewApi, HostApi>(b, new Page());

@@ -27,8 +27,9 @@ function Dialog({ current }: { readonly current: Draft }) {
       if (before instanceof HTMLElement && before.isConnected) before.focus();
     };
   }, []);
-  const isPrune = edit.type === 'prune';
+  const isPrune = edit.type === 'prune' || edit.type === 'prune-blocks';
   const isAuto = edit.type === 'quantize' && edit.options.form === 'auto';
+  const isEmpty = edit.type === 'prune-blocks' && edit.options.blocks.length === 0;
   const changesNothing = preview.kind === 'known' && preview.view.changedLayers === 0;
   return (
     <dialog
@@ -54,13 +55,17 @@ function Dialog({ current }: { readonly current: Draft }) {
           <h2 id="edit-title">{isPrune ? t('prune.title') : t('quantize.title')}</h2>
           <IconButton icon="close" label={t('cancel')} onClick={cancelDraft} />
         </header>
-        <p class="dialog-layers muted">{layerNames(edit.layerIds)}</p>
+        {edit.type !== 'prune-blocks' && <p class="dialog-layers muted">{layerNames(edit.layerIds)}</p>}
         <div class="dialog-columns">
           {isPrune ? <PruneFields edit={edit} /> : <QuantizeFields edit={edit} />}
-          <PreviewPanel preview={preview} type={edit.type} isAuto={isAuto} />
+          {isEmpty ? (
+            <p class="muted">{t('blocks.choose')}</p>
+          ) : (
+            <PreviewPanel preview={preview} type={edit.type} isAuto={isAuto} />
+          )}
         </div>
         <footer>
-          {isPrune && isTrusted.value && (
+          {edit.type === 'prune' && isTrusted.value && (
             <button
               type="button"
               class="button secondary dialog-aside"
@@ -77,7 +82,7 @@ function Dialog({ current }: { readonly current: Draft }) {
             type="submit"
             class="button"
             autofocus
-            disabled={preview.kind === 'failed' || changesNothing}
+            disabled={isEmpty || preview.kind === 'failed' || changesNothing}
           >
             {isPrune ? t('prune.apply') : t('quantize.apply')}
           </button>

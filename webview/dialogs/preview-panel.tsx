@@ -55,7 +55,7 @@ function Known({ view, type }: { readonly view: PreviewView; readonly type: Edit
             <Change before={before.bytes} after={after.bytes} isAtLeast={after.isAtLeast} />
           </dd>
         </div>
-        {type === 'prune' && view.macs !== undefined && (
+        {type.startsWith('prune') && view.macs !== undefined && (
           <div>
             <dt>{t('column.macs')}</dt>
             <dd>
@@ -69,6 +69,7 @@ function Known({ view, type }: { readonly view: PreviewView; readonly type: Edit
       {type === 'prune' && (
         <Line icon="info" text={t(view.groups === undefined ? 'prune.honest' : 'prune.shrinks')} />
       )}
+      {type === 'prune-blocks' && <Line icon="info" text={t('blocks.shrinks')} />}
       {type !== 'prune' && <Layers layers={view.layers} />}
       {view.groups !== undefined && <ChannelGroups groups={view.groups} />}
       {view.warnings.map((warning) => (

@@ -1,8 +1,9 @@
 /** Channels that go, or weights that become zero: which, and how many. */
 import type { ChannelOptions, EditRequest, PruneOptions, ZeroOptions } from '../../src/protocol.ts';
 import { t } from '../l10n/index.ts';
-import { changeDraft, usualChannels, usualZeros } from '../state/draft.ts';
+import { changeDraft, usualBlocks, usualChannels, usualZeros } from '../state/draft.ts';
 import { estimate } from '../state/store.ts';
+import { BlockFields, type BlocksRequest } from './block-fields.tsx';
 import { CalibrationField } from './calibration-field.tsx';
 import { Choice } from './choice.tsx';
 import { Importance } from './importance.tsx';
@@ -10,9 +11,12 @@ import { type Named, Select } from './select.tsx';
 
 export type PruneRequest = EditRequest & { readonly type: 'prune' };
 
-export function PruneFields({ edit }: { readonly edit: PruneRequest }) {
-  const { options } = edit;
-  const choose = (next: PruneOptions): void => changeDraft({ ...edit, options: next });
+export function PruneFields({ edit }: { readonly edit: PruneRequest | BlocksRequest }) {
+  const { layerIds } = edit;
+  const choose = (options: PruneOptions): void => changeDraft({ type: 'prune', layerIds, options });
+  const isBlocks = edit.type === 'prune-blocks';
+  const kind = isBlocks ? 'blocks' : edit.options.kind;
+  const ratio = isBlocks ? usualChannels.ratio : edit.options.ratio;
   return (
     <div class="dialog-fields">
       <fieldset>
@@ -21,17 +25,38 @@ export function PruneFields({ edit }: { readonly edit: PruneRequest }) {
           name="kind"
           title={t('prune.channels')}
           hint={t('prune.channels.hint')}
-          isChosen={options.kind === 'channels'}
-          onChoose={() => choose({ ...usualChannels, ratio: options.ratio })}
+          isChosen={kind === 'channels'}
+          onChoose={() => choose({ ...usualChannels, ratio })}
+        />
+        <Choice
+          name="kind"
+          title={t('prune.blocks')}
+          hint={t('prune.blocks.hint')}
+          isChosen={isBlocks}
+          onChoose={() => changeDraft({ type: 'prune-blocks', layerIds, options: usualBlocks })}
         />
         <Choice
           name="kind"
           title={t('prune.zeros')}
           hint={t('prune.zeros.hint')}
-          isChosen={options.kind === 'zeros'}
-          onChoose={() => choose({ ...usualZeros, ratio: options.ratio })}
+          isChosen={kind === 'zeros'}
+          onChoose={() => choose({ ...usualZeros, ratio })}
         />
       </fieldset>
+      {isBlocks ? <BlockFields edit={edit} /> : <LayerFields edit={edit} choose={choose} />}
+    </div>
+  );
+}
+
+interface LayerFieldsProps {
+  readonly edit: PruneRequest;
+  readonly choose: (options: PruneOptions) => void;
+}
+
+function LayerFields({ edit, choose }: LayerFieldsProps) {
+  const { options } = edit;
+  return (
+    <>
       <div class="settings">
         {options.kind === 'channels' ? (
           <ChannelFields options={options} choose={choose} />
@@ -53,7 +78,7 @@ export function PruneFields({ edit }: { readonly edit: PruneRequest }) {
         />
       )}
       <Importance edit={edit} />
-    </div>
+    </>
   );
 }
 

@@ -169,6 +169,7 @@ export async function applyDraft(): Promise<void> {
 const failedEdits: Readonly<Record<EditRequest['type'], TextKey>> = {
   quantize: 'failed.quantize',
   prune: 'failed.prune',
+  'prune-blocks': 'failed.prune',
   cast: 'failed.quantize',
 };
 
@@ -178,6 +179,8 @@ function send(request: EditRequest): Promise<EstimateView> {
       return host().quantize(request.layerIds, request.options);
     case 'prune':
       return host().prune(request.layerIds, request.options);
+    case 'prune-blocks':
+      return host().pruneBlocks(request.options.blocks);
     case 'cast':
       return host().cast(request.layerIds, request.options);
   }

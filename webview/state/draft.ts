@@ -1,6 +1,7 @@
 /** The edit that a dialog is about: its options, and what it would do, asked anew at every change. */
 import { signal } from '@preact/signals';
 import type {
+  BlockOptions,
   CalibrationView,
   CastOptions,
   ChannelOptions,
@@ -109,6 +110,9 @@ export const usualChannels: ChannelOptions = {
   repair: 'none',
 };
 export const usualZeros: ZeroOptions = { kind: 'zeros', method: 'magnitude', ratio: 0.5, scope: 'layer' };
+
+/** Which, is told once the list is known. */
+export const usualBlocks: BlockOptions = { blocks: [], importance: 'weights' };
 
 export function startPrune(layerIds: readonly string[]): void {
   think({ type: 'prune', layerIds, options: usualChannels });

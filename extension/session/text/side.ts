@@ -20,6 +20,9 @@ export function sideView(shown: Shown, side: Side): SideView {
 
 /** The layers as that side has them. */
 export function layersOfSide({ shown, side, estimate }: SideView): LayerState[] {
-  if (side === 'current') return layersOf(shown.snapshot, estimate, shown.estimateBefore);
+  if (side === 'current') {
+    // what was removed has no line
+    return layersOf(shown.snapshot, estimate, shown.estimateBefore).filter((l) => l.nodes.length > 0);
+  }
   return estimate.layers.map((layer) => ({ ...layer, before: layer, changes: [] }));
 }

@@ -87,6 +87,8 @@ export interface LayerChange {
   /** Weight bytes in the file, before and after; equal where blocked. */
   readonly beforeBytes: number;
   readonly afterBytes: number;
+  /** Where another node was selected and brought it along: that node, by which the change is taken back. */
+  readonly by?: string | undefined;
   /** Ids of the nodes that take its place in the changed model (its own id included where it stays). */
   readonly nodesAfter: readonly string[];
 }

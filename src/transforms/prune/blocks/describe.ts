@@ -52,7 +52,7 @@ export function residualBlocks(model: Model): ResidualBlock[] {
 }
 
 /**
- * Ids of the `count` blocks that matter least and can go together: not both branches of one sum, none inside another.
+ * Ids of the `count` blocks that matter least, the least first, and can go together: not both branches of one sum, none inside another.
  * Blocks without a score come last. Fewer where there are not so many.
  */
 export function leastBlocks(
@@ -69,7 +69,7 @@ export function leastBlocks(
       other.sum !== block.sum && !other.nodes.includes(block.sum) && !block.nodes.includes(other.sum);
     if (chosen.length < count && chosen.every(isApart)) chosen.push(block);
   }
-  return blocks.flatMap((b) => (chosen.includes(b) ? [b.id] : []));
+  return chosen.map((b) => b.id);
 }
 
 /** Norms whose scale says how large their output is: input 1. */

@@ -32,6 +32,8 @@ function pulledAlong({ ws, selected }: StepContext, plan: BlocksPlan): PulledEnt
   return ws.main.entries.flatMap((entry) => {
     if (!touched.has(entry)) return [];
     const bytes = entryBytes(ws, plan, entry);
-    return selected.has(entry) || bytes.beforeBytes === bytes.afterBytes ? [] : [{ entry, ...bytes }];
+    if (selected.has(entry) || bytes.beforeBytes === bytes.afterBytes) return [];
+    const block = plan.blocks.find((b) => entry.nodes.some((n) => n === b.sum || b.nodes.has(n)));
+    return [{ entry, ...bytes, by: block?.id }];
   });
 }

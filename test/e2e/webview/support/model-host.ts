@@ -12,6 +12,7 @@ import {
 import { formatBytes } from '../../../../src/format.ts';
 import type { Model } from '../../../../src/onnx/index.ts';
 import type {
+  BlocksView,
   CastOptions,
   CalibrationView,
   CardsView,
@@ -37,9 +38,11 @@ import type {
 } from '../../../../src/protocol.ts';
 import {
   applyRecipe,
+  blockStrengths,
   channelImportance,
   chooseForms,
   removeLayers,
+  residualBlocks,
   weightSqnr,
   type ChosenForms,
   weightHistogram,
@@ -47,6 +50,7 @@ import {
   type Edit,
   type Recipe,
 } from '../../../../src/transforms/index.ts';
+import { blockList } from '../../../../extension/views/block-list.ts';
 import { gridView } from '../../../../extension/views/grid-view.ts';
 import { editFor } from '../../../../extension/edits.ts';
 import { editorView, estimateView, formsView, graphView, previewView, type State } from './views.ts';
@@ -108,6 +112,21 @@ export class ModelHost implements HostApi {
   prune(layerIds: readonly string[], options: PruneOptions): Promise<EstimateView> {
     this.#note('prune', layerIds, options);
     return this.#edit({ type: 'prune', layerIds, options });
+  }
+
+  pruneBlocks(blocks: readonly string[]): Promise<EstimateView> {
+    this.#note('pruneBlocks', blocks);
+    return this.#edit({ type: 'prune-blocks', layerIds: [], options: { blocks, importance: 'weights' } });
+  }
+
+  /** Runs no model: the influences are those of the weights, the other way round. */
+  async blocks(importance: 'weights' | 'influence', data: CalibrationView | undefined): Promise<BlocksView> {
+    this.#note('blocks', importance, data);
+    const { model } = this.#state();
+    const scores = [...(await blockStrengths(model))].map(
+      ([id, v]) => [id, importance === 'weights' ? v : 1 / v] as const,
+    );
+    return blockList(residualBlocks(model), new Map(scores), (reason) => reason);
   }
 
   cast(layerIds: readonly string[], options: CastOptions): Promise<EstimateView> {

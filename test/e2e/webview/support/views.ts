@@ -194,6 +194,7 @@ function layerRows({ model, applied, estimate, estimateBefore, recipe, sqnr }: S
 
 function changeLabel(edit: Edit): string {
   if (edit.type === 'prune') return `pruned ${edit.pattern ?? `${edit.ratio * 100} %`}`;
+  if (edit.type === 'prune-blocks') return 'block removed';
   return edit.type === 'prune-channels' ? `channels −${edit.ratio * 100} %` : 'int8';
 }
 
