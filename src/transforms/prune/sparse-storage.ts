@@ -53,11 +53,10 @@ export function sparseBytes({ values, indices }: SparseTensorRef): number {
 
 /** Said of an edit that asks for it: how many of its weights are stored so, and what that saves. */
 export function storageWarning(stored: number, weights: number): Warning {
-  const counted = `${stored} of ${weights}`;
   const message =
     stored === 0
       ? 'no weight is stored as sparse_initializer, as none would be smaller: that needs more than 66.7 % zeros in float32, 80 % in 16 bits, in the main graph'
-      : `${counted} weights are stored as sparse_initializer: the file gets smaller, but ONNX Runtime makes them dense when it loads it: memory and latency at run time do not fall`;
+      : `${stored} of ${weights} weights are stored as sparse_initializer: the file gets smaller, but ONNX Runtime makes them dense when it loads it: memory and latency at run time do not fall`;
   return { code: stored === 0 ? 'sparse-not-smaller' : 'sparse-file-only', message };
 }
 
