@@ -50,8 +50,8 @@ async function readFrom(file: ByteSource, options: OpenOptions): Promise<Model> 
   try {
     const parser = readModel(cursor, progress, (parsed): Model => ({ ...parsed, source, warnings }));
     const model = await drive(cursor, parser, signal);
-    warnings.push(...inspectModel(model, cursor.oddities));
-    warnings.push(...(await checkExternalData(model, options)));
+    warnings.push(...inspectModel(model, cursor));
+    warnings.push(...(await checkExternalData(model, cursor.unreadTensors, options)));
     return model;
   } catch (error) {
     await source.close();

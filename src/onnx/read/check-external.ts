@@ -4,7 +4,6 @@ import { OnnxError } from '../errors.ts';
 import { MAX_EXTERNAL_FILES_CHECKED, MAX_SMALL_EXTERNAL_READS, SMALL_TENSOR_BYTES } from '../limits.ts';
 import { DataType, type Model, type ModelWarning, type TensorRef } from '../model.ts';
 import { readTensor, tooShort } from '../tensor/stream.ts';
-import { allTensors } from './tensors.ts';
 
 interface CheckOptions {
   readonly signal?: AbortSignal | undefined;
@@ -15,14 +14,18 @@ interface CheckOptions {
  * Also reads the small tensors that the parser could not: shapes and axes in external data.
  * @throws OnnxError kind 'external-data' for the first that cannot be read, unless missing ones are allowed
  */
-export async function checkExternalData(model: Model, options: CheckOptions): Promise<ModelWarning[]> {
+export async function checkExternalData(
+  model: Model,
+  unreadTensors: readonly TensorRef[],
+  options: CheckOptions,
+): Promise<ModelWarning[]> {
   const files = new ExternalFiles(model);
   const warnings: ModelWarning[] = [];
   const unreadable = new Set<string>();
   let smallReads = 0;
-  for (const tensor of allTensors(model)) {
+  for (const tensor of unreadTensors) {
     const { location } = tensor;
-    if (location.kind === 'inline' || tensor.smallData !== undefined) continue;
+    if (location.kind === 'inline') continue;
     if (location.kind === 'external') {
       if (unreadable.has(location.path)) continue;
       // without an await where the file is known: there may be ten thousand tensors in it

@@ -14,13 +14,18 @@ import {
 } from '../model.ts';
 import { varintEntryBytes } from '../tensor/encoding.ts';
 import type { Oddity } from '../wire/cursor.ts';
-import { allTensors } from './tensors.ts';
 
 /** Names shown in one warning; a broken exporter makes the same mistake ten thousand times. */
 const MAX_EXAMPLES = 3;
 
+/** What the parser saw. */
+interface Seen {
+  readonly oddities: readonly Oddity[];
+  readonly unreadTensors: readonly TensorRef[];
+}
+
 /** @throws OnnxError kind 'malformed' where local functions call each other in a circle: nothing can expand them */
-export function inspectModel(model: Model, oddities: readonly Oddity[] = []): ModelWarning[] {
+export function inspectModel(model: Model, { oddities, unreadTensors }: Seen): ModelWarning[] {
   refuseCircles(model);
   const findings = new Findings();
   for (const { kind, name } of oddities) findings.add(kind, name);
@@ -31,7 +36,7 @@ export function inspectModel(model: Model, oddities: readonly Oddity[] = []): Mo
     const inputs = new Scope(undefined, fn.inputs);
     inspectNodes(fn.nodes, inputs, findings);
   }
-  for (const tensor of allTensors(model)) inspectTensor(tensor, findings);
+  for (const tensor of unreadTensors) inspectTensor(tensor, findings);
   return findings.warnings();
 }
 
@@ -129,7 +134,7 @@ function hasAll(scope: Scope, names: readonly string[]): boolean {
 }
 
 function inspectTensor(tensor: TensorRef, findings: Findings): void {
-  if (tensor.smallData !== undefined || tensor.dataType === DataType.string) return;
+  if (tensor.dataType === DataType.string) return;
   if (elementBits(tensor.dataType) === undefined) {
     findings.add('unknown-data-type', tensor.name);
     return;

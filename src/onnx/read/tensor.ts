@@ -140,6 +140,7 @@ class TensorParts {
       unknownFields: stored.unknownFields,
       range,
     };
+    if (tensor.smallData === undefined) c.unreadTensors.push(tensor);
     c.leave(range, tensor);
     return tensor;
   }

@@ -21,7 +21,7 @@
  */
 import { OnnxError, type OnnxErrorKind } from '../errors.ts';
 import { MAX_ATTRIBUTE_ELEMENTS, MAX_MESSAGE_DEPTH, MAX_OBJECTS, MAX_STRING_BYTES } from '../limits.ts';
-import type { TypeInfo } from '../model.ts';
+import type { TensorRef, TypeInfo } from '../model.ts';
 import { ParsedRange } from '../pristine.ts';
 import type { ByteSource } from '../source.ts';
 import { decodeText } from './text.ts';
@@ -70,9 +70,14 @@ export class Cursor {
   /** File offset of the window's first byte. */
   private base = 0;
   private pos = 0;
+  /**
+   * Of every message that is open: the end of the one around it, its name, and its index, −1 where it has none. Places
+   * beyond `depth` are left over from messages that are closed.
+   */
   private readonly ends: number[] = [];
-  /** Of every message that is open: its name and its index, −1 where it has none. */
-  private readonly path: (string | number)[] = [];
+  private readonly names: string[] = [];
+  private readonly indices: number[] = [];
+  private depth = 0;
   private objects = 0;
   private elements = 0;
   /**
@@ -87,6 +92,8 @@ export class Cursor {
   readonly types = new Map<string, TypeInfo>();
   /** What the parsers saw that the model does not show, for its warnings. */
   readonly oddities: Oddity[] = [];
+  /** Tensors whose elements were not read with the graph; all others were, and are as long as they should be. */
+  readonly unreadTensors: TensorRef[] = [];
 
   /** Of the field read last by {@link next}. */
   fieldStart = 0;
@@ -151,11 +158,12 @@ export class Cursor {
 
   /** Begins the message that is the content of the current field; `source` itself where there is no field yet. */
   enter(name: string, index?: number): ParsedRange {
-    if (this.ends.length >= MAX_MESSAGE_DEPTH) {
+    const { depth } = this;
+    if (depth >= MAX_MESSAGE_DEPTH) {
       throw this.error('limit', `messages are nested more than ${MAX_MESSAGE_DEPTH} deep`);
     }
     this.countObject();
-    const isRoot = this.ends.length === 0;
+    const isRoot = depth === 0;
     const length = isRoot ? this.source.sizeBytes : this.length;
     const range = new ParsedRange(
       this.source,
@@ -164,8 +172,10 @@ export class Cursor {
       this.offset,
       length,
     );
-    this.ends.push(this.end);
-    this.path.push(name, index ?? -1);
+    this.ends[depth] = this.end;
+    this.names[depth] = name;
+    this.indices[depth] = index ?? -1;
+    this.depth = depth + 1;
     this.end = range.offset + length;
     this.limit = this.pos + length;
     return range;
@@ -178,12 +188,9 @@ export class Cursor {
   /** Ends the message and makes `result` the owner of its range. */
   leave(range: ParsedRange, result?: object): void {
     if (this.pos !== this.limit) throw this.error('malformed', 'a field runs past the end of its message');
-    const outer = this.ends.pop();
-    if (outer !== undefined) {
-      this.end = outer;
-      this.limit = outer - this.base;
-    }
-    this.path.length -= 2;
+    this.depth--;
+    this.end = this.ends[this.depth] ?? this.end;
+    this.limit = this.end - this.base;
     if (result !== undefined) ParsedRange.claim(range, result);
   }
 
@@ -349,11 +356,10 @@ export class Cursor {
 
   /** Where in the model the place is: `graph.node[3].attribute[0]`. */
   private fieldPath(): string {
-    const { path } = this;
     let text = '';
-    for (let i = 2; i < path.length; i += 2) {
-      const index = path[i + 1] ?? -1;
-      text += `${text === '' ? '' : '.'}${path[i] ?? ''}${index === -1 ? '' : `[${index}]`}`;
+    for (let i = 1; i < this.depth; i++) {
+      const index = this.indices[i] ?? -1;
+      text += `${text === '' ? '' : '.'}${this.names[i] ?? ''}${index === -1 ? '' : `[${index}]`}`;
     }
     return text;
   }
@@ -367,7 +373,7 @@ export class Cursor {
   private checkLength(length: number): void {
     if (this.pos + length <= this.limit) return;
     // inside a message that is there as a whole, it is not the file that is too short
-    if (this.ends.length === 1) {
+    if (this.depth === 1) {
       const missing = this.offset + length - this.source.sizeBytes;
       throw this.error('truncated', `the file ends ${missing} bytes too early: it was not copied completely`);
     }
@@ -375,7 +381,7 @@ export class Cursor {
   }
 
   private endInsideNumber(): OnnxError {
-    return this.ends.length === 1
+    return this.depth === 1
       ? this.error('truncated', 'the file ends inside a number')
       : this.error('malformed', 'a number runs past the end of its message');
   }
