@@ -139,6 +139,7 @@ function outputBytes(n: ExecutedNode): Dim {
 
 /** Bytes of each node's float16 outputs that the CPU computes in float32; empty where there are none. */
 function widenedBytes(program: Program): Dim[] {
+  if (!program.values.some(isHalf)) return [];
   const blocks = [program.main, ...program.nodes.flatMap((n) => n.bodies.map((b) => b.block))];
   const pinned = new Set(blocks.flatMap((b) => [...b.outputs, ...b.captured]));
   const nodes = program.nodes.map(({ node, inputs, outputs }) => ({

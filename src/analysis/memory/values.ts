@@ -38,8 +38,19 @@ export interface Value {
 /** ONNX Runtime holds each string in a `std::string` of 32 bytes (64-bit builds); its text is not counted. */
 const stringBytes = 32;
 
+/** After an edit nearly all types are the same objects again. */
+const bytesOfTypes = new WeakMap<InferredType, Dim>();
+
 /** Bytes of a tensor of this type; a formula in the dims. */
 export function bytesOfType(type: InferredType): Dim {
+  const known = bytesOfTypes.get(type);
+  if (known !== undefined) return known;
+  const bytes = computeBytes(type);
+  bytesOfTypes.set(type, bytes);
+  return bytes;
+}
+
+function computeBytes(type: InferredType): Dim {
   if (type.kind === 'unknown') return type;
   if (type.kind === 'map') return unknown('a map has no size that ONNX Runtime reports');
   if (type.kind !== 'tensor') return bytesOfItems(type);
@@ -128,7 +139,17 @@ export function elemTypeOfValue(value: Value | undefined): number {
 
 /** Of a constant: by its content where that was read, else by its place. */
 export function identityOf(slot: number, { small, dataType, dims }: StoredConstant): string {
-  return small === undefined ? `#${slot}` : `${dataType}[${dims.join()}]${hashOf(small)}`;
+  return small === undefined ? `#${slot}` : `${dataType}[${dims.join()}]${contentHash(small)}`;
+}
+
+const contentHashes = new WeakMap<Uint8Array, string>();
+
+function contentHash(bytes: Uint8Array): string {
+  const known = contentHashes.get(bytes);
+  if (known !== undefined) return known;
+  const hash = hashOf(bytes);
+  contentHashes.set(bytes, hash);
+  return hash;
 }
 
 /** FNV-1a in two halves: 64 bits, enough to tell apart what one model holds. */

@@ -13,10 +13,10 @@ import { typeOfTensor } from './constant.ts';
 import { NodeContext } from './context.ts';
 import type { NodeScope, SubgraphCall } from './context.ts';
 import { withDeclared } from './declared.ts';
-import { countNodes, dependencies, executableOrder } from './order.ts';
+import { countNodes, executableOrder } from './order.ts';
 import { findRule } from './registry.ts';
-import { cacheOf, canReuse, nothingFound, rememberCache, ReuseRecord } from './reuse.ts';
-import type { Findings, ReuseCache } from './reuse.ts';
+import { remember, takenOver } from './reuse.ts';
+import type { Findings, Previous, Told } from './reuse.ts';
 import { isTensor, ShapeError, tensor } from './rule.ts';
 import type { SubgraphResult } from './rule.ts';
 import { Scope } from './scope.ts';
@@ -42,7 +42,7 @@ export function reinfer(
   model: Model,
   options: InferenceOptions = {},
 ): ModelInference {
-  return new Inferrer(model, cacheOf(previous), options).run();
+  return new Inferrer(model, takenOver(previous, model), options).run();
 }
 
 const maxCallDepth = 64;
@@ -57,14 +57,15 @@ const bodyNodesInAnyCase = 100_000;
 
 class Inferrer {
   private readonly model: Model;
-  private readonly previous: ReuseCache | undefined;
+  private readonly previous: Previous | undefined;
   private readonly options: InferenceOptions;
   readonly symbols = new SymbolTable();
   readonly diagnostics: Diagnostic[] = [];
   private readonly functions: ReadonlyMap<string, LocalFunction>;
-  private readonly records = new Map<Node, ReuseRecord>();
-  /** What the node of the main graph that is being inferred adds; so that it can be taken over later. */
-  private record = new ReuseRecord([]);
+  private readonly told = new Map<Node, Told>();
+  /** Symbols that the node of the main graph that is being inferred asks for. */
+  private derivedByNode: Told['derived'][number][] = [];
+  private hasCycle = false;
   private bodyNodes = 0;
   private maxBodyNodes: number | undefined;
   /** By node and attribute; moved to the others when the node is done. */
@@ -72,10 +73,10 @@ class Inferrer {
   private sizes: Readonly<Record<string, number>> = {};
   readonly assumptions: Assumption[] = [];
 
-  constructor(model: Model, previous: ReuseCache | undefined, options: InferenceOptions) {
+  constructor(model: Model, previous: Previous | undefined, options: InferenceOptions) {
     this.model = model;
     this.options = options;
-    this.previous = previous && canReuse(previous, model) ? previous : undefined;
+    this.previous = previous;
     this.functions = new Map(model.functions.map((f) => [functionKey(f.domain, f.name, f.overload), f]));
   }
 
@@ -96,7 +97,7 @@ class Inferrer {
       diagnostics: this.diagnostics,
       assumptions: withoutDuplicates(this.assumptions),
     };
-    rememberCache(inference, { model, records: this.records });
+    if (!this.hasCycle) remember(inference, { model, told: this.told });
     return inference;
   }
 
@@ -104,6 +105,7 @@ class Inferrer {
   private graph(scope: Scope, graph: Graph | LocalFunction, isMain: boolean): GraphInference {
     if ('initializers' in graph) this.addInitializers(scope, graph, isMain);
     const { order, cyclic } = executableOrder(graph.nodes);
+    if (isMain) this.hasCycle = cyclic.length > 0;
     for (const node of cyclic)
       this.report(scope, node, 'cycle', `${node.opType} takes part in a cycle: it needs its own output`);
     for (const node of order) {
@@ -127,32 +129,28 @@ class Inferrer {
 
   /** A node of the main graph: taken over from the previous inference where nothing it sees has changed. */
   private mainNode(scope: Scope, node: Node): void {
-    const seen: (InferredType | undefined)[] = [];
-    for (const name of dependencies(node)) seen.push(scope.values.get(name));
-    const kept = this.previous?.records.get(node);
-    if (kept?.fits(seen, node, scope) && this.assumesTheSame(kept)) {
-      kept.applyTo(scope, node, this);
-      this.records.set(node, kept);
+    const { previous } = this;
+    if (previous?.fits(node, scope) && this.assumesTheSame(previous.told(node))) {
+      previous.takeOver(node, scope, this);
+      const told = previous.told(node);
+      if (told) this.told.set(node, told);
       return;
     }
-    this.record = new ReuseRecord(seen);
     const reported = this.diagnostics.length;
     const assumed = this.assumptions.length;
     this.node(scope, node);
-    this.record.keep(scope, node, this.foundSince(reported, assumed));
-    this.records.set(node, this.record);
+    const { diagnostics, assumptions, derivedByNode: derived } = this;
+    if (derived.length + diagnostics.length + assumptions.length === reported + assumed) return;
+    this.told.set(node, {
+      diagnostics: diagnostics.slice(reported),
+      assumptions: assumptions.slice(assumed),
+      derived,
+    });
+    this.derivedByNode = [];
   }
 
-  private foundSince(reported: number, assumed: number): Findings {
-    if (reported === this.diagnostics.length && assumed === this.assumptions.length) return nothingFound;
-    return {
-      diagnostics: this.diagnostics.slice(reported),
-      assumptions: this.assumptions.slice(assumed),
-    };
-  }
-
-  private assumesTheSame(kept: ReuseRecord): boolean {
-    return kept.found.assumptions.every((a) => evaluateDim(a.condition, this.sizes) === a.assumed);
+  private assumesTheSame(told: Told | undefined): boolean {
+    return told?.assumptions.every((a) => evaluateDim(a.condition, this.sizes) === a.assumed) ?? true;
   }
 
   private node(scope: Scope, node: Node): void {
@@ -183,7 +181,8 @@ class Inferrer {
 
   private derivedKept(d: Parameters<SymbolTable['declared']>[0]): Dim {
     const dim = this.symbols.declared(d);
-    if (d.kind === 'symbol' && this.symbols.isDerived(d.symbol)) this.record.addDerived(d.symbol, undefined);
+    if (d.kind === 'symbol' && this.symbols.isDerived(d.symbol))
+      this.derivedByNode.push([d.symbol, undefined]);
     return dim;
   }
 
@@ -262,7 +261,7 @@ class Inferrer {
   }
 
   private derived(name: string, bound: Dim | undefined): Dim {
-    this.record.addDerived(name, bound);
+    this.derivedByNode.push([name, bound]);
     return this.symbols.derived(name, bound);
   }
 

@@ -79,10 +79,9 @@ export function executableOrder(nodes: readonly Node[]): { order: readonly Node[
 }
 
 function isInOrder(nodes: readonly Node[], producer: ReadonlyMap<string, number>): boolean {
-  return nodes.every((n, i) => {
+  for (const [i, n] of nodes.entries())
     for (const name of dependencies(n)) if ((producer.get(name) ?? -1) >= i) return false;
-    return true;
-  });
+  return true;
 }
 
 function addNode(set: Set<Node>, node: Node | undefined): void {

@@ -1,40 +1,54 @@
 /**
- * What an inference remembers for the next one of an edited model: for each node of the main graph, what it saw and
- * what came of it. Nodes an edit leaves alone stay the same objects, so a look-up and a comparison of types suffice.
+ * What an inference leaves for the next one of an edited model. Nodes that an edit leaves alone stay the same objects, and
+ * what they saw and gave stands in the inference: so that only what stands nowhere else has to be remembered.
  */
-import type { Model, Node, Value } from '../../onnx/model.ts';
+import type { Graph, Model, Node } from '../../onnx/model.ts';
 import { isUnknown, sameDim } from '../dim.ts';
-import type {
-  Assumption,
-  GraphInference,
-  InferredType,
-  ModelInference,
-  SubgraphInference,
-} from '../inference.ts';
+import type { Assumption, InferredType, ModelInference } from '../inference.ts';
 import type { Diagnostic, Dim, Shape } from '../types.ts';
 import type { Holder } from './merge.ts';
+import { dependencies } from './order.ts';
 import { dimsOf } from './rule.ts';
-import type { Scope } from './scope.ts';
+import { Scope } from './scope.ts';
 import type { SymbolTable } from './symbols.ts';
 
-export interface ReuseCache {
+/** What one node of the main graph told beside its types, and the symbols it asked for. */
+export interface Told {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly assumptions: readonly Assumption[];
+  readonly derived: readonly (readonly [name: string, bound: Dim | undefined])[];
+}
+
+export type Findings = Pick<Told, 'diagnostics' | 'assumptions'>;
+
+interface Memory {
   readonly model: Model;
-  readonly records: ReadonlyMap<Node, ReuseRecord>;
+  /** Of nodes that told something; most have nothing to tell. */
+  readonly told: ReadonlyMap<Node, Told>;
 }
 
-const caches = new WeakMap<ModelInference, ReuseCache>();
+const memories = new WeakMap<ModelInference, Memory>();
 
-export function rememberCache(inference: ModelInference, cache: ReuseCache): void {
-  caches.set(inference, cache);
+/** For a main graph without cycles. Where a name is given twice, it is not known who saw which, and nothing is kept. */
+export function remember(inference: ModelInference, memory: Memory): void {
+  if (namesGiven(memory.model.graph) === inference.main.values.size) memories.set(inference, memory);
 }
 
-export function cacheOf(inference: ModelInference): ReuseCache | undefined {
-  return caches.get(inference);
+function namesGiven({ inputs, initializers, sparseInitializers, nodes }: Graph): number {
+  let given = initializers.size + sparseInitializers.length;
+  for (const v of inputs) if (!initializers.has(v.name)) given++;
+  for (const n of nodes) for (const o of n.outputs) if (o !== '') given++;
+  return given;
+}
+
+/** What can be taken over from `previous` for `model`; undefined where nothing can. */
+export function takenOver(previous: ModelInference, model: Model): Previous | undefined {
+  const memory = memories.get(previous);
+  return memory && hasSameRules(memory.model, model) ? new Previous(previous, memory, model) : undefined;
 }
 
 /** Rules depend on the versions and functions a model imports: with others, nothing is taken over. */
-export function canReuse(previous: ReuseCache, model: Model): boolean {
-  const { model: old } = previous;
+function hasSameRules(old: Model, model: Model): boolean {
   const versions = (m: Model) => m.opsetImports.map((o) => `${o.domain} ${o.version}`).join();
   return (
     old.irVersion === model.irVersion &&
@@ -44,78 +58,64 @@ export function canReuse(previous: ReuseCache, model: Model): boolean {
   );
 }
 
-/** What is told of a node beside its types. */
-export interface Findings {
-  readonly diagnostics: readonly Diagnostic[];
-  readonly assumptions: readonly Assumption[];
-}
-
-export const nothingFound: Findings = { diagnostics: [], assumptions: [] };
-
-/** Where a record is played back to. */
+/** Where a node is taken over to. */
 interface Inference {
   readonly symbols: SymbolTable;
   readonly diagnostics: Diagnostic[];
   readonly assumptions: Assumption[];
 }
 
-/** What one node saw and gave. */
-export class ReuseRecord {
-  /** Symbols it asked for; most nodes ask for none. */
-  private derived: (readonly [name: string, bound: Dim | undefined])[] | undefined;
-  private readonly seen: readonly (InferredType | undefined)[];
-  /** What the file says of its outputs; of most nothing. */
-  private declared: (Value | undefined)[] | undefined;
-  private readonly outputs: (InferredType | undefined)[] = [];
-  found = nothingFound;
-  private subgraphs: readonly SubgraphInference[] | undefined;
-  private call: GraphInference | undefined;
-  private unknown: string | undefined;
+/** An earlier inference, node by node. */
+export class Previous {
+  private readonly inference: ModelInference;
+  private readonly memory: Memory;
+  private readonly nodes: ReadonlySet<Node>;
+  /** What the file said of values then; undefined where it says the same now. */
+  private readonly scope: Scope | undefined;
 
-  constructor(seen: readonly (InferredType | undefined)[]) {
-    this.seen = seen;
+  constructor(inference: ModelInference, memory: Memory, model: Model) {
+    this.inference = inference;
+    this.memory = memory;
+    this.nodes = new Set(inference.main.order);
+    const { graph } = memory.model;
+    const saysTheSame = graph.valueInfo === model.graph.valueInfo && graph.outputs === model.graph.outputs;
+    this.scope = saysTheSame ? undefined : new Scope({ graph, opsets: new Map(), prefix: '' });
   }
 
-  addDerived(name: string, bound: Dim | undefined): void {
-    (this.derived ??= []).push([name, bound]);
+  told(node: Node): Told | undefined {
+    return this.memory.told.get(node);
   }
 
-  keep(scope: Scope, node: Node, found: Findings): void {
-    const { outputs } = node;
-    for (let i = 0; i < outputs.length; i++) {
-      const name = outputs[i] ?? '';
-      this.outputs.push(scope.values.get(name));
-      const declared = scope.declared(name);
-      if (declared !== undefined) (this.declared ??= [])[i] = declared;
+  /** Whether the node saw the same. */
+  fits(node: Node, now: Scope): boolean {
+    if (!this.nodes.has(node)) return false;
+    const { values } = this.inference.main;
+    for (const name of dependencies(node))
+      if (!sameType(now.values.get(name), values.get(name))) return false;
+    const { scope } = this;
+    return scope === undefined || node.outputs.every((o) => now.declared(o) === scope.declared(o));
+  }
+
+  /** Makes the node's outputs, and what else was found of it, those of `into` and `scope`. */
+  takeOver(node: Node, scope: Scope, into: Inference): void {
+    const { values, subgraphs, calls, unknown } = this.inference.main;
+    for (const name of node.outputs) {
+      const type = values.get(name);
+      if (type) scope.values.set(name, type);
     }
-    this.found = found;
-    if (scope.subgraphs.size > 0) this.subgraphs = scope.subgraphs.get(node);
-    if (scope.calls.size > 0) this.call = scope.calls.get(node);
-    if (scope.unknown.size > 0) this.unknown = scope.unknown.get(node);
+    if (subgraphs.size > 0) setIfAny(scope.subgraphs, node, subgraphs.get(node));
+    if (calls.size > 0) setIfAny(scope.calls, node, calls.get(node));
+    if (unknown.size > 0) setIfAny(scope.unknown, node, unknown.get(node));
+    const told = this.told(node);
+    if (told === undefined) return;
+    for (const [name, bound] of told.derived) into.symbols.derived(name, bound);
+    into.diagnostics.push(...told.diagnostics);
+    into.assumptions.push(...told.assumptions);
   }
+}
 
-  /** Whether the node would see the same again. */
-  fits(seen: readonly (InferredType | undefined)[], node: Node, scope: Scope): boolean {
-    return (
-      seen.length === this.seen.length &&
-      seen.every((t, i) => sameType(t, this.seen[i])) &&
-      node.outputs.every((o, i) => scope.declared(o) === this.declared?.[i])
-    );
-  }
-
-  applyTo(scope: Scope, node: Node, inference: Inference): void {
-    for (const [name, bound] of this.derived ?? []) inference.symbols.derived(name, bound);
-    node.outputs.forEach((o, i) => {
-      const type = this.outputs[i];
-      if (o !== '' && type) scope.values.set(o, type);
-    });
-    if (this.subgraphs) scope.subgraphs.set(node, this.subgraphs);
-    if (this.call) scope.calls.set(node, this.call);
-    if (this.unknown !== undefined) scope.unknown.set(node, this.unknown);
-    if (this.found === nothingFound) return;
-    inference.diagnostics.push(...this.found.diagnostics);
-    inference.assumptions.push(...this.found.assumptions);
-  }
+function setIfAny<K, V>(map: Map<K, V>, key: K, value: V | undefined): void {
+  if (value !== undefined) map.set(key, value);
 }
 
 /** The same as far as any rule can tell. */

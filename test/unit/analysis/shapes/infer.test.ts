@@ -240,4 +240,18 @@ describe('shapes: after an edit', () => {
     assert.deepEqual(reinfer(inferShapes(t), edited).diagnostics, inferShapes(edited).diagnostics);
     assert.equal(inferShapes(edited).diagnostics.length, 1);
   });
+  it('infers a node again whose output is declared otherwise', () => {
+    const nodes = [node('Relu', ['x'], ['h']), node('Relu', ['h'], ['y'])];
+    const inputs = [value('x', ['n', 4])];
+    const plain = model(graph({ nodes, inputs }));
+    const declared: Model = {
+      ...plain,
+      graph: { ...plain.graph, valueInfo: new Map([['h', value('h', ['n', 5])]]) },
+    };
+    assert.deepEqual(
+      reinfer(inferShapes(plain), declared).diagnostics.map((d) => d.code),
+      ['declared-mismatch'],
+    );
+    assert.deepEqual(reinfer(inferShapes(declared), plain).diagnostics, []);
+  });
 });
