@@ -102,9 +102,9 @@ export async function calibrate(
     await repairLayers(
       { model, recipe, calibration, repaired, signal },
       {
-        moments: (changed, questions, use, round) =>
+        moments: (changed, questions, use, round, kept) =>
           runner.moments(
-            { original: file, changed, targets: questions, ...run },
+            { original: file, changed, targets: questions, kept, ...run },
             use,
             progressOf(parts - rounds + round),
           ),

@@ -1,13 +1,14 @@
 /**
- * Repair of pruned layers, one round after another: the model as it is so far is written, asked about beside the
- * original, and the values that follow are kept in files until the whole model is saved. Composed by `calibrated.ts`.
+ * Repair of pruned layers, one round after another: of the model as it is so far, the part that comes after the layers
+ * repaired in the round before is written, asked about beside the original, and the values that follow are kept in files until the whole model is saved. Composed by `calibrated.ts`.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Calibration, CalibrationTarget, Moments, MomentsTarget } from './analysis/index.ts';
-import { cutTo, saveModel, type Model } from './onnx/index.ts';
-import type { CollectedCalibration } from './runtime/index.ts';
+import { cutTo, OnnxError, saveModel, type Model } from './onnx/index.ts';
+import { RepairProgress } from './repair-progress.ts';
+import { RunnerError, type CollectedCalibration, type KeptValues } from './runtime/index.ts';
 import {
   applyRecipe,
   type AppliedRecipe,
@@ -40,6 +41,11 @@ export class RepairFiles implements RepairValues {
 
   async keep(found: ReadonlyMap<string, Float32Array>): Promise<void> {
     for (const [key, values] of found) {
+      const [, node = '', part = ''] = key.split('\0');
+      if (!values.every(Number.isFinite)) {
+        const message = `repair of "${node}" gives a ${part} with NaN or infinite values: on these data values of the model are too large; give other data, or another repair`;
+        throw new OnnxError('unsupported', message, { node });
+      }
       const file = path.join(this.folder, `${this.#files.size}.bin`);
       await writeFile(file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
       this.#files.set(key, file);
@@ -63,6 +69,7 @@ interface Answers {
     questions: readonly MomentsTarget[],
     use: (moments: Moments, question: MomentsTarget) => Promise<void>,
     round: number,
+    kept: KeptValues,
   ) => Promise<void>;
   readonly statistics: (
     changed: string,
@@ -80,69 +87,106 @@ interface Work {
 }
 
 export async function repairLayers(work: Work, answers: Answers): Promise<void> {
-  const { model, recipe, calibration, repaired } = work;
+  const { model, recipe, calibration, repaired, signal } = work;
   let round = 0;
   for (const edit of recipe.edits.keys()) {
     const upTo = { ...recipe, edits: recipe.edits.slice(0, edit + 1) };
     const applied = applyRecipe(model, upTo, { calibration, repaired });
-    const stages = applied.repairs.filter((s) => s.edit === edit);
-    for (const own of byRound(stages)) await repairRound(work, applied, own, answers, round++);
+    const rounds = await asked(
+      applied.repairs.filter((s) => s.edit === edit),
+      signal,
+    );
+    const progress = new RepairProgress(model, applied.model, path.join(repaired.folder, `kept-${edit}`));
+    for (const [i, own] of rounds.entries())
+      await repairRound(
+        work,
+        applied,
+        { own, later: rounds.slice(i + 1).flat(), progress },
+        answers,
+        round++,
+      );
+    await progress.dispose();
   }
   repaired.complete();
 }
 
-function byRound(stages: readonly RepairStage[]): RepairStage[][] {
-  const rounds = new Map<number, RepairStage[]>();
-  for (const stage of stages) rounds.set(stage.round, [...(rounds.get(stage.round) ?? []), stage]);
+interface Asked {
+  readonly stage: RepairStage;
+  readonly question: RepairQuestion;
+}
+
+/** Round by round. */
+async function asked(stages: readonly RepairStage[], signal: AbortSignal | undefined): Promise<Asked[][]> {
+  const rounds = new Map<number, Asked[]>();
+  for (const stage of stages) {
+    const own = { stage, question: await stage.ask(signal) };
+    rounds.set(stage.round, [...(rounds.get(stage.round) ?? []), own]);
+  }
   return [...rounds].sort(([a], [b]) => a - b).map(([, own]) => own);
 }
 
+interface Round {
+  readonly own: readonly Asked[];
+  readonly later: readonly Asked[];
+  readonly progress: RepairProgress;
+}
+
 async function repairRound(
-  { repaired, signal }: Work,
+  work: Work,
   { model }: AppliedRecipe,
-  stages: readonly RepairStage[],
+  { own, later, progress }: Round,
   answers: Answers,
   round: number,
 ): Promise<void> {
-  const asked: { readonly stage: RepairStage; readonly question: RepairQuestion }[] = [];
-  for (const stage of stages) asked.push({ stage, question: await stage.ask(signal) });
-  const values = asked.flatMap(({ question: { moments, statistics } }) => [
-    ...(moments === undefined ? [] : [moments.input, moments.minus ?? moments.input]),
-    ...(statistics === undefined ? [] : [statistics.tensor]),
-  ]);
+  const moments = momentsOf(own);
+  if (moments.length > 0) await fitLayers(work, { own, later, progress }, answers, round);
+  const statistics = own.flatMap(({ question }) => question.statistics ?? []);
+  if (statistics.length === 0) return;
+  const { repaired, signal } = work;
   const inputs = new Set(model.graph.inputs.map((i) => i.name));
+  const values = statistics.map((s) => s.tensor).filter((name) => !inputs.has(name));
   const file = path.join(repaired.folder, 'changed.onnx');
-  await saveModel(
-    cutTo(
-      model,
-      values.filter((v) => !inputs.has(v)),
-    ),
-    file,
-    { signal },
-  );
+  await saveModel(cutTo(model, values), file, { signal });
   try {
-    const moments = asked.flatMap(({ question }) => question.moments ?? []);
-    if (moments.length > 0) {
-      const use = async (found: Moments, target: MomentsTarget): Promise<void> => {
-        const of = asked.find(({ question }) => question.moments === target);
-        if (of !== undefined) await repaired.keep(await of.stage.solve({ moments: found }, signal));
-      };
-      await answers.moments(file, moments, use, round);
-    }
-    const statistics = asked.flatMap(({ question }) => question.statistics ?? []);
-    if (statistics.length > 0) {
-      const found = await answers.statistics(file, statistics, round);
-      try {
-        for (const { stage, question } of asked) {
-          if (question.statistics === undefined) continue;
-          const { tensor, channelAxis } = question.statistics;
-          const { channels } = found.statistics(tensor, channelAxis) ?? {};
-          await repaired.keep(await stage.solve({ statistics: channels }, signal));
-        }
-      } finally {
-        await found.dispose();
+    const found = await answers.statistics(file, statistics, round);
+    try {
+      for (const { stage, question } of own) {
+        if (question.statistics === undefined) continue;
+        const { tensor, channelAxis } = question.statistics;
+        const { channels } = found.statistics(tensor, channelAxis) ?? {};
+        await repaired.keep(await stage.solve({ statistics: channels }, signal));
       }
+    } finally {
+      await found.dispose();
     }
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+function momentsOf(asked: readonly Asked[]): MomentsTarget[] {
+  return asked.flatMap(({ question }) => question.moments ?? []);
+}
+
+/** Goes on from what the round before left; from the inputs where that is too large by now. */
+async function fitLayers(work: Work, round: Round, answers: Answers, index: number): Promise<void> {
+  const { repaired, signal } = work;
+  const { own, later, progress } = round;
+  const moments = momentsOf(own);
+  const { part, kept } = progress.next(moments, momentsOf(later));
+  const file = path.join(repaired.folder, 'changed.onnx');
+  await saveModel(part, file, { signal });
+  const use = async (found: Moments, target: MomentsTarget): Promise<void> => {
+    const of = own.find(({ question }) => question.moments === target);
+    if (of !== undefined) await repaired.keep(await of.stage.solve({ moments: found }, signal));
+  };
+  try {
+    await answers.moments(file, moments, use, index, kept);
+    await progress.settle(kept);
+  } catch (error) {
+    if (!(error instanceof RunnerError) || !error.isPerBatch || progress.isAtStart) throw error;
+    await progress.dispose();
+    await fitLayers(work, round, answers, index);
   } finally {
     await rm(file, { force: true });
   }

@@ -10,6 +10,7 @@ export {
   type CudaInstallRequest,
 } from './cuda/install.ts';
 export type { CollectedCalibration } from './calibrate/collected.ts';
+export { isKept, type KeptSide, type KeptValues } from './calibrate/kept.ts';
 export { guessDataKind, type DataKind } from './data/guess.ts';
 export { bestEp, epPreference } from './eps.ts';
 export { RunnerError, type FailureKind } from './failure.ts';

@@ -16,6 +16,7 @@ import type {
 import type { CalibrationTarget, MomentsTarget } from '../analysis/calibration.ts';
 import type { EpName, Optimization } from '../analysis/types.ts';
 import type { CalibrationResult } from './calibrate/collected.ts';
+import type { KeptValues } from './calibrate/kept.ts';
 import type { CollectedMoments } from './calibrate/moments.ts';
 import type { RandomHints } from './data/random.ts';
 
@@ -103,6 +104,7 @@ export interface MomentsJob extends ModelJob {
   readonly batchSize: number;
   readonly data: DataSpec;
   readonly targets: readonly MomentsTarget[];
+  readonly kept?: KeptValues | undefined;
   readonly maxPassBytes?: number | undefined;
 }
 

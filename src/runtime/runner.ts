@@ -176,7 +176,7 @@ export class Runner {
   ): Promise<void> {
     return this.#task(options, async (signal, scratch) => {
       await this.#deviceOf(request.ep, signal);
-      const { original: model, changed, targets, data, dims, batchSymbols, maxPassBytes } = request;
+      const { original: model, changed, targets, kept, data, dims, batchSymbols, maxPassBytes } = request;
       const hints = await inputHints(model, signal);
       const session = this.#spec(request);
       const job = {
@@ -184,6 +184,7 @@ export class Runner {
         changed,
         session,
         targets,
+        kept,
         data,
         dims,
         batchSymbols,

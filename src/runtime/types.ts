@@ -1,6 +1,7 @@
 /** What the runner is asked and what it answers. Plain data: it crosses a process boundary. */
 import type { CalibrationTarget, MomentsTarget } from '../analysis/calibration.ts';
 import type { EpName, Optimization } from '../analysis/types.ts';
+import type { KeptValues } from './calibrate/kept.ts';
 import type { DataSpec } from './data/spec.ts';
 import type { MemoryByCause, PredictedMemory } from './memory-causes.ts';
 import type { BoxReading } from './metrics/box-reading.ts';
@@ -319,6 +320,8 @@ export interface MomentsRequest extends Omit<CalibrationRequest, 'model' | 'targ
   readonly original: string;
   readonly changed: string;
   readonly targets: readonly MomentsTarget[];
+  /** Values from which the run goes on, and which it leaves; left out: it begins at the inputs. */
+  readonly kept?: KeptValues | undefined;
 }
 
 /** One kernel run as ONNX Runtime's profile tells it. Figures are undefined where the profile lacks them. */

@@ -56,6 +56,7 @@ export const pruningTemplates: readonly string[] = [
   'an earlier edit changed what it reads',
   'the node has no float32 constant',
   'this importance cannot be told of these channels: choose another',
+  'repair of "{0}" gives a {1} with NaN or infinite values: on these data values of the model are too large; give other data, or another repair',
   'the edit changes nothing',
   'nothing ran',
   'normalizes over it',

@@ -17,9 +17,14 @@ export async function exposed(model: Model, values: readonly string[], file: str
   return loadable({ ...model, graph, range: undefined }, file);
 }
 
-/** With those values for outputs, and without what they do not need. */
-export function cutOut(model: Model, values: readonly string[], file: string): Promise<ModelFile> {
-  return loadable(cutTo(model, values), file);
+/** With those values for outputs, the known ones for inputs, and without what is not needed for that. */
+export function cutOut(
+  model: Model,
+  values: readonly string[],
+  file: string,
+  known?: ReadonlyMap<string, number>,
+): Promise<ModelFile> {
+  return loadable(cutTo(model, values, known), file);
 }
 
 async function loadable(changed: Model, file: string): Promise<ModelFile> {

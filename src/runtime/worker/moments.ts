@@ -1,12 +1,14 @@
 /**
  * Runs the original and a changed model side by side, and sums the products of what a layer of the changed one reads
- * with itself and with what the layer is to give. Both models are cut to the values that are asked for.
+ * with itself and with what the layer is to give. Both models are cut to the values that are asked for, and go on from
+ * those that an earlier run left.
  */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { GramTarget, MomentsTarget } from '../../analysis/calibration.ts';
 import { openModel, type Model } from '../../onnx/index.ts';
+import { KeptFiles, type KeptSide, type Side } from '../calibrate/kept.ts';
 import { writeMoments, type CollectedMoments } from '../calibrate/moments.ts';
 import { gramShape, rowParts, type RowPart } from '../calibrate/patches.ts';
 import { openData } from '../data/open.ts';
@@ -27,7 +29,9 @@ const defaultPassBytes = 512 * 1024 ** 2;
 
 export async function collectMoments(job: MomentsJob, say: Say): Promise<CollectedMoments[]> {
   const [original, changed] = [await openModel(job.model), await openModel(job.changed)];
-  const plan = planInputs(modelInputs(original), { ...job, acceptFixedBatch: true });
+  const kept = new KeptFiles(job.kept ?? nothingKept);
+  const batchSize = (await kept.batchSize()) ?? job.batchSize;
+  const plan = planInputs(modelInputs(original), { ...job, batchSize, acceptFixedBatch: true });
   const data = await openData(job.data, plan, job.hints);
   const ort = await loadOrt();
   const adder = await createSession(ort, { bytes: sumModel() }, { ...job.session, ep: 'cpu' });
@@ -35,10 +39,11 @@ export async function collectMoments(job: MomentsJob, say: Say): Promise<Collect
     const found: CollectedMoments[] = [];
     let rest = job.targets;
     while (rest.length > 0) {
-      const pass = new Pass({ ort, job, original, changed, data, adder, first: found.length }, say);
+      const pass = new Pass({ ort, job, original, changed, kept, data, adder, first: found.length }, say);
       found.push(...(await pass.run(rest)));
       rest = job.targets.slice(found.length);
     }
+    if (job.kept !== undefined) await kept.complete(batchSize);
     return found;
   } finally {
     data.close();
@@ -47,6 +52,9 @@ export async function collectMoments(job: MomentsJob, say: Say): Promise<Collect
     await changed.source.close();
   }
 }
+
+const none: KeptSide = { known: {}, keep: [] };
+const nothingKept = { folder: '', original: none, changed: none };
 
 /** y = sum + xᵀ·z. */
 function sumModel(): Uint8Array {
@@ -66,6 +74,7 @@ interface Setting {
   readonly job: MomentsJob;
   readonly original: Model;
   readonly changed: Model;
+  readonly kept: KeptFiles;
   readonly data: DataSource;
   readonly adder: InferenceSession;
   /** Index of the first target. */
@@ -104,13 +113,14 @@ class Pass {
         'changed',
       ),
     };
-    let seen = 0;
+    let [seen, index] = [0, 0];
     for await (const batch of data.batches()) {
       const feeds = toFeeds(this.#setting.ort, batch.feeds);
       const what = `collecting from samples ${seen + 1} to ${seen + batch.count} of ${data.samples}`;
       this.#say.phase(what);
-      const before = { ...feeds, ...(await sessions.before.run(feeds, what)) };
-      const after = { ...feeds, ...(await sessions.after.run(feeds, what)) };
+      const before = await sessions.before.run(feeds, index, what);
+      const after = await sessions.after.run(feeds, index, what);
+      index++;
       if (seen === 0) taken = this.#fitting(taken, after);
       for (const [i, target] of taken.entries()) {
         const sum = (sums[i] ??= new MomentSum(this.#setting, target));
@@ -135,36 +145,66 @@ class Pass {
     return count < 0 ? [...targets] : targets.slice(0, Math.max(1, count));
   }
 
-  async #session(
-    model: Model,
-    names: readonly string[],
-    which: string,
-  ): Promise<{
-    run: (feeds: Record<string, Tensor>, what: string) => Promise<Readonly<Record<string, Tensor>>>;
-    release: () => Promise<void>;
-  }> {
-    const { ort, job, first } = this.#setting;
+  async #session(model: Model, asked: readonly string[], side: Side): Promise<ModelRun> {
+    const { ort, job, kept, first } = this.#setting;
+    const known = new Map(Object.entries(job.kept?.[side].known ?? {}));
     const inputs = new Set(model.graph.inputs.map((i) => i.name));
-    const fetches = [...new Set(names)].filter((name) => !inputs.has(name));
-    if (fetches.length === 0) return { run: () => Promise.resolve({}), release: () => Promise.resolve() };
+    const isGiven = (name: string): boolean => inputs.has(name) || known.has(name);
+    // what is kept for later is written in the first pass
+    const keep = first === 0 ? kept.missing(side) : [];
+    const fetches = [...new Set([...asked, ...keep])].filter((name) => !isGiven(name));
     const made = new Set(model.graph.nodes.flatMap((n) => n.outputs));
     const missing = fetches.find((name) => !made.has(name));
     if (missing !== undefined)
       throw new RunnerError(
         'model',
-        `"${missing}" is no value of ${path.basename(job.model)} (${which}), so nothing can be collected of it.`,
+        `"${missing}" is no value of ${path.basename(job.model)} (${side}), so nothing can be collected of it.`,
       );
-    this.#say.phase(`loading ${path.basename(job.model)} (${which}) on ${job.session.ep}`);
-    const file = path.join(job.scratch, `${which}-${first}.onnx`);
-    const session = await createSession(ort, await cutOut(model, fetches, file), job.session);
+    this.#say.phase(`loading ${path.basename(job.model)} (${side}) on ${job.session.ep}`);
+    const file = path.join(job.scratch, `${side}-${first}.onnx`);
+    const session =
+      fetches.length === 0
+        ? undefined
+        : await createSession(ort, await cutOut(model, fetches, file, known), job.session);
+    const read = new Set([...(session?.inputNames ?? []), ...asked].filter((name) => known.has(name)));
     return {
-      run: (feeds, what) => runSession(session, feeds, fetches, what),
+      run: async (feeds, batch, what) => {
+        const given = { ...feeds };
+        for (const name of read) {
+          const { type, dims, data } = await kept.read(side, name, batch);
+          given[name] = new ort.Tensor(type as 'float32', data as Float32Array, dims);
+        }
+        const own = Object.fromEntries(
+          (session?.inputNames ?? []).flatMap((name) => {
+            const tensor = given[name];
+            return tensor === undefined ? [] : [[name, tensor] as const];
+          }),
+        );
+        const found = session === undefined ? {} : await runSession(session, own, fetches, what);
+        for (const name of keep) {
+          const { type, dims, data } = found[name] ?? {};
+          const isNumbers = type !== undefined && dims !== undefined && ArrayBuffer.isView(data);
+          await kept.write(side, name, batch, isNumbers ? { type, dims, data } : undefined);
+        }
+        return { ...given, ...found };
+      },
       release: async () => {
-        await session.release();
+        await session?.release();
         await rm(file, { force: true });
       },
     };
   }
+}
+
+/** One of the two models, over the data. */
+interface ModelRun {
+  /** All values that are at hand then, those asked for among them. */
+  readonly run: (
+    feeds: Readonly<Record<string, Tensor>>,
+    batch: number,
+    what: string,
+  ) => Promise<Readonly<Record<string, Tensor>>>;
+  readonly release: () => Promise<void>;
 }
 
 function shapeOf(dims: readonly number[], rows: GramTarget, name: string): ReturnType<typeof gramShape> {

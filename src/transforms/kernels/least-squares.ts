@@ -31,7 +31,11 @@ export function leastSquares(args: LeastSquaresArgs): LeastSquaresResult {
   const { inputs, products, size, weights, outputs, damping } = args;
   const mean = Float64Array.from(inputs.subarray(size * (size + 1), size * (size + 1) + size));
   const gram = centred(inputs, mean);
-  const factor = factored(gram, size, damping);
+  const factor = factored(
+    gram,
+    size,
+    Math.max(damping * (trace(gram, size) / size), noise(inputs, size)) || 1,
+  );
   const result = new Float32Array(weights.length);
   const bias = new Float32Array(outputs);
   const right = new Float64Array(size);
@@ -65,20 +69,30 @@ function centred(inputs: Float32Array, mean: Float64Array): Float64Array {
   return gram;
 }
 
-/** The lower Cholesky factor of G + λI, in row order. */
-function factored(gram: Float64Array, size: number, damping: number): Float64Array {
+function trace(matrix: ArrayLike<number>, size: number, stride = size): number {
+  let sum = 0;
+  for (let i = 0; i < size; i++) sum += matrix[i * stride + i] as number;
+  return sum;
+}
+
+/**
+ * What rounding to float32 may add to the centred moments, as an eigenvalue: where the inputs hardly move about their
+ * means, that is all there is, of either sign.
+ */
+function noise(inputs: Float32Array, size: number): number {
+  return (2 ** -20 * trace(inputs, size, size + 1)) / Math.sqrt(size);
+}
+
+/** The lower Cholesky factor of G + λI, in row order. Its pivots are λ at least, as G has no negative eigenvalues. */
+function factored(gram: Float64Array, size: number, ridge: number): Float64Array {
   const lower = new Float64Array(size * size);
-  let trace = 0;
-  for (let i = 0; i < size; i++) trace += gram[i * size + i] as number;
-  // inputs that never change leave a matrix of zeros
-  const ridge = damping * (trace / size) || 1;
   for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) {
       let sum = gram[i * size + j] as number;
       if (i === j) sum += ridge;
       const [a, b] = [i * size, j * size];
       for (let k = 0; k < j; k++) sum -= (lower[a + k] as number) * (lower[b + k] as number);
-      lower[a + j] = i === j ? Math.sqrt(Math.max(sum, ridge * 1e-6)) : sum / (lower[b + j] as number);
+      lower[a + j] = i === j ? Math.sqrt(Math.max(sum, ridge)) : sum / (lower[b + j] as number);
     }
   }
   return lower;

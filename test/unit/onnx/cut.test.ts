@@ -1,6 +1,6 @@
 /** A model cut down to what makes some of its values. */
 import assert from 'node:assert/strict';
-import { cutTo } from '../../../src/onnx/index.ts';
+import { cutTo, DataType, frontier } from '../../../src/onnx/index.ts';
 import { floats, graph, model, node, value } from '../../support/model-builder.ts';
 
 const branch = (name: string) =>
@@ -44,4 +44,72 @@ describe('cutTo', () => {
       assert.deepEqual(cut.inputs, whole.graph.inputs);
     });
   }
+});
+
+describe('what a later cut goes on from', () => {
+  const cuts = [
+    {
+      title: 'the values that the rest reads',
+      now: ['a'],
+      known: [],
+      later: ['y'],
+      keep: ['a'],
+      nodes: ['side', 'choice', 'last'],
+    },
+    {
+      title: 'both of two',
+      now: ['a', 'b'],
+      known: [],
+      later: ['y'],
+      keep: ['a', 'b'],
+      nodes: ['choice', 'last'],
+    },
+    {
+      title: 'what was known stays as long as it is read',
+      now: ['b'],
+      known: ['a'],
+      later: ['y'],
+      keep: ['a', 'b'],
+      nodes: ['choice', 'last'],
+    },
+    {
+      title: 'nothing that is behind',
+      now: ['c'],
+      known: ['a', 'b'],
+      later: ['y'],
+      keep: ['c'],
+      nodes: ['last'],
+    },
+    { title: 'nothing where nothing comes', now: ['y'], known: ['c'], later: [], keep: [], nodes: [] },
+  ];
+  for (const { title, now, known, later, keep, nodes } of cuts) {
+    it(title, () => {
+      const kept = frontier(whole, now, new Set(known), later);
+      assert.deepEqual(kept.toSorted(), keep);
+      const rest = cutTo(whole, later, new Map(kept.map((name) => [name, DataType.float])));
+      assert.deepEqual(
+        rest.graph.nodes.map((n) => n.name),
+        nodes,
+      );
+      const added = rest.graph.inputs.slice(whole.graph.inputs.length);
+      assert.deepEqual(added.map((i) => i.name).toSorted(), keep);
+      for (const { type } of added) assert.deepEqual(type, { kind: 'tensor', elemType: DataType.float });
+    });
+  }
+
+  it('is nothing as constant as a weight', () => {
+    const m = model(
+      graph({
+        inputs: [value('x', [2])],
+        nodes: [
+          node('Identity', ['w'], ['v']),
+          node('Mul', ['x', 'v'], ['a']),
+          node('Add', ['a', 'v'], ['y']),
+        ],
+        initializers: [floats('w', [2])],
+        outputs: [value('y', [2])],
+      }),
+    );
+    assert.deepEqual(frontier(m, ['a'], new Set(), ['y']), ['a']);
+  });
 });

@@ -53,4 +53,30 @@ describe('least squares', () => {
     // x is always 2 and y 5: the bias alone can tell
     assert.deepEqual([...fitted.weights, ...fitted.bias], [3, -1]);
   });
+
+  it('is not led by what rounding leaves of inputs that hardly move', () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        let state = seed;
+        const noise = (): number => ((state = (Math.imul(state, 1103515245) + 12345) | 0) >> 8) / 2 ** 23;
+        const [n, samples] = [40, 16];
+        const x = Array.from({ length: samples }, () => [
+          ...Array.from({ length: n }, (_, i) => 20 + i + 1e-3 * noise()),
+          1,
+        ]);
+        const y = Array.from({ length: samples }, noise);
+        const average = (of: (r: number) => number) => x.reduce((sum, _, r) => sum + of(r), 0) / samples;
+        const weights = Float32Array.from({ length: n }, noise);
+        const fitted = leastSquares({
+          ...{ size: n, outputs: 1, damping: 0.001, weights },
+          inputs: Float32Array.from({ length: (n + 1) ** 2 }, (_, k) =>
+            average((r) => x[r]![Math.floor(k / (n + 1))]! * x[r]![k % (n + 1)]!),
+          ),
+          products: Float32Array.from({ length: n + 1 }, (_, k) => average((r) => x[r]![k]! * y[r]!)),
+        });
+        fitted.weights.forEach((w, i) => assert.ok(Math.abs(w - weights[i]!) < 1, `${w} for ${weights[i]!}`));
+      }),
+      { numRuns: 50 },
+    );
+  });
 });
