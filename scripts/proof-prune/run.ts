@@ -1,7 +1,8 @@
 /**
  * `npm run proof:prune`: channel pruning against zeroing on every group of the larger real models and on a thousand
  * random networks; accuracy with and without repair; memory and time as measured and as predicted; beside
- * Torch-Pruning where PYTHON names an interpreter that has it (`PYTHON=… npm run proof:prune`). Tables in Markdown.
+ * Torch-Pruning, and through onnx.checker, where PYTHON names an interpreter that has them (`PYTHON=… npm run
+ * proof:prune`). One part alone: `npm run proof:prune -- exact`. Tables in Markdown.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -14,39 +15,71 @@ import { Runner } from '../../src/runtime/index.ts';
 import { pruneGroups, type ChannelImportance, type ChannelRepair } from '../../src/transforms/index.ts';
 import { bundleFolder } from '../../test/unit/runtime/worker-bundle.ts';
 import { randomNet } from '../../test/unit/transforms/prune/random-nets.ts';
-import { fileOf, LARGE } from '../../test/unit/transforms/prune/real.ts';
+import { fileOf, LARGE, SMALL } from '../../test/unit/transforms/prune/real.ts';
 import { channels, compare, feeds } from '../../test/unit/transforms/prune/zeroed.ts';
+import { ZOO } from '../../test/unit/transforms/prune/zoo.ts';
+import { ATTENTION_ZOO } from '../../test/unit/transforms/prune/zoo-attention.ts';
+import { RMS_ZOO } from '../../test/unit/transforms/prune/zoo-norm.ts';
 import { NETWORKS, prunedAccuracy } from './accuracy.ts';
 import { blockTable } from './blocks.ts';
+import { Checker } from './checker.ts';
 
 const RANDOM_NETWORKS = 1000;
+/** Of those, so many go through onnx.checker. */
+const CHECKED_NETWORKS = 200;
 const TOLERANCE = 1e-3;
 const percent = (v: number): string => `${(100 * v).toFixed(1)} %`;
 
-async function exact(): Promise<void> {
-  console.log('\n| model | groups | worst difference from zeroing |\n|---|---|---|');
-  for (const real of LARGE) {
+async function exact(python: string | undefined): Promise<void> {
+  console.log(
+    '\n| model | groups | worst difference from zeroing | taken by onnx.checker |\n|---|---|---|---|',
+  );
+  const checker = new Checker(python);
+  for (const real of [...SMALL, ...LARGE]) {
     const model = await openModel(fileOf(real));
     let worst = 0;
     const groups = pruneGroups(model).filter((g) => g.blocker === undefined && g.approximation === undefined);
     for (const { layers } of groups) {
       const edit = channels({ layers: { nodes: layers.slice(0, 1) }, ratio: real.ratio });
-      worst = Math.max(worst, (await compare(model, edit, real.feeds)).difference);
+      const { difference, applied } = await compare(model, edit, real.feeds);
+      worst = Math.max(worst, difference);
+      await checker.add(applied.model);
     }
+    const checked = await checker.finish();
     await model.source.close();
-    console.log(`| ${path.basename(real.file)} | ${groups.length} | ${worst.toExponential(1)} |`);
+    console.log(
+      `| ${path.basename(real.file)} | ${groups.length} | ${worst.toExponential(1)} | ${checked} |`,
+    );
     if (worst > TOLERANCE) throw new Error(`${real.file} differs by ${worst}`);
   }
-  let worst = 0;
+  await zoo(checker);
+  let [worst, nets] = [0, 0];
   await fc.assert(
     fc.asyncProperty(randomNet, fc.constantFrom(0.25, 0.5, 0.8), async (model, ratio) => {
-      const { difference } = await compare(model, channels({ ratio }), feeds({ x: [1, 3, 4, 4] }));
+      const { difference, applied } = await compare(model, channels({ ratio }), feeds({ x: [1, 3, 4, 4] }));
+      if (nets++ < CHECKED_NETWORKS) await checker.add(applied.model);
       worst = Math.max(worst, difference);
       if (difference > TOLERANCE) throw new Error(`differs by ${difference}`);
     }),
     { numRuns: RANDOM_NETWORKS },
   );
-  console.log(`| ${RANDOM_NETWORKS} random networks | all | ${worst.toExponential(1)} |`);
+  console.log(
+    `| ${RANDOM_NETWORKS} random networks | all | ${worst.toExponential(1)} | ${await checker.finish()} |`,
+  );
+}
+
+/** Networks built in code, all layers at once. */
+async function zoo(checker: Checker): Promise<void> {
+  const nets = [...ZOO, ...ATTENTION_ZOO, ...RMS_ZOO];
+  let worst = 0;
+  for (const { model, inputs } of nets) {
+    const { difference, applied } = await compare(model, channels(), feeds(inputs));
+    worst = Math.max(worst, difference);
+    await checker.add(applied.model);
+  }
+  console.log(
+    `| ${nets.length} built in code | all | ${worst.toExponential(1)} | ${await checker.finish()} |`,
+  );
 }
 
 async function accuracy(runner: Runner): Promise<void> {
@@ -54,7 +87,7 @@ async function accuracy(runner: Runner): Promise<void> {
   console.log('|---|---|---|---|---|---|---|');
   for (const network of NETWORKS) {
     for (const importance of ['l1', 'activation'] satisfies ChannelImportance[]) {
-      for (const repair of ['none', 'bias', 'least-squares'] satisfies ChannelRepair[]) {
+      for (const repair of ['none', 'bias', 'statistics', 'least-squares'] satisfies ChannelRepair[]) {
         const o = await prunedAccuracy(runner, network, channels({ importance, repair }));
         const left = [o.parameterBytes, o.macs].map(([before, after]) => percent(after / before));
         const row = [network.name, importance, repair, o.original, o.accuracy, ...left];
@@ -66,9 +99,9 @@ async function accuracy(runner: Runner): Promise<void> {
 
 async function measured(runner: Runner): Promise<void> {
   console.log(
-    '\n| network | batch | peak before, measured / predicted | after | latency before → after | MACs left |',
+    '\n| network | batch | peak before, measured / predicted | after | latency before → after | latency left | MACs left |',
   );
-  console.log('|---|---|---|---|---|---|');
+  console.log('|---|---|---|---|---|---|---|');
   for (const network of NETWORKS) {
     const o = await prunedAccuracy(runner, network, channels({}));
     const [a, b] = [o.before, o.after];
@@ -78,7 +111,7 @@ async function measured(runner: Runner): Promise<void> {
         : `${(s.peakBytes / 1e6).toFixed(2)} / ${(s.predictedPeakBytes / 1e6).toFixed(2)} MB`;
     const time = `${a?.latencyP50Ms.toFixed(2) ?? '–'} → ${b?.latencyP50Ms.toFixed(2) ?? '–'} ms`;
     console.log(
-      `| ${network.name} | 100 | ${ratio(a)} | ${ratio(b)} | ${time} | ${percent(o.macs[1] / o.macs[0])} |`,
+      `| ${network.name} | 100 | ${ratio(a)} | ${ratio(b)} | ${time} | ${percent((b?.latencyP50Ms ?? NaN) / (a?.latencyP50Ms ?? NaN))} | ${percent(o.macs[1] / o.macs[0])} |`,
     );
   }
 }
@@ -129,12 +162,19 @@ async function main(): Promise<void> {
   const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
   const runner = new Runner({ workerPath: path.join(bundles, 'worker.cjs') });
   const python = process.env['PYTHON'];
+  const parts: Readonly<Record<string, () => Promise<void>>> = {
+    accuracy: () => accuracy(runner),
+    measured: () => measured(runner),
+    blocks: () => blockTable(runner, NETWORKS),
+    torch: async () => (python === undefined ? undefined : sideBySide(runner, python)),
+    exact: () => exact(python),
+  };
+  const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
+  const unknown = wanted.find((name) => !(name in parts));
+  if (unknown !== undefined)
+    throw new Error(`no part "${unknown}": there are ${Object.keys(parts).join(', ')}`);
   try {
-    await accuracy(runner);
-    await measured(runner);
-    await blockTable(runner, NETWORKS);
-    if (python !== undefined) await sideBySide(runner, python);
-    await exact();
+    for (const name of wanted) await parts[name]?.();
   } finally {
     await runner.dispose();
     await rm(bundles, { recursive: true });
