@@ -15,6 +15,9 @@ import type { ValuesJob, ValuesResult } from './messages.ts';
 import { modelInputs } from './model-inputs.ts';
 import type { LayersReport, LayersRequest, OutputComparison, Progress, ValuePair } from './types.ts';
 
+/** Values of one batch that one pass holds: both models run once for each pass. */
+const usualPassBytes = 256 * 1024 ** 2;
+
 export interface LayersContext {
   readonly scratch: string;
   readonly hints: RandomHints;
@@ -104,7 +107,9 @@ async function planLayers(
         acceptFixedBatch: true,
       });
       const targets = byTensor(layers.map((l) => ({ tensor: l.original })));
-      const passes = planPasses(original, targets, sizesOf(plan), request.maxPassBytes);
+      const { maxPassBytes = usualPassBytes } = request;
+      const limits = { valueBytes: maxPassBytes, matrixBytes: 0 };
+      const passes = planPasses(original, targets, sizesOf(plan), limits);
       return {
         pairs: new Map(layers.map((l) => [l.original, l])),
         passes: passes.map((pass) => pass.map((t) => t.tensor)),

@@ -242,7 +242,7 @@ export interface LayersRequest {
   readonly session?: SessionSettings | undefined;
   /** Default: the values that both have by name. */
   readonly values?: readonly ValuePair[] | undefined;
-  /** As {@link CalibrationRequest.maxPassBytes}. */
+  /** Values of one batch that one pass over the data may hold. Default 256 MiB. */
   readonly maxPassBytes?: number | undefined;
 }
 
@@ -311,7 +311,7 @@ export interface CalibrationRequest {
   readonly dims: Readonly<Record<string, number>>;
   readonly batchSymbols?: readonly string[] | undefined;
   readonly session?: SessionSettings | undefined;
-  /** Values of one batch, and matrices, that one pass over the data may hold; smaller batches, then more passes, are made beyond. Default 256 MiB. */
+  /** Values of one batch, and matrices, that one pass over the data may hold; smaller batches, then more passes, are made beyond. Default 32 MiB of values, 256 MiB of matrices. */
   readonly maxPassBytes?: number | undefined;
 }
 

@@ -8,8 +8,12 @@ import { RunnerError } from '../failure.ts';
 import type { TensorTargets } from './keys.ts';
 import { gramShape } from './patches.ts';
 
-/** Outputs of one batch, and matrices, of one pass. The process holds several times as much: ONNX Runtime's own, copies. */
-export const maxPassBytes = 256 * 1024 ** 2;
+/** What one pass may hold. */
+export interface PassLimits {
+  /** Values of one batch. The process holds several times as much: ONNX Runtime's own, copies. */
+  readonly valueBytes: number;
+  readonly matrixBytes: number;
+}
 
 /** What a tensor whose shape is not known is taken for: large enough that few share a pass. */
 const unknownBytes = 64 * 1024 ** 2;
@@ -24,39 +28,48 @@ export function planPasses(
   model: Model,
   targets: readonly TensorTargets[],
   dims: Sizes,
-  limitBytes = maxPassBytes,
+  limits: PassLimits,
 ): TensorTargets[][] {
-  const { values } = inferShapes(model, { at: dims }).main;
+  const { values: types } = inferShapes(model, { at: dims }).main;
   const passes: TensorTargets[][] = [];
-  let spent = Infinity;
+  let spent = { values: Infinity, matrices: 0 };
   for (const target of targets) {
-    const type = model.graph.initializers.has(target.tensor) ? undefined : values.get(target.tensor);
+    const type = model.graph.initializers.has(target.tensor) ? undefined : types.get(target.tensor);
     if (type === undefined) {
       throw new RunnerError(
         'model',
         `"${target.tensor}" is no input and no node's output of ${path.basename(model.source.file.name)}, so nothing can be collected of it.`,
       );
     }
-    const bytes = bytesOf(target, type, dims);
-    if (spent + bytes > limitBytes) {
+    const { values: valueBytes, matrices: matrixBytes } = bytesOf(target, type, dims);
+    if (spent.values + valueBytes > limits.valueBytes || spent.matrices + matrixBytes > limits.matrixBytes) {
       passes.push([]);
-      spent = 0;
+      spent = { values: 0, matrices: 0 };
     }
     passes.at(-1)?.push(target);
-    spent += bytes;
+    spent = { values: spent.values + valueBytes, matrices: spent.matrices + matrixBytes };
   }
   return passes;
 }
 
-function bytesOf(target: TensorTargets, type: InferredType, dims: Sizes): number {
-  if (type.kind !== 'tensor') return unknownBytes;
+interface Bytes {
+  readonly values: number;
+  readonly matrices: number;
+}
+
+function bytesOf(target: TensorTargets, type: InferredType, dims: Sizes): Bytes {
+  const unknown = { values: unknownBytes, matrices: 0 };
+  if (type.kind !== 'tensor') return unknown;
   if (type.elemType === DataType.string) {
     throw new RunnerError('model', `"${target.tensor}" holds strings, of which nothing can be collected.`);
   }
-  if ('kind' in type.shape) return unknownBytes;
+  if ('kind' in type.shape) return unknown;
   const sizes = type.shape.map((dim) => evaluateDim(dim, dims));
-  if (!sizes.every((s) => s !== undefined)) return unknownBytes;
-  return (denseByteLength(type.elemType, sizes) ?? unknownBytes) + gramBytes(target, sizes);
+  if (!sizes.every((s) => s !== undefined)) return unknown;
+  return {
+    values: denseByteLength(type.elemType, sizes) ?? unknownBytes,
+    matrices: gramBytes(target, sizes),
+  };
 }
 
 /** The sums and, while one part is added, as much again. */

@@ -9,7 +9,7 @@ import type { AbsHistogram } from '../../analysis/calibration.ts';
 import { openModel, type Model } from '../../onnx/index.ts';
 import type { CalibrationResult, CollectedGram } from '../calibrate/collected.ts';
 import { byTensor, type TensorTargets } from '../calibrate/keys.ts';
-import { planPasses } from '../calibrate/passes.ts';
+import { planPasses, type PassLimits } from '../calibrate/passes.ts';
 import { HistogramCounter, TensorCounter, type CollectedTensor } from '../calibrate/statistics.ts';
 import { openData } from '../data/open.ts';
 import type { DataSource } from '../data/source.ts';
@@ -18,10 +18,21 @@ import { planInputs, sizesOf, type InputPlan } from '../inputs.ts';
 import type { CalibrateJob } from '../messages.ts';
 import { modelInputs } from '../model-inputs.ts';
 import { exposed } from './expose.ts';
+import { collectGarbage } from './garbage.ts';
 import { GramAdder, GramSum } from './gram-sums.ts';
 import type { Say } from './main.ts';
 import { toNumbers } from './outputs.ts';
 import { createSession, loadOrt, runSession, toFeeds, type Ort } from './session.ts';
+
+/**
+ * Few values at once: the model may be run a few times more for it, but a process that holds all the values of a batch
+ * takes as much memory as the largest part of it. A matrix is kept for a whole pass, whatever the batch.
+ */
+const usualLimits: PassLimits = { valueBytes: 32 * 1024 ** 2, matrixBytes: 256 * 1024 ** 2 };
+
+function limitsOf({ maxPassBytes }: CalibrateJob): PassLimits {
+  return maxPassBytes === undefined ? usualLimits : { valueBytes: maxPassBytes, matrixBytes: maxPassBytes };
+}
 
 export async function calibrate(job: CalibrateJob, say: Say): Promise<CalibrationResult> {
   const model = await openModel(job.model);
@@ -30,9 +41,9 @@ export async function calibrate(job: CalibrateJob, say: Say): Promise<Calibratio
   const data = await openData(job.data, plan, job.hints);
   try {
     const dims = sizesOf(plan);
-    const passes = planPasses(model, targets, dims, job.maxPassBytes);
+    const passes = planPasses(model, targets, dims, limitsOf(job));
     const histogramTargets = targets.filter((t) => t.histogramBins > 0).map((t) => ({ ...t, grams: [] }));
-    const histogramPasses = planPasses(model, histogramTargets, dims, job.maxPassBytes);
+    const histogramPasses = planPasses(model, histogramTargets, dims, limitsOf(job));
     const runs = passes.length + histogramPasses.length;
     const calibrator = new Calibrator(await loadOrt(), { model, job, data, runs, say });
     for (const pass of passes) await calibrator.count(pass);
@@ -55,7 +66,7 @@ function smallEnough(model: Model, targets: readonly TensorTargets[], job: Calib
   const fetched = targets.map((t) => ({ ...t, grams: [] }));
   for (let { batchSize } = job; ; batchSize = Math.ceil(batchSize / 2)) {
     const plan = planInputs(infos, { ...job, batchSize, acceptFixedBatch: true });
-    const isOnePass = planPasses(model, fetched, sizesOf(plan), job.maxPassBytes).length <= 1;
+    const isOnePass = planPasses(model, fetched, sizesOf(plan), limitsOf(job)).length <= 1;
     if (isOnePass || plan.isFixedBatch || batchSize <= 1) return plan;
   }
 }
@@ -153,11 +164,11 @@ class Calibrator {
       const feeds = toFeeds(this.#ort, batch.feeds);
       const what = `collecting from samples ${seen + 1} to ${seen + batch.count} of ${data.samples}`;
       say.phase(what);
-      const outputs = session === undefined ? {} : await runSession(session, feeds, fetches, what);
-      for (const target of targets) {
-        const tensor = outputs[target.tensor] ?? feeds[target.tensor];
-        if (tensor !== undefined) await visitTensor(target, tensor, batch.count, visit);
-      }
+      await this.#visitBatch(targets, batch.count, visit, {
+        ...feeds,
+        ...(session === undefined ? {} : await runSession(session, feeds, fetches, what)),
+      });
+      collectGarbage();
       seen += batch.count;
       say.progress(
         (this.#runsDone + seen / data.samples) / runs,
@@ -167,6 +178,18 @@ class Calibrator {
     await session?.release();
     await rm(file, { force: true });
     this.#runsDone++;
+  }
+
+  async #visitBatch(
+    targets: readonly TensorTargets[],
+    samples: number,
+    visit: Visit,
+    tensors: Readonly<Record<string, Tensor>>,
+  ): Promise<void> {
+    for (const target of targets) {
+      const tensor = tensors[target.tensor];
+      if (tensor !== undefined) await visitTensor(target, tensor, samples, visit);
+    }
   }
 }
 
