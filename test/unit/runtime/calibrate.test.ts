@@ -1,6 +1,6 @@
 /** Calibration statistics: the counting by small cases, the collecting on real models in child processes. */
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Calibration, CalibrationTarget, GramTarget } from '../../../src/analysis/calibration.ts';
 import { openModel, saveModel } from '../../../src/onnx/index.ts';
@@ -8,7 +8,7 @@ import { byTensor } from '../../../src/runtime/calibrate/keys.ts';
 import { rowParts } from '../../../src/runtime/calibrate/patches.ts';
 import { HistogramCounter, TensorCounter } from '../../../src/runtime/calibrate/statistics.ts';
 import { RunnerError, type CalibrationRequest } from '../../../src/runtime/index.ts';
-import { TestFolder } from './numpy-files.ts';
+import { npy, npz, TestFolder } from './numpy-files.ts';
 import { models, samples, Workers } from './worker-bundle.ts';
 
 const cnn = path.join(samples, 'fmnist_cnn.onnx');
@@ -312,6 +312,40 @@ describe('calibration', () => {
       });
     }
   });
+
+  // of more than one array, none is taken for the only input
+  const BAD_DATA: readonly [string, Readonly<Record<string, readonly number[]>>, RegExp][] = [
+    [
+      'without the input',
+      { pixels: [2, 1, 28, 28], sizes: [2, 1] },
+      /bad\.npz has no array for input "input"; it holds "pixels", "sizes"/,
+    ],
+    [
+      'of another shape',
+      { input: [2, 1, 28, 27] },
+      /Array "input" does not fit input "input": expected shape \[.*1, 28, 28\], found \[2, 1, 28, 27\]/,
+    ],
+  ];
+  for (const [title, arrays, wanted] of BAD_DATA) {
+    it(`of data ${title} is refused by the input's name`, async () => {
+      const file = folder.file('bad.npz');
+      const made = Object.entries(arrays).map(([name, shape]) => {
+        const count = shape.reduce((a, b) => a * b, 1);
+        return [name, npy(new Float32Array(count), { shape })] as const;
+      });
+      await writeFile(file, npz(Object.fromEntries(made)));
+      await assert.rejects(
+        workers.shared.calibrate(
+          request(cnn, [{ tensor: 'input' }], { data: { kind: 'numpy', path: file } }),
+        ),
+        (error: unknown) => {
+          assert.ok(error instanceof RunnerError && error.kind === 'data', String(error));
+          assert.match(error.message, wanted);
+          return true;
+        },
+      );
+    });
+  }
 
   it('leaves nothing behind when its runner is disposed of', async () => {
     const runner = workers.runner();

@@ -16,13 +16,13 @@ import { decode, initializer, listing, numbers, recipe } from '../edits.ts';
 import { calibrationOf, staticEdit } from './support.ts';
 
 /** x → Conv → Relu → MaxPool → Flatten → Gemm → y */
-function cnn(): Model {
+function cnn(weight: readonly number[] = [0.5, -2]): Model {
   return model(
     graph({
       inputs: [value('x', ['batch', 1, 4, 4])],
       outputs: [value('y', ['batch', 2])],
       initializers: [
-        floats('W', [2, 1, 1, 1], [0.5, -2]),
+        floats('W', [2, 1, 1, 1], [...weight]),
         floats('b', [2], [1, -1]),
         floats('F', [8, 2]),
         floats('c', [2], [0.25, -0.5]),
@@ -150,6 +150,14 @@ describe('static quantization, QDQ', () => {
     assert.deepEqual(await numbers(partly, 'x_zero_point'), [0]);
     const bad = applied(cnn(), {}, { ...RANGES, x: [0, NaN] }).model;
     await assert.rejects(numbers(bad, 'x_scale'), /"x" ranges from 0 to NaN/);
+  });
+
+  it('names the weight, the element and the node where one is no number', async () => {
+    const { model: changed } = applied(cnn([0.5, NaN]), {}, RANGES);
+    await assert.rejects(readTensor(changed, initializer(changed, 'W_quantized')), {
+      kind: 'unsupported',
+      message: /tensor "W" holds NaN or an infinity at element 1;.*node conv/,
+    });
   });
 
   it('gives the steps of a weight more width where its bias would leave int32', async () => {
