@@ -1,17 +1,20 @@
 /**
- * Entry (`npm run bench:memory [-- FILTER]`): what the analysis predicts against what ONNX Runtime's profile measures
- * on the CPU, for real models, float and quantized, with optimization off and on: the peak (`mem_in_use_peak` of the
- * first run) and the bytes of every node's outputs (`output_size`). Prints the table of docs/memory.md.
+ * Entry (`npm run bench:memory [-- FILTER] [-- --ep webgpu]`): what the analysis predicts against what ONNX Runtime's
+ * profile measures on the CPU, for real models, float and quantized, with optimization off and on: the peak
+ * (`mem_in_use_peak` of the first run) and the bytes of every node's outputs (`output_size`). With `--ep`, what a process
+ * takes on that EP, of the float models at batch 1 and 4. Prints the tables of docs/memory.md.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { analyze } from '../src/analysis/index.ts';
-import type { MemoryEstimate, Optimization } from '../src/analysis/index.ts';
+import type { EpName, MemoryEstimate, Optimization } from '../src/analysis/index.ts';
 import { openModel } from '../src/onnx/index.ts';
 import { Runner, type ProfiledNode } from '../src/runtime/index.ts';
 import { bundleFolder } from '../test/unit/runtime/worker-bundle.ts';
 import { memoryCases, type Case } from './memory/cases.ts';
+import { compareOnDevice } from './memory/device.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const levels: readonly Optimization[] = ['disabled', 'all'];
@@ -24,35 +27,44 @@ interface Row {
   readonly different: number;
 }
 
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { ep: { type: 'string', default: 'cpu' } },
+});
 const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-bench-'));
-const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
-const runner = new Runner({ workerPath: path.join(bundles, 'worker.cjs') });
 try {
-  const errors = new Map<Optimization, number[]>(levels.map((l) => [l, []]));
-  console.log('| model | dims | outputs | measured, off | predicted | | measured, all | predicted | |');
-  console.log('|---|---|---|--:|--:|--:|--:|--:|--:|');
-  for (const c of await memoryCases(root, folder, process.argv[2] ?? '')) {
-    const rows = new Map<Optimization, Row>();
-    for (const level of levels) {
-      const row = await compare(c, level);
-      rows.set(level, row);
-      errors.get(level)?.push(Math.abs(error(row)));
-    }
-    console.log(
-      tableRow(
-        c,
-        levels.map((l) => rows.get(l)).filter((r) => r !== undefined),
-      ),
-    );
-  }
-  for (const [level, list] of errors) console.log(`\n${level}: ${summary(list)}`);
+  const cases = await memoryCases(root, folder, positionals[0] ?? '');
+  const small = cases.filter((c) => !c.isQuantized && c.batch <= 4);
+  if (values.ep === 'cpu') await compareOnCpu(cases);
+  else await compareOnDevice(small, values.ep as EpName);
 } finally {
-  await runner.dispose();
-  await rm(bundles, { recursive: true });
   await rm(folder, { recursive: true });
 }
 
-async function compare(c: Case, optimization: Optimization): Promise<Row> {
+async function compareOnCpu(cases: readonly Case[]): Promise<void> {
+  const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
+  const runner = new Runner({ workerPath: path.join(bundles, 'worker.cjs') });
+  const errors = new Map<Optimization, number[]>(levels.map((l) => [l, []]));
+  try {
+    console.log('| model | dims | outputs | measured, off | predicted | | measured, all | predicted | |');
+    console.log('|---|---|---|--:|--:|--:|--:|--:|--:|');
+    for (const c of cases) {
+      const rows: Row[] = [];
+      for (const level of levels) {
+        const row = await compare(runner, c, level);
+        rows.push(row);
+        errors.get(level)?.push(Math.abs(error(row)));
+      }
+      console.log(tableRow(c, rows));
+    }
+    for (const [level, list] of errors) console.log(`\n${level}: ${summary(list)}`);
+  } finally {
+    await runner.dispose();
+    await rm(bundles, { recursive: true });
+  }
+}
+
+async function compare(runner: Runner, c: Case, optimization: Optimization): Promise<Row> {
   const model = await openModel(c.path);
   try {
     const estimate = analyze(model).estimate({ dims: c.dims, ep: 'cpu', optimization });

@@ -7,6 +7,8 @@ export interface Case {
   readonly name: string;
   readonly path: string;
   readonly dims: Readonly<Record<string, number>>;
+  readonly batch: number;
+  readonly isQuantized: boolean;
 }
 
 interface Source {
@@ -91,16 +93,16 @@ export async function memoryCases(root: string, folder: string, filter: string):
   const cases: Case[] = [];
   for (const source of sources) {
     const file = path.join(root, source.path);
-    const variants = [{ name: source.name, path: file }];
+    const variants = [{ name: source.name, path: file, isQuantized: false }];
     if (quantized.has(source.name)) variants.push(...(await quantizedForms(source.name, file, folder)));
     for (const variant of variants)
-      for (const n of source.batches) cases.push({ ...variant, dims: source.dims(n) });
+      for (const n of source.batches) cases.push({ ...variant, batch: n, dims: source.dims(n) });
   }
   return cases.filter((c) => c.name.includes(filter));
 }
 
 async function quantizedForms(name: string, file: string, folder: string) {
-  const made: { name: string; path: string }[] = [];
+  const made: { name: string; path: string; isQuantized: boolean }[] = [];
   for (const [label, edit] of forms) {
     const model = await openModel(file);
     const source = { name, sizeBytes: model.source.file.sizeBytes };
@@ -108,7 +110,7 @@ async function quantizedForms(name: string, file: string, folder: string) {
     if (changes.some((c) => c.status === 'applied')) {
       const target = path.join(folder, `${name} ${label}.onnx`.replaceAll(/[ ,]+/g, '-'));
       await saveModel(changed, target);
-      made.push({ name: `${name}, ${label}`, path: target });
+      made.push({ name: `${name}, ${label}`, path: target, isQuantized: true });
     }
     await model.source.close();
   }

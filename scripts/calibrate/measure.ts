@@ -16,16 +16,28 @@ export interface Settings {
   readonly ep: EpName;
   readonly optimization: Optimization;
   readonly dims?: Readonly<Record<string, number>>;
+  /** Ends the process after so long, with an error; without, it may take any time. */
+  readonly timeoutMs?: number;
 }
 
 /** What it takes; throws with ONNX Runtime's words where it does not run. */
-export async function measure(model: string, { ep, optimization, dims = {} }: Settings): Promise<Run> {
+export async function measure(
+  model: string,
+  { ep, optimization, dims = {}, timeoutMs = 0 }: Settings,
+): Promise<Run> {
   const args = ['--import=tsx', child, model, ep, optimization, JSON.stringify(dims)];
   try {
-    const { stdout } = await execute(process.execPath, args, { env: environment(ep), maxBuffer: 2 ** 26 });
+    const { stdout } = await execute(process.execPath, args, {
+      env: environment(ep),
+      maxBuffer: 2 ** 26,
+      timeout: timeoutMs,
+      killSignal: 'SIGKILL',
+    });
     return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Run;
   } catch (error) {
-    throw new Error(reason(error), { cause: error });
+    const isLate = timeoutMs > 0 && (error as { killed?: boolean }).killed === true;
+    const message = isLate ? `not done after ${timeoutMs / 1000} s` : reason(error);
+    throw new Error(message, { cause: error });
   }
 }
 
