@@ -62,7 +62,7 @@ export const analysisTemplates: readonly string[] = [
   'with {0} threads',
   "rounding of ONNX Runtime's arena",
   'as mem_in_use_peak of the first run',
-  'shaders and staging buffers, measured on SwiftShader',
+  'shaders and staging buffers, a guess: on SwiftShader the whole process takes about twice that, with the software device in it',
   'CUDA context, cuBLAS and cuDNN; varies with driver and card, not measured',
   'CUDA context and TensorRT engine; varies, not measured',
   'Direct3D 12 heaps; varies with the driver, not measured',

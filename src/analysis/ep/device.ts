@@ -16,7 +16,10 @@ interface DeviceProfile {
 const MiB = 2 ** 20;
 
 const profiles: Readonly<Record<Exclude<EpName, 'cpu'>, DeviceProfile>> = {
-  webgpu: { overheadBytes: 60 * MiB, note: 'shaders and staging buffers, measured on SwiftShader' },
+  webgpu: {
+    overheadBytes: 60 * MiB,
+    note: 'shaders and staging buffers, a guess: on SwiftShader the whole process takes about twice that, with the software device in it',
+  },
   cuda: {
     overheadBytes: 350 * MiB,
     note: 'CUDA context, cuBLAS and cuDNN; varies with driver and card, not measured',
