@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { saveModel, type Model } from '../../src/onnx/index.ts';
+import { saveModel, type Model, type Value } from '../../src/onnx/index.ts';
 
 export class Checker {
   private readonly python: string | undefined;
@@ -15,14 +15,18 @@ export class Checker {
     this.python = python;
   }
 
-  async add(model: Model): Promise<void> {
+  /** @param shapes of its outputs, for models that do not declare them, which onnx.checker would refuse for that */
+  async add(model: Model, shapes: readonly (readonly number[])[] = []): Promise<void> {
     if (this.python === undefined) return;
     this.folder ??= await mkdtemp(path.join(tmpdir(), 'vram-lens-checker-'));
-    await saveModel(model, path.join(this.folder, `${String(this.count++).padStart(5, '0')}.onnx`));
+    await saveModel(
+      declared(model, shapes),
+      path.join(this.folder, `${String(this.count++).padStart(5, '0')}.onnx`),
+    );
   }
 
   /**
-   * How many of those added since the last time it took: all.
+   * How many of those added since the last time it took, of how many; see check.py.
    * @throws where it refuses one
    */
   async finish(): Promise<string> {
@@ -36,4 +40,14 @@ export class Checker {
       [this.folder, this.count] = [undefined, 0];
     }
   }
+}
+
+function declared(model: Model, shapes: readonly (readonly number[])[]): Model {
+  const outputs = model.graph.outputs.map((value, i): Value => {
+    const { type } = value;
+    const shape = shapes[i]?.map((size) => ({ kind: 'size', size }) as const);
+    if (type?.kind !== 'tensor' || type.shape !== undefined || shape === undefined) return value;
+    return { ...value, type: { ...type, shape, range: undefined }, range: undefined };
+  });
+  return { ...model, graph: { ...model.graph, outputs, range: undefined }, range: undefined };
 }

@@ -56,8 +56,12 @@ async function exact(python: string | undefined): Promise<void> {
   let [worst, nets] = [0, 0];
   await fc.assert(
     fc.asyncProperty(randomNet, fc.constantFrom(0.25, 0.5, 0.8), async (model, ratio) => {
-      const { difference, applied } = await compare(model, channels({ ratio }), feeds({ x: [1, 3, 4, 4] }));
-      if (nets++ < CHECKED_NETWORKS) await checker.add(applied.model);
+      const { difference, applied, shapes } = await compare(
+        model,
+        channels({ ratio }),
+        feeds({ x: [1, 3, 4, 4] }),
+      );
+      if (nets++ < CHECKED_NETWORKS) await checker.add(applied.model, shapes);
       worst = Math.max(worst, difference);
       if (difference > TOLERANCE) throw new Error(`differs by ${difference}`);
     }),
@@ -73,9 +77,9 @@ async function zoo(checker: Checker): Promise<void> {
   const nets = [...ZOO, ...ATTENTION_ZOO, ...RMS_ZOO];
   let worst = 0;
   for (const { model, inputs } of nets) {
-    const { difference, applied } = await compare(model, channels(), feeds(inputs));
+    const { difference, applied, shapes } = await compare(model, channels(), feeds(inputs));
     worst = Math.max(worst, difference);
-    await checker.add(applied.model);
+    await checker.add(applied.model, shapes);
   }
   console.log(
     `| ${nets.length} built in code | all | ${worst.toExponential(1)} | ${await checker.finish()} |`,

@@ -71,6 +71,82 @@ class Mobile(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class Inception(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = conv(3, 16)
+        self.one, self.three, self.five = conv(16, 8, 1), conv(16, 12), conv(16, 4, 5)
+        self.pool = conv(16, 8, 1)
+        self.mix = conv(32, 24)
+        self.fc = nn.Linear(24, 10)
+
+    def forward(self, x):
+        x = self.stem(x).relu()
+        pooled = nn.functional.avg_pool2d(x, 3, 1, 1)
+        x = torch.cat([self.one(x), self.three(x), self.five(x), self.pool(pooled)], 1).relu()
+        return self.fc(self.mix(x).relu().mean((2, 3)))
+
+
+class Unet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.d1, self.d2, self.bottom = conv(3, 16), conv(16, 32), conv(32, 48)
+        self.up2, self.u2 = nn.ConvTranspose2d(48, 32, 2, 2), conv(64, 32)
+        self.up1, self.u1 = nn.ConvTranspose2d(32, 16, 2, 2), conv(32, 16)
+        self.fc = nn.Conv2d(16, 2, 1)
+
+    def forward(self, x):
+        pool = nn.functional.max_pool2d
+        a = self.d1(x).relu()
+        b = self.d2(pool(a, 2)).relu()
+        x = self.bottom(pool(b, 2)).relu()
+        x = self.u2(torch.cat([self.up2(x), b], 1)).relu()
+        return self.fc(self.u1(torch.cat([self.up1(x), a], 1)).relu())
+
+
+class GroupNormed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        sizes = [(3, 16), (16, 32), (32, 32)]
+        self.convs = nn.ModuleList(conv(i, o, norm=False) for i, o in sizes)
+        self.norms = nn.ModuleList(nn.GroupNorm(4, o) for _, o in sizes)
+        self.fc = nn.Linear(32, 10)
+
+    def forward(self, x):
+        for layer, norm in zip(self.convs, self.norms):
+            x = norm(layer(x)).relu()
+        return self.fc(x.mean((2, 3)))
+
+
+class SqueezeExcite(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.body = conv(3, 16), conv(16, 32)
+        self.down, self.up = nn.Conv2d(32, 8, 1), nn.Conv2d(8, 32, 1)
+        self.tail = conv(32, 32)
+        self.fc = nn.Linear(32, 10)
+
+    def forward(self, x):
+        x = self.body(self.stem(x).relu()).relu()
+        x = x * self.up(self.down(x.mean((2, 3), keepdim=True)).relu()).sigmoid()
+        return self.fc(self.tail(x).relu().mean((2, 3)))
+
+
+class Mlp(nn.Module):
+    """Rows through a gated layer, with a residual sum, as in the feed-forward part of a language model."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Linear(3 * 16 * 16, 48)
+        self.gate, self.up, self.down = nn.Linear(48, 96), nn.Linear(48, 96), nn.Linear(96, 48)
+        self.fc = nn.Linear(48, 10)
+
+    def forward(self, x):
+        x = self.embed(x.flatten(1))
+        x = x + self.down(nn.functional.silu(self.gate(x)) * self.up(x))
+        return self.fc(x)
+
+
 class Cnn(nn.Module):
     def __init__(self):
         super().__init__()
@@ -134,7 +210,11 @@ def accuracy(net, data):
 
 def main(folder, ratio):
     result = {}
-    for name, make in {"residual": Residual, "dense": Dense, "mobile": Mobile}.items():
+    made = {
+        **{"residual": Residual, "dense": Dense, "mobile": Mobile, "inception": Inception, "unet": Unet},
+        **{"groupnorm": GroupNormed, "squeeze-excite": SqueezeExcite, "gated-mlp": Mlp},
+    }
+    for name, make in made.items():
         net, example = make().eval(), torch.randn(1, 3, 16, 16)
         for p in net.parameters():  # equal tensors would be shared by the exporter, and what shares a tensor is tied
             nn.init.uniform_(p, -0.5, 0.5)
