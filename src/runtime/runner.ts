@@ -348,7 +348,11 @@ export class Runner {
   /** What the EP runs on; RunnerError 'ep' where it does not work. */
   async #deviceOf(ep: EpName, signal: AbortSignal): Promise<string> {
     const { available, detail } = await orAborted(this.#probe.status(ep), signal);
-    if (!available) throw new RunnerError('ep', `The EP "${ep}" does not work here: ${detail}.`);
+    if (!available)
+      throw new RunnerError(
+        'ep',
+        `The EP "${ep}" does not work here: ${detail}. Choose another execution provider.`,
+      );
     return detail;
   }
 

@@ -61,6 +61,15 @@ export interface CudaInstallation {
   readonly bytes: number;
 }
 
+/** Why CUDA cannot be installed on `here`, and what to use in its place; undefined where it can. */
+export function unsupportedPlatform(here: string): string | undefined {
+  if (here === platform) return undefined;
+  const [system = ''] = here.split('-');
+  const instead =
+    { win32: 'DirectML (dml) or WebGPU', darwin: 'CoreML or WebGPU' }[system] ?? 'WebGPU or the CPU';
+  return `CUDA is not supported on ${here}: ONNX Runtime for Node.js has its files for ${platform} only. Use ${instead}.`;
+}
+
 /**
  * The caller has asked the person before. A download that broke off is taken up again by the next call.
  * @throws RunnerError 'ep' where the platform has no such files, the feed or the file is not what it should be; the
@@ -70,9 +79,8 @@ export async function installCuda(
   request: CudaInstallRequest,
   { signal, onProgress }: CudaInstallOptions = {},
 ): Promise<CudaInstallation> {
-  if (`${process.platform}-${process.arch}` !== platform) {
-    throw new RunnerError('ep', `ONNX Runtime for Node.js has CUDA files for ${platform} only.`);
-  }
+  const refusal = unsupportedPlatform(`${process.platform}-${process.arch}`);
+  if (refusal !== undefined) throw new RunnerError('ep', refusal);
   const version = await versionOf(request.ort);
   await mkdir(request.folder, { recursive: true });
   const say = (fraction: number, message: string) => onProgress?.({ fraction, message });

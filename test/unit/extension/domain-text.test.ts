@@ -112,6 +112,16 @@ describe('What src/ says', () => {
     assertTranslated(said);
   });
 
+  it('of running models is translated, whatever goes wrong', () => {
+    // the report as a file is in English; figures and the developer's own words have none
+    const others =
+      /^(#|- |Batch X|peak memory|X \(in place|max error|mean error|same top-1|in top-5|ran on|vram-lens:|timing X|A batch of no|type X| Its last words|X\(\?|X of X|X, p|batch size X, X|The runner process X while X\.X|ONNX Runtime X with CUDA)/;
+    const said = sentencesOf('src/runtime').filter((s) => !others.test(s));
+    assert.ok(said.length > 120, `${said.length} sentences`);
+    assert.ok(said.includes('The model has no output "X" for X; it has X.'));
+    assertTranslated(said);
+  });
+
   it('of files that are no models is translated', async () => {
     const files = ['', 'some text', '<html>', 'PK\u0003\u0004', 'GGUF', '\u0000'.repeat(64), '\u0008\u0008'];
     const said: string[] = [];

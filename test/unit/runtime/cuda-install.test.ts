@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { zipSync } from 'fflate';
 import { cudaInstallation, installCuda, removeCuda, RunnerError } from '../../../src/runtime/index.ts';
+import { unsupportedPlatform } from '../../../src/runtime/cuda/install.ts';
 import { TestFolder } from './numpy-files.ts';
 import { samples, Workers } from './worker-bundle.ts';
 
@@ -84,6 +85,25 @@ const isEpError = (pattern: RegExp) => (error: unknown) => {
   assert.match(error.message, pattern);
   return true;
 };
+
+describe('CUDA', () => {
+  const PLATFORMS: [string, RegExp | undefined][] = [
+    ['linux-x64', undefined],
+    [
+      'win32-x64',
+      /^CUDA is not supported on win32-x64: .* linux-x64 only\. Use DirectML \(dml\) or WebGPU\.$/,
+    ],
+    ['darwin-arm64', /not supported on darwin-arm64.*Use CoreML or WebGPU\.$/],
+    ['linux-arm64', /not supported on linux-arm64.*Use WebGPU or the CPU\.$/],
+  ];
+  for (const [here, why] of PLATFORMS) {
+    it(`on ${here} ${why === undefined ? 'can be installed' : 'is refused, with what to use in its place'}`, () => {
+      const said = unsupportedPlatform(here);
+      if (why === undefined) assert.equal(said, undefined);
+      else assert.match(said ?? '', why);
+    });
+  }
+});
 
 if (isLinux) {
   describe('the CUDA files', () => {
