@@ -101,6 +101,30 @@ async function accuracy(runner: Runner): Promise<void> {
   }
 }
 
+/** The group behind a LayerNormalization, which is not exact. */
+async function residualStream(runner: Runner): Promise<void> {
+  console.log(
+    '\n| network | ratio | importance | repair | top-1 | parameters left |\n|---|---|---|---|---|---|',
+  );
+  for (const network of NETWORKS) {
+    const model = await openModel(network.file);
+    const group = pruneGroups(model).find((g) => g.approximation !== undefined);
+    await model.source.close();
+    if (group === undefined) continue;
+    const layers = { nodes: group.layers.slice(0, 1) };
+    for (const ratio of [0.25, 0.5]) {
+      for (const importance of ['l1', 'activation'] satisfies ChannelImportance[]) {
+        for (const repair of ['none', 'bias', 'least-squares'] satisfies ChannelRepair[]) {
+          const edit = channels({ layers, ratio, importance, repair, approximate: true });
+          const o = await prunedAccuracy(runner, network, edit);
+          const left = percent(o.parameterBytes[1] / o.parameterBytes[0]);
+          console.log(`| ${[network.name, ratio, importance, repair, o.accuracy, left].join(' | ')} |`);
+        }
+      }
+    }
+  }
+}
+
 async function measured(runner: Runner): Promise<void> {
   console.log(
     '\n| network | batch | peak before, measured / predicted | after | latency before → after | latency left | MACs left |',
@@ -168,6 +192,7 @@ async function main(): Promise<void> {
   const python = process.env['PYTHON'];
   const parts: Readonly<Record<string, () => Promise<void>>> = {
     accuracy: () => accuracy(runner),
+    residual: () => residualStream(runner),
     measured: () => measured(runner),
     blocks: () => blockTable(runner, NETWORKS),
     torch: async () => (python === undefined ? undefined : sideBySide(runner, python)),

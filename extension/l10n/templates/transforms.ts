@@ -36,7 +36,6 @@ export const transformsTemplates: readonly string[] = [
   '{0} "{1}": computes with its size',
   '{0} "{1}": its subgraph uses it',
   'it has no weights of its own that make channels',
-  'it is inside a subgraph, whose channels are not followed',
   'the ratio leaves all of its {0} channels',
   'no BatchNormalization scales these channels: choose another importance',
   '{0} is not repaired: {1}',

@@ -8,9 +8,10 @@ import type { Analysis } from '../../../analysis/index.ts';
 import { internals } from '../../../analysis/memory/analyze.ts';
 import { elementCount, tensorByteLength } from '../../../onnx/index.ts';
 import type { Model, TensorRef } from '../../../onnx/model.ts';
+import { Workspace } from '../../graph/workspace.ts';
 import { isTracked } from './axis.ts';
 import type { Blocker } from './classes.ts';
-import { channelsOf, traceModel } from './edit-plan.ts';
+import { channelsOf, traceModel, traceWorkspace, type Traced } from './edit-plan.ts';
 import { unitsKept, type ChannelGroup, type Grouping } from './groups.ts';
 import type { Trace } from './trace.ts';
 
@@ -35,13 +36,18 @@ export interface PruneGroup {
   readonly approximation: Blocker | undefined;
 }
 
-/** @param analysis of the same model, where it is at hand: its shapes are not inferred again */
+/**
+ * Of the main graph, then of bodies.
+ * @param analysis of the same model, where it is at hand: its shapes are not inferred again
+ */
 export function pruneGroups(model: Model, analysis?: Analysis): PruneGroup[] {
-  const { unshared, trace, grouping } = traceModel(
-    model,
-    undefined,
-    analysis && internals(analysis).inference,
-  );
+  const main = traceModel(model, undefined, analysis && internals(analysis).inference);
+  const ws = new Workspace(model);
+  const bodies = ws.scopes.filter((s) => s !== ws.main).map((s) => traceWorkspace(ws, s));
+  return [main, ...bodies].flatMap(groupsOf);
+}
+
+function groupsOf({ unshared, trace, grouping }: Traced): PruneGroup[] {
   const { sources } = unshared;
   const tensors = constantsOf(unshared.model, trace);
   const users = usersOf(trace);

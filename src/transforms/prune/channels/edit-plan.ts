@@ -5,7 +5,7 @@ import { inferShapes } from '../../../analysis/shapes/index.ts';
 import { nodeIds, type Model, type Node, type TensorRef } from '../../../onnx/model.ts';
 import type { StepContext } from '../../context.ts';
 import { currentModel } from '../../graph/current.ts';
-import type { Entry, Workspace } from '../../graph/workspace.ts';
+import type { Entry, Scope, Workspace } from '../../graph/workspace.ts';
 import { layerMatcher } from '../../layer-matcher.ts';
 import type { PruneChannelsEdit } from '../../recipe/recipe.ts';
 import { isTracked } from './axis.ts';
@@ -21,9 +21,12 @@ import { traceChannels, type Trace } from './trace.ts';
 import { unshareConstants, type Unshared } from './unshare.ts';
 
 export interface EditPlan {
+  /** The graph that it is about. */
+  readonly scope: Scope;
   readonly plan: ChannelPlan;
   readonly rewritten: Settled;
   readonly repaired: Repairs;
+  readonly isRepairAsked: boolean;
   readonly importance: ImportanceContext;
   /** By node as it is now, or as the trace has it. */
   readonly entryOf: ReadonlyMap<Node, Entry>;
@@ -41,22 +44,26 @@ export interface Traced {
   readonly grouping: Grouping;
 }
 
-/** Of models that no edit has touched. */
+/** By graph of models that no edit has touched. */
 const traced = new WeakMap<Model, Traced>();
 
-export function editPlan(context: StepContext, edit: PruneChannelsEdit): EditPlan {
-  const key = `prune-channels\0${context.edit}`;
+/** @param scope the main graph or a body: channels do not go beyond it */
+export function editPlan(context: StepContext, edit: PruneChannelsEdit, scope: Scope): EditPlan {
+  const key = `prune-channels\0${context.edit}\0${context.ws.scopes.indexOf(scope)}`;
   const known = context.made.get(key) as
     { readonly of: PruneChannelsEdit; readonly plan: EditPlan } | undefined;
   if (known?.of === edit) return known.plan;
-  const plan = makePlan(context, edit);
+  const plan = makePlan(context, edit, scope);
   context.made.set(key, { of: edit, plan });
   return plan;
 }
 
-/** The main graph as earlier edits left it. */
-function traceWorkspace(ws: Workspace): Traced & { readonly entryOf: ReadonlyMap<Node, Entry> } {
-  const { model, isOriginal, entryOf: own } = currentModel(ws);
+/** A graph as earlier edits left it. */
+export function traceWorkspace(
+  ws: Workspace,
+  scope: Scope,
+): Traced & { readonly entryOf: ReadonlyMap<Node, Entry> } {
+  const { model, isOriginal, entryOf: own } = currentModel(ws, scope);
   const entryOf = new Map(own);
   const ids = new Map([...entryOf].map(([node, entry]) => [node, entry.id]));
   const found = traced.get(model) ?? traceModel(model, ids);
@@ -84,9 +91,9 @@ export function traceModel(
   return { unshared, trace, grouping: groupChannels(trace) };
 }
 
-function makePlan(context: StepContext, edit: PruneChannelsEdit): EditPlan {
+function makePlan(context: StepContext, edit: PruneChannelsEdit, scope: Scope): EditPlan {
   const { ws, calibration } = context;
-  const { unshared, trace, grouping, entryOf } = traceWorkspace(ws);
+  const { unshared, trace, grouping, entryOf } = traceWorkspace(ws, scope);
   const { model, sources } = unshared;
   const groupsOf = new Map<Entry, readonly ChannelGroup[]>();
   for (const [node, arrays] of trace.made) {
@@ -101,7 +108,7 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit): EditPlan {
   // as they are now: when they are read, the edit has replaced them
   const before = new Map<string, TensorRef>();
   for (const name of trace.constants) {
-    const binding = ws.resolve(ws.main, sources.get(name) ?? name);
+    const binding = ws.resolve(scope, sources.get(name) ?? name);
     if (binding.kind === 'constant') before.set(name, binding.tensor);
   }
   const tensor = (name: string): TensorRef | undefined => before.get(name);
@@ -129,12 +136,14 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit): EditPlan {
       );
   }
   const select = selectionBy(importance);
+  // calibration sees the values of the main graph alone
+  const repair = scope === ws.main ? (edit.repair ?? 'none') : 'none';
   const isOriginal = sameValues(ws.model, model, trace);
   for (;;) {
     const plan = new ChannelPlan(trace, grouping, keep, select);
     const repaired = repairs({
       ...importance,
-      ...{ plan, repair: edit.repair ?? 'none', edit: context.edit, values: context.repaired, isOriginal },
+      ...{ plan, repair, edit: context.edit, values: context.repaired, isOriginal },
     });
     const rewritten = rewriteGraph(
       plan,
@@ -145,7 +154,19 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit): EditPlan {
     if (wrong === undefined) {
       const settled = settle(rewritten, unshared, plan, repaired, (base) => ws.uniqueName(base));
       const tracedOf = new Map([...unshared.given].map(([node, given]) => [given, node]));
-      return { plan, rewritten: settled, repaired, importance, entryOf, tracedOf, groupsOf, blockers };
+      const isRepairAsked = (edit.repair ?? 'none') !== 'none';
+      return {
+        scope,
+        isRepairAsked,
+        plan,
+        rewritten: settled,
+        repaired,
+        importance,
+        entryOf,
+        tracedOf,
+        groupsOf,
+        blockers,
+      };
     }
     refuse(wrong, trace, grouping, keep, blockers);
   }

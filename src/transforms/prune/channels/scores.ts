@@ -8,8 +8,9 @@ import type { Calibration } from '../../../analysis/index.ts';
 import { OnnxError } from '../../../onnx/index.ts';
 import type { Model } from '../../../onnx/model.ts';
 import type { ChannelImportance } from '../../recipe/prune-channels.ts';
+import { Workspace } from '../../graph/workspace.ts';
 import { constantsOf } from './describe.ts';
-import { channelsOf, traceModel } from './edit-plan.ts';
+import { channelsOf, traceWorkspace } from './edit-plan.ts';
 import { importanceOf, type ImportanceContext } from './importance.ts';
 
 export interface ScoreOptions {
@@ -39,7 +40,9 @@ export async function channelScores(
   node: string,
   { importance, seed = 0, calibration, signal }: ScoreOptions,
 ): Promise<ChannelScores[]> {
-  const { unshared, trace, grouping } = traceModel(model);
+  const ws = new Workspace(model);
+  const scope = ws.entry(node)?.scope ?? ws.main;
+  const { unshared, trace, grouping } = traceWorkspace(ws, scope);
   const tensors = constantsOf(unshared.model, trace);
   const tensor: ImportanceContext['tensor'] = (name) => tensors.get(name);
   const context = { model, trace, grouping, tensor, importance, seed, calibration };

@@ -14,14 +14,15 @@ export function pruneChannels(
   edit: PruneChannelsEdit,
 ): Proposal | Blocked {
   const { ws } = context;
-  if (entry.scope !== ws.main) return { reason: 'it is inside a subgraph, whose channels are not followed' };
   const done = entry.quantizedBy;
   if (done !== undefined) {
     return {
       reason: `already quantized by edit ${done.edit + 1} (${done.form}): prune first, then quantize`,
     };
   }
-  const plan = editPlan(context, edit);
+  if (entry.scope !== ws.main && edit.importance === 'activation')
+    return { reason: 'it is inside a subgraph, where no calibration data are seen' };
+  const plan = editPlan(context, edit, entry.scope);
   const beforeBytes = allConstantBytes(ws, entry);
   const afterBytes = bytesAfter(ws, entry, plan);
   if (afterBytes === beforeBytes) return { reason: whyNot(plan, entry) };
@@ -61,7 +62,8 @@ function bytesAfter(ws: Workspace, entry: Entry, { rewritten, tracedOf }: EditPl
 }
 
 function apply(context: StepContext, plan: EditPlan, afterBytes: number): Outcome {
-  const key = `prune-channels-done\0${context.edit}`;
+  const { scope } = plan;
+  const key = `prune-channels-done\0${context.edit}\0${context.ws.scopes.indexOf(scope)}`;
   if (context.made.has(key)) return { afterBytes, warnings: [] };
   context.made.set(key, true);
   const pulled = pulledAlong(context, plan);
@@ -71,7 +73,19 @@ function apply(context: StepContext, plan: EditPlan, afterBytes: number): Outcom
     return { code: 'repair-left-out', message: `${node} is not repaired: ${reason}`, node };
   });
   const { stages } = plan.repaired;
-  return { afterBytes, warnings: [...warnings, ...approximations(plan)], pulled, repairs: stages };
+  const said = [...warnings, ...unrepaired(context, plan), ...approximations(plan)];
+  return { afterBytes, warnings: said, pulled, repairs: stages };
+}
+
+/** Layers of a body, where repair was asked for. */
+function unrepaired({ ws }: StepContext, { scope, plan, entryOf, isRepairAsked }: EditPlan): Warning[] {
+  if (scope === ws.main || !isRepairAsked) return [];
+  const readers = plan.trace.readers.filter((r) => plan.isTouched(r.atoms)).map((r) => r.node);
+  return [...new Set(readers)].map((reader): Warning => {
+    const node = entryOf.get(reader)?.id ?? reader.name;
+    const reason = 'it is inside a subgraph, where no calibration data are seen';
+    return { code: 'repair-left-out', message: `${node} is not repaired: ${reason}`, node };
+  });
 }
 
 /** One for each group whose removal is not exact. */
@@ -87,7 +101,7 @@ function approximations({ plan, entryOf }: EditPlan): Warning[] {
 
 /** Layers that were not selected and get smaller all the same. */
 function pulledAlong({ ws, selected }: StepContext, plan: EditPlan): PulledEntry[] {
-  return ws.main.entries.flatMap((entry) => {
+  return plan.scope.entries.flatMap((entry) => {
     if (selected.has(entry)) return [];
     const beforeBytes = allConstantBytes(ws, entry);
     const afterBytes = bytesAfter(ws, entry, plan);
@@ -95,12 +109,12 @@ function pulledAlong({ ws, selected }: StepContext, plan: EditPlan): PulledEntry
   });
 }
 
-function applyToWorkspace(ws: Workspace, { rewritten, entryOf }: EditPlan): void {
+function applyToWorkspace(ws: Workspace, { scope, rewritten, entryOf }: EditPlan): void {
   for (const [name, tensor] of rewritten.tensors) {
-    const binding = ws.resolve(ws.main, name);
+    const binding = ws.resolve(scope, name);
     if (binding.kind === 'constant') ws.setConstant(binding, tensor);
   }
-  for (const tensor of rewritten.added) ws.addInitializer(ws.main, tensor);
+  for (const tensor of rewritten.added) ws.addInitializer(scope, tensor);
   for (const [node, changed] of rewritten.nodes) {
     const entry = entryOf.get(node);
     if (entry === undefined) continue;
@@ -110,7 +124,7 @@ function applyToWorkspace(ws: Workspace, { rewritten, entryOf }: EditPlan): void
       entry.nodes.flatMap((n) => (n === node ? changed : [n])),
     );
     for (const name of before)
-      if (!changed.some((n) => n.inputs.includes(name))) ws.dropIfUnused(ws.main, name);
+      if (!changed.some((n) => n.inputs.includes(name))) ws.dropIfUnused(scope, name);
   }
-  for (const name of rewritten.reshaped) ws.main.reshaped.add(name);
+  for (const name of rewritten.reshaped) scope.reshaped.add(name);
 }

@@ -6,7 +6,7 @@ import * as ort from 'onnxruntime-node';
 import { modelStream, readTensor } from '../../../../src/onnx/index.ts';
 import type { Model, Node, TensorRef } from '../../../../src/onnx/model.ts';
 import { isTracked } from '../../../../src/transforms/prune/channels/axis.ts';
-import { traceModel } from '../../../../src/transforms/prune/channels/edit-plan.ts';
+import { traceModel, type Traced } from '../../../../src/transforms/prune/channels/edit-plan.ts';
 import { unitsKept, type ChannelGroup } from '../../../../src/transforms/prune/channels/groups.ts';
 import { selectionBy } from '../../../../src/transforms/prune/channels/importance.ts';
 import { ChannelPlan } from '../../../../src/transforms/prune/channels/plan.ts';
@@ -57,7 +57,10 @@ interface Planned {
 
 /** What the edit plans, worked out apart from it. */
 function planOf(model: Model, edit: PruneChannelsEdit): Planned {
-  const { unshared, trace, grouping } = traceModel(model);
+  return planFor(traceModel(model), edit);
+}
+
+export function planFor({ unshared, trace, grouping }: Traced, edit: PruneChannelsEdit): Planned {
   const own = unshared.model;
   const isSelected = (node: Node): boolean =>
     'all' in edit.layers || ('nodes' in edit.layers && edit.layers.nodes.includes(trace.ids.get(node) ?? ''));
@@ -66,7 +69,7 @@ function planOf(model: Model, edit: PruneChannelsEdit): Planned {
   const groups = grouping.groups.filter((g) => isAllowed(g) && g.makers.some(isSelected));
   const keep = new Map(groups.map((g) => [g, unitsKept(g.units.length, edit.ratio)]));
   const select = selectionBy({
-    model,
+    model: own,
     trace,
     grouping,
     tensor: (name) => constants(own).get(name),
@@ -86,7 +89,11 @@ function constants({ graph }: Model): ReadonlyMap<string, TensorRef> {
   return found;
 }
 
-async function withZeros(model: Model, plan: ChannelPlan): Promise<Model> {
+/** Constants of the model with the channels that the plan removes, zeroed, by name. */
+export async function zeroedTensors(
+  model: Model,
+  plan: ChannelPlan,
+): Promise<ReadonlyMap<string, TensorRef>> {
   const { graph } = model;
   const divisors = new Set(graph.nodes.flatMap((n) => (n.opType === 'Div' ? n.inputs.slice(1) : [])));
   const changed = new Map<string, TensorRef>();
@@ -112,6 +119,12 @@ async function withZeros(model: Model, plan: ChannelPlan): Promise<Model> {
         range: undefined,
       });
   }
+  return changed;
+}
+
+async function withZeros(model: Model, plan: ChannelPlan): Promise<Model> {
+  const { graph } = model;
+  const changed = await zeroedTensors(model, plan);
   const initializers = new Map([...graph.initializers].map(([name, t]) => [name, changed.get(name) ?? t]));
   const nodes = graph.nodes.map((n) => {
     const value = n.opType === 'Constant' ? changed.get(n.outputs[0] ?? '') : undefined;

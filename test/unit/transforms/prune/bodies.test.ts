@@ -1,0 +1,163 @@
+/** Channels inside the bodies of If and Loop: what goes leaves the model as if it had been zero there. */
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import * as ort from 'onnxruntime-node';
+import { openModel } from '../../../../src/onnx/index.ts';
+import { DataType, type Graph, type Model, type Node, type TensorRef } from '../../../../src/onnx/model.ts';
+import { Workspace } from '../../../../src/transforms/graph/workspace.ts';
+import { traceWorkspace } from '../../../../src/transforms/prune/channels/edit-plan.ts';
+import { applyRecipe, pruneGroups } from '../../../../src/transforms/index.ts';
+import { graph, ints, node, value } from '../../../support/model-builder.ts';
+import { recipe } from '../edits.ts';
+import { Net } from './net.ts';
+import { channels, feeds, furthest, planFor, run, zeroedTensors, type Feeds } from './zeroed.ts';
+
+const root = path.resolve(import.meta.dirname, '../../../..');
+const edit = channels();
+
+/** The same channels zeroed in every body; names are unique throughout these models. */
+async function zeroedBodies(model: Model): Promise<Model> {
+  const ws = new Workspace(model);
+  const changed = new Map<string, TensorRef>();
+  for (const scope of ws.scopes) {
+    const { plan, own } = planFor(traceWorkspace(ws, scope), edit);
+    for (const [name, tensor] of await zeroedTensors(own, plan)) {
+      assert.ok(!changed.has(name), name);
+      changed.set(name, tensor);
+    }
+  }
+  const inGraph = (g: Graph): Graph => ({
+    ...g,
+    initializers: new Map([...g.initializers].map(([name, t]) => [name, changed.get(name) ?? t])),
+    nodes: g.nodes.map(inNode),
+    range: undefined,
+  });
+  const inNode = (n: Node): Node => {
+    const tensor = n.opType === 'Constant' ? changed.get(n.outputs[0] ?? '') : undefined;
+    const attributes = new Map(n.attributes);
+    for (const [name, a] of attributes) {
+      if (a.kind === 'graph') attributes.set(name, { ...a, value: inGraph(a.value), range: undefined });
+      if (a.kind === 'tensor' && tensor !== undefined)
+        attributes.set(name, { ...a, value: tensor, range: undefined });
+    }
+    return { ...n, attributes, range: undefined };
+  };
+  return { ...model, graph: inGraph(model.graph), range: undefined };
+}
+
+/** Layers inside branches that got smaller. */
+async function check(model: Model, input: Feeds): Promise<number> {
+  const { model: pruned, changes } = applyRecipe(model, recipe(edit));
+  const inside = changes.filter(
+    (c) => c.status === 'applied' && /_branch\/|\/body\//.test(c.node) && c.afterBytes < c.beforeBytes,
+  );
+  const [before, want, got] = [
+    await run(model, input),
+    await run(await zeroedBodies(model), input),
+    await run(pruned, input),
+  ];
+  for (const [name, { dims }] of Object.entries(before)) assert.deepEqual(got[name]?.dims, dims, name);
+  assert.ok(furthest(want, got) < 1e-4, `differs by ${furthest(want, got)}`);
+  assert.ok(furthest(want, before) > 1e-6, 'zeroing changes nothing');
+  return inside.length;
+}
+
+function branch(name: string, x: string, width: number): Graph {
+  const net = new Net();
+  const hidden = net.relu(net.linear(x, `${name}.up`, [8, width]));
+  const y = net.linear(hidden, `${name}.down`, [width, 8]);
+  return graph({ outputs: [value(y)], nodes: net.nodes, initializers: net.tensors });
+}
+
+function ifModel(): { readonly model: Model } {
+  const net = new Net();
+  const h = net.linear('x', 'in', [4, 8]);
+  net.nodes.push(node('ReduceSum', ['x'], ['sum'], { name: 'sum', keepdims: 0 }));
+  net.nodes.push(node('Greater', ['sum', net.weight('zero', [], 0)], ['cond'], { name: 'cond' }));
+  const both = { then_branch: branch('then', h, 12), else_branch: branch('else', h, 6) };
+  net.nodes.push(node('If', ['cond'], ['y'], { name: 'if', ...both }));
+  const model = net.build({ x: [2, 4] }, net.linear('y', 'out', [8, 3]));
+  return { model };
+}
+
+describe('removed channels inside bodies', function () {
+  this.timeout(60_000);
+
+  it('of both branches of an If, each by itself; what they capture keeps its dims', async () => {
+    const { model } = ifModel();
+    for (const sign of [1, -1]) {
+      const x = new ort.Tensor(
+        'float32',
+        Float32Array.from({ length: 8 }, (_, i) => sign * (1 + i / 8)),
+        [2, 4],
+      );
+      // the weight, its bias, and the weight that reads them
+      assert.equal(await check(model, { x }), 6);
+    }
+    const { changes } = applyRecipe(model, recipe(edit));
+    const change = changes.find((c) => c.node === 'if/then_branch/then.down');
+    assert.match(
+      applyRecipe(model, recipe(channels({ layers: { nodes: ['if/then_branch/then.down'] } }))).changes[0]
+        ?.reason ?? '',
+      /graph output "then.down.bias" has these channels/,
+    );
+    assert.equal(change?.afterBytes, 4 * 6 * 8);
+  });
+
+  it('of the body of a Loop, whose values keep their dims', async () => {
+    const body = branch('body', 'state', 10);
+    const net = new Net();
+    net.tensors.push(ints('trips', [3]));
+    const loop = graph({
+      inputs: [value('i', [], DataType.int64), value('go', [], DataType.bool), value('state', [2, 8])],
+      outputs: [value('go_on', [], DataType.bool), value('body.down.bias', [2, 8])],
+      nodes: [node('Identity', ['go'], ['go_on'], { name: 'go_on' }), ...body.nodes],
+      initializers: [...body.initializers.values()],
+    });
+    net.nodes.push(node('Loop', ['trips', '', 'x'], ['y'], { name: 'loop', body: loop }));
+    const model = net.build({ x: [2, 8] }, net.linear('y', 'out', [8, 3]));
+    assert.equal(await check(model, feeds({ x: [2, 8] })), 3);
+    const [blocked] = applyRecipe(
+      model,
+      recipe(channels({ layers: { nodes: ['loop/body/body.down'] } })),
+    ).changes;
+    assert.match(blocked?.reason ?? '', /graph output "body.down.bias" has these channels/);
+  });
+
+  it('says that no repair is made there', () => {
+    const { model } = ifModel();
+    const { warnings, repairs } = applyRecipe(model, recipe(channels({ repair: 'least-squares' })));
+    const left = warnings.filter((w) => w.code === 'repair-left-out').map((w) => w.node);
+    assert.deepEqual(left, ['if/then_branch/then.down', 'if/else_branch/else.down']);
+    assert.equal(repairs.length, 0);
+    const [change] = applyRecipe(
+      model,
+      recipe(channels({ importance: 'activation', layers: { nodes: ['if/then_branch/then.up'] } })),
+    ).changes;
+    assert.match(change?.reason ?? '', /inside a subgraph, where no calibration data are seen/);
+  });
+
+  // at 8 kHz the later ones take half as many samples
+  const legacy = { input: [1, 1536], h: [2, 1, 64], c: [2, 1, 64] };
+  const later = (rate: bigint) => ({ input: [1, Number(rate) * 0.036], state: [2, 1, 128] });
+  for (const [name, groups, of, shapesAt] of [
+    ['silero_vad_legacy', 12, 20, () => legacy],
+    ['silero_vad_v5', 8, 10, later],
+    ['silero_vad_v6', 8, 10, later],
+  ] as const) {
+    it(`of ${name}, at both rates`, async () => {
+      const model = await openModel(path.join(root, `node_modules/@ricky0123/vad-web/dist/${name}.onnx`));
+      try {
+        const found = pruneGroups(model);
+        const able = found.filter((g) => g.blocker === undefined && g.approximation === undefined);
+        assert.deepEqual([able.length, found.length], [groups, of]);
+        for (const rate of [16000n, 8000n]) {
+          const sr = new ort.Tensor('int64', BigInt64Array.of(rate), []);
+          assert.ok((await check(model, { ...feeds(shapesAt(rate)), sr })) >= groups);
+        }
+      } finally {
+        await model.source.close();
+      }
+    });
+  }
+});
