@@ -21,7 +21,7 @@ export function Amount({ value, kind = 'bytes', isAtLeast = false, hint }: Amoun
   }
   const { number, unit }: Quantity = kind === 'bytes' ? bytesOf(value) : countOf(value);
   return (
-    <span class="amount" title={hint ?? exact(value, kind)}>
+    <span class="amount" title={hint ?? exactAmount(value, kind)}>
       {isAtLeast && <span title={t('atLeast.hint')}>≥&#8239;</span>}
       {number}
       <span class="unit">{unit === '' ? '' : ` ${unit}`}</span>
@@ -29,7 +29,8 @@ export function Amount({ value, kind = 'bytes', isAtLeast = false, hint }: Amoun
   );
 }
 
-function exact(value: number, kind: 'bytes' | 'count'): string {
+/** '37,248 bytes' */
+export function exactAmount(value: number, kind: 'bytes' | 'count'): string {
   const whole = wholeNumber(value);
   return kind === 'bytes' ? t('bytes.exact', { bytes: whole }) : whole;
 }

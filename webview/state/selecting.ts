@@ -18,6 +18,11 @@ function idsOf(item: Item): readonly string[] {
   return item.kind === 'layer' ? [item.key] : item.group.rows.map((row) => row.id);
 }
 
+export function isChosen(item: Item): boolean {
+  const chosen = selection.value;
+  return item.kind === 'layer' ? chosen.has(item.key) : item.group.rows.every((row) => chosen.has(row.id));
+}
+
 export function choose(key: string, how: How): void {
   const list = items.peek();
   const item = list.find((i) => i.key === key);

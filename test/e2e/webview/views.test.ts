@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { formatBytes } from '../../../src/format.ts';
 import { sampleCheck } from './support/checks.ts';
-import { plain, sampleHost, textBecomes, transformerHost, until, withEditor } from './support/harness.ts';
+import {
+  exactly,
+  plain,
+  sampleHost,
+  textBecomes,
+  transformerHost,
+  until,
+  withEditor,
+} from './support/harness.ts';
 
 describe('webview: timeline', () => {
   it('marks the peak, lists its tensors, goes step by step and to the layer', async () => {
@@ -28,7 +36,7 @@ describe('webview: timeline', () => {
       const peakLayer = layers[timeline.layerOfStep[timeline.peakStep] ?? -1];
       await textBecomes(page.locator('.inspector-name'), peakLayer?.name ?? '');
       await page.locator('.alive h2 .link').click();
-      await page.locator(`.grid-row.selected .name[title="${peakLayer?.name}"]`).waitFor();
+      await page.locator('.grid-row.selected .name', { hasText: exactly(peakLayer?.name ?? '') }).waitFor();
     });
   });
 
@@ -288,7 +296,7 @@ describe('webview: model and details', () => {
       await page.locator('.map-leaf').first().waitFor();
       const layer = host.estimateNow().layers[4]!;
       await remote.selectLayer(layer.id);
-      await page.locator(`.grid-row.selected .name[title="${layer.name}"]`).waitFor();
+      await page.locator('.grid-row.selected .name', { hasText: exactly(layer.name) }).waitFor();
     });
   });
 });

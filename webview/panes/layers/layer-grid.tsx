@@ -1,22 +1,30 @@
 /** The table itself: a grid whose rows exist only where they are seen. */
-import { useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { t } from '../../l10n/index.ts';
 import { useVirtualRows } from '../../lib/virtual.ts';
-import { columns } from '../../state/columns.ts';
+import { type ColumnId, columns } from '../../state/columns.ts';
 import { items } from '../../state/rows.ts';
-import { cursor, estimate, reveal, selectedLayers, viewState } from '../../state/store.ts';
+import { cursor, estimate, reveal, selectedLayers, touched, viewState } from '../../state/store.ts';
+import { isChosen } from '../../state/selecting.ts';
 import type { ViewState } from '../../state/view-state.ts';
+import { barColumns, barImages } from './bars.ts';
 import { ContextMenu, type MenuPlace } from './context-menu.tsx';
 import { onGridKey } from './grid-keys.ts';
 import { GridHeader } from './grid-header.tsx';
+import { hovered, rowMouse } from './grid-mouse.ts';
 import { GridRow } from './grid-row.tsx';
+
+/** Pixels at both ends of a row. */
+const rowPadding = 8;
 
 export function LayerGrid() {
   const scroller = useRef<HTMLDivElement>(null);
   const [menu, setMenu] = useState<MenuPlace | undefined>(undefined);
   const rowHeight = useRowHeight();
   const list = items.value;
-  const { shown, widths, isGrouped } = viewState.value;
+  const { shown, isGrouped } = viewState.value;
+  const widthOf = columnWidth(viewState.value, estimate.value?.before !== undefined);
+  const bars = useMemo(() => barColumns(shown, widthOf, rowPadding), [shown, shown.map(widthOf).join()]);
   const { virtualizer, slotOf } = useVirtualRows({
     scroller,
     count: list.length,
@@ -43,7 +51,8 @@ export function LayerGrid() {
         aria-activedescendant={at >= 0 ? `row-${at}` : undefined}
         tabIndex={0}
         style={{
-          '--grid-columns': template({ shown, widths }, estimate.value?.before !== undefined),
+          '--grid-columns': template(shown, widthOf),
+          '--bars': barImages(bars),
           '--row-height': `${rowHeight}px`,
         }}
         onKeyDown={(event) => onGridKey(event, pageOf(scroller.current, rowHeight), openMenu)}
@@ -53,12 +62,30 @@ export function LayerGrid() {
         }}
       >
         <GridHeader />
-        <div class="grid-body" role="rowgroup" style={{ height: `${list.length * rowHeight}px` }}>
+        <div
+          class="grid-body"
+          role="rowgroup"
+          style={{ height: `${list.length * rowHeight}px` }}
+          {...rowMouse}
+        >
           {virtualizer.getVirtualItems().map(({ index, start }) => {
             const item = list[index];
             return (
               item !== undefined && (
-                <GridRow key={slotOf(index)} item={item} index={index} top={start - rowHeight - 2} />
+                <GridRow
+                  key={slotOf(index)}
+                  item={item}
+                  index={index}
+                  top={start - rowHeight - 2}
+                  height={rowHeight}
+                  shown={shown}
+                  bars={bars}
+                  isGrouped={isGrouped}
+                  isSelected={isChosen(item)}
+                  isAt={index === at}
+                  isTouched={touched.value.has(item.key)}
+                  hovered={hovered.value?.key === item.key ? hovered.value.column : undefined}
+                />
               )
             );
           })}
@@ -78,13 +105,13 @@ export function LayerGrid() {
   );
 }
 
-function template({ shown, widths }: Pick<ViewState, 'shown' | 'widths'>, hasEdits: boolean): string {
-  return shown
-    .map((id) => {
-      const width = widths[id] ?? columns[id].width + (hasEdits ? (columns[id].extraWidth ?? 0) : 0);
-      return id === 'name' ? `minmax(${width}px, 1fr)` : `${width}px`;
-    })
-    .join(' ');
+/** Pixels of each column; the name takes what is left as well. */
+function columnWidth({ widths }: ViewState, hasEdits: boolean): (id: ColumnId) => number {
+  return (id) => widths[id] ?? columns[id].width + (hasEdits ? (columns[id].extraWidth ?? 0) : 0);
+}
+
+function template(shown: readonly ColumnId[], widthOf: (id: ColumnId) => number): string {
+  return shown.map((id) => (id === 'name' ? `minmax(${widthOf(id)}px, 1fr)` : `${widthOf(id)}px`)).join(' ');
 }
 
 function pageOf(element: HTMLElement | null, rowHeight: number): number {

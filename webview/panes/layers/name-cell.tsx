@@ -1,30 +1,42 @@
 /** The name of a layer with what marks it, and what can be done to it. */
-import { signal } from '@preact/signals';
 import type { LayerRow } from '../../../src/protocol.ts';
 import { Icon } from '../../components/icon.tsx';
 import { t } from '../../l10n/index.ts';
-import { cursor } from '../../state/store.ts';
+import type { Face } from './cell.tsx';
 import { commandById } from './commands.ts';
 import type { LayerItem } from './layer-cells.tsx';
 
-/** The layer under the mouse. */
-export const hovered = signal<string | undefined>(undefined);
+const twistieWidth = 16;
+const cellPadding = 8;
 
-export function Name({ item }: { readonly item: LayerItem }) {
-  const { row, label, depth } = item;
+/** Pixels before the name: of a member more than of its group, and the place of a twistie more where it has none. */
+export function indentOf(depth: number, hasTwistie: boolean): number {
+  return cellPadding + depth * 12 + (hasTwistie || depth === 0 ? 0 : twistieWidth);
+}
+
+export function nameFace({ row, label, depth }: LayerItem, hasActions: boolean): Face {
   const at = label.lastIndexOf('/', label.length - 2) + 1;
-  return (
-    <span class="name" style={{ paddingLeft: `${depth * 12}px` }} title={row.name}>
-      {depth > 0 && <span class="twistie" />}
-      {row.change !== undefined && <ChangeMark change={row.change} />}
-      {at > 0 && <span class="path">{label.slice(0, at)}</span>}
-      <span class="leaf">{label.slice(at)}</span>
-      {row.unknown !== undefined && (
-        <span class="codicon codicon-question mark" role="img" title={row.unknown} aria-label={row.unknown} />
-      )}
-      {(hovered.value === row.id || cursor.value === row.id) && <RowActions row={row} />}
-    </span>
-  );
+  return {
+    class: 'name',
+    title: () => row.name,
+    indent: indentOf(depth, false),
+    content: (
+      <>
+        {row.change !== undefined && <ChangeMark change={row.change} />}
+        {at > 0 && <span class="path">{label.slice(0, at)}</span>}
+        <span class="leaf">{label.slice(at)}</span>
+        {row.unknown !== undefined && (
+          <span
+            class="codicon codicon-question mark"
+            role="img"
+            title={row.unknown}
+            aria-label={row.unknown}
+          />
+        )}
+        {hasActions && <RowActions row={row} />}
+      </>
+    ),
+  };
 }
 
 function ChangeMark({ change }: { readonly change: NonNullable<LayerRow['change']> }) {

@@ -75,7 +75,7 @@ export async function withEditor(
 
 function editorOf(page: Page, remote: WebviewApi): Editor {
   const row = (name: string): Locator =>
-    page.locator('.grid-row.layer').filter({ has: page.locator(`.name[title=${JSON.stringify(name)}]`) });
+    page.locator('.grid-row.layer').filter({ has: page.locator('.name', { hasText: exactly(name) }) });
   return {
     page,
     remote,
@@ -83,12 +83,14 @@ function editorOf(page: Page, remote: WebviewApi): Editor {
     rows: page.locator('.grid-row.layer'),
     row,
     cell: async (name, column) => plain((await row(name).locator(`.cell-${column}`).textContent()) ?? ''),
-    names: () =>
-      page
-        .locator('.grid-row.layer .name')
-        .evaluateAll((all) => all.map((e) => e.getAttribute('title') ?? '')),
+    names: () => page.locator('.grid-row.layer .name').evaluateAll((all) => all.map((e) => e.textContent)),
     tab: (name) => page.click(`#tab-${name}`),
   };
+}
+
+/** Text that is this and nothing more. */
+export function exactly(text: string): RegExp {
+  return new RegExp(`^${text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`);
 }
 
 /** Any white space as one space. */
