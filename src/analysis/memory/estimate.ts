@@ -48,6 +48,7 @@ export interface Compiled {
 
 export function targetOf(ep: EpName): Target {
   if (ep === 'cpu') return 'cpu';
+  if (ep === 'webgpu') return 'channels-last-device';
   return ep === 'tensorrt' || ep === 'dml' ? 'int8-device' : 'device';
 }
 

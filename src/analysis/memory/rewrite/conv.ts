@@ -5,7 +5,7 @@ import type { Draft } from '../runtime.ts';
 import { elemTypeOfValue } from '../values.ts';
 import type { Value } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
-import { isConstant, isOp, staticDims } from './patterns.ts';
+import { channelsLastDomain, isConstant, isOp, qualifiedName, staticDims } from './patterns.ts';
 
 /** Conv with constant weights, then BatchNormalization, Mul or Add with constants: folded into weights and bias. */
 export function foldIntoConvs(editor: GraphEditor): void {
@@ -71,27 +71,46 @@ const activations: ReadonlySet<string> = new Set([
   'Clip',
 ]);
 
-/** Conv or Gemm, then an activation: one fused node. */
-export function fuseActivations(editor: GraphEditor): void {
+/** What WebGPU's convolutions take over besides. */
+const channelsLastActivations: ReadonlySet<string> = new Set([
+  ...activations,
+  ...['HardSwish', 'Elu', 'Softplus', 'ThresholdedRelu', 'Erf', 'Gelu'],
+  ...['com.microsoft::Gelu', 'com.microsoft::QuickGelu', 'com.microsoft::FastGelu'],
+]);
+
+/** Conv, then an activation: one fused node. With the channels last it stays a Conv. */
+export function fuseConvActivations(editor: GraphEditor): void {
   for (const node of editor.nodes) {
-    const fused = isOp(node, 'Conv') ? 'FusedConv' : isOp(node, 'Gemm') ? 'FusedGemm' : undefined;
-    if (fused === undefined || elemTypeOfValue(node.inputs[0]) !== DataType.float) continue;
-    const after = editor.soleReader(node.outputs[0]);
-    if (after?.domain !== '' || !activations.has(after.opType)) continue;
-    if (
-      after.opType === 'Clip' &&
-      (fused === 'FusedGemm' || !after.inputs.slice(1).every((v) => !v || isConstant(v)))
-    )
-      continue;
-    editor.remove(after);
-    editor.replace(node, [
-      {
-        ...node,
-        opType: fused,
-        domain: 'com.microsoft',
-        outputs: after.outputs,
-        sources: [...node.sources, ...after.sources],
-      },
-    ]);
+    if (isOp(node, 'Conv', channelsLastDomain)) fuseActivation(editor, node, channelsLastActivations, node);
+    else if (isOp(node, 'Conv') && isFloat(node))
+      fuseActivation(editor, node, activations, fusedAs('FusedConv'));
   }
+}
+
+/** Gemm, then an activation that takes no constants: one fused node. */
+export function fuseGemmActivations(editor: GraphEditor): void {
+  for (const node of editor.nodes) {
+    if (isOp(node, 'Gemm') && isFloat(node))
+      fuseActivation(editor, node, gemmActivations, fusedAs('FusedGemm'));
+  }
+}
+
+const gemmActivations: ReadonlySet<string> = new Set([...activations].filter((a) => a !== 'Clip'));
+const fusedAs = (opType: string) => ({ opType, domain: 'com.microsoft' });
+const isFloat = (n: Draft) => elemTypeOfValue(n.inputs[0]) === DataType.float;
+
+function fuseActivation(
+  editor: GraphEditor,
+  node: Draft,
+  kinds: ReadonlySet<string>,
+  { opType, domain }: Pick<Draft, 'opType' | 'domain'>,
+): void {
+  const after = editor.soleReader(node.outputs[0]);
+  if (after === undefined || !kinds.has(qualifiedName(after))) return;
+  // bounds, or a bias: it must be known or absent
+  const [, ...others] = after.inputs.filter((v) => v !== undefined);
+  if (!others.every((v) => after.opType === 'Clip' && isConstant(v))) return;
+  editor.remove(after);
+  const sources = [...node.sources, ...after.sources];
+  editor.replace(node, [{ ...node, opType, domain, outputs: after.outputs, sources }]);
 }

@@ -31,9 +31,10 @@ const functions: Readonly<Record<string, Steps>> = {
   CastLike: [['Cast', ['x'], 'y']],
 };
 
-export function inlineFunctions(editor: GraphEditor): void {
+/** All but those that there are kernels for. */
+export function inlineFunctions(editor: GraphEditor, kernels: ReadonlySet<string>): void {
   for (const node of editor.nodes) {
-    const steps = node.domain === '' ? functions[node.opType] : undefined;
+    const steps = node.domain === '' && !kernels.has(node.opType) ? functions[node.opType] : undefined;
     if (steps) editor.replace(node, bodyOf(node, steps, editor));
   }
 }

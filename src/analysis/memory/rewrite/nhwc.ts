@@ -1,25 +1,47 @@
 /**
- * Integer convolutions compute with channels last: ONNX Runtime puts a Transpose before and after each of them
- * (nhwc_transformer.cc), and lets its transpose optimizer move those to where they cancel out.
+ * Where kernels compute with the channels last, ONNX Runtime puts a Transpose before and after each of them, and lets
+ * its transpose optimizer move those to where they cancel out: integer convolutions of the CPU (nhwc_transformer.cc),
+ * and all that depends on the layout on WebGPU (layout_transformation.cc).
  */
-import type { Attribute } from '../../../onnx/model.ts';
+import { DataType, type Attribute } from '../../../onnx/model.ts';
 import type { Draft } from '../runtime.ts';
-import { dimsOfValue } from '../values.ts';
+import { dimsOfValue, elemTypeOfValue } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
-import { isOp } from './patterns.ts';
+import { channelsLastDomain, isOp } from './patterns.ts';
 import { pushTransposes } from './transpose/push.ts';
-import { TransposeEditor } from './transpose/transpose-editor.ts';
+import { channelsFirst, channelsLast, TransposeEditor } from './transpose/transpose-editor.ts';
 
-const channelsLast = [0, 2, 3, 1];
-const channelsFirst = [0, 3, 1, 2];
+/** Of ONNX Runtime's list those that WebGPU has kernels for; Resize keeps its layout there. */
+const layoutSensitive: ReadonlySet<string> = new Set([
+  ...['Conv', 'ConvTranspose', 'BatchNormalization', 'DepthToSpace', 'MaxPool', 'AveragePool'],
+  ...['GlobalMaxPool', 'GlobalAveragePool'],
+]);
+const floats: ReadonlySet<number> = new Set([DataType.float, DataType.float16]);
+
+/** Computed values only: each kernel lays out its weights for itself. */
+export function layOutChannelsLast(editor: GraphEditor): void {
+  const concerned = editor.nodes.filter(
+    (n) => n.domain === '' && layoutSensitive.has(n.opType) && floats.has(elemTypeOfValue(n.inputs[0])),
+  );
+  if (concerned.length === 0) return;
+  const transposes = new TransposeEditor(editor);
+  for (const n of concerned) {
+    const rank = dimsOfValue(n.inputs[0])?.length;
+    if (rank === undefined) continue;
+    transposes.input(n, 0, channelsLast(rank));
+    transposes.output(n, channelsFirst(rank));
+    editor.replace(n, [{ ...n, domain: channelsLastDomain }]);
+  }
+  pushTransposes(transposes, { isEager: true });
+}
 
 export function putChannelsLast(editor: GraphEditor): void {
   const convs = editor.nodes.filter(isIntegerConv);
   if (convs.length === 0) return;
   const transposes = new TransposeEditor(editor);
   for (const n of convs) {
-    transposes.input(n, 0, channelsLast);
-    transposes.output(n, channelsFirst);
+    transposes.input(n, 0, channelsLast(4));
+    transposes.output(n, channelsFirst(4));
     const domain = 'com.microsoft';
     const node = { ...n.node, domain, attributes: withChannelsLast(n.node.attributes) };
     editor.replace(n, [{ ...n, domain, node }]);

@@ -6,6 +6,14 @@ import { dimsOfValue } from '../values.ts';
 import type { Value } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
 
+/** Where ONNX Runtime puts operators that it has laid out with the channels last, for providers that want that. */
+export const channelsLastDomain = 'com.ms.internal.nhwc';
+
+/** With the domain where it is not ONNX's own: `com.microsoft::Gelu`. */
+export function qualifiedName({ domain, opType }: Draft): string {
+  return domain === '' ? opType : `${domain}::${opType}`;
+}
+
 export function isOp(n: Draft | undefined, opType: string, domain = ''): boolean {
   return n?.opType === opType && n.domain === domain;
 }

@@ -5,7 +5,7 @@ import type { KnownDims } from '../known-dims.ts';
 import type { Block } from '../program.ts';
 import type { Draft, ValueFactory } from '../runtime.ts';
 import { removeNoopCasts } from './casts.ts';
-import { foldIntoConvs, fuseActivations } from './conv.ts';
+import { foldIntoConvs, fuseConvActivations, fuseGemmActivations } from './conv.ts';
 import { GraphEditor } from './editor.ts';
 import type { Rewritten } from './editor.ts';
 import { removeNoops } from './eliminate.ts';
@@ -22,14 +22,15 @@ import {
 import { computeHalfInFloat } from './half.ts';
 import { fuseBlockBias, fuseIntegerMatMul } from './integer.ts';
 import { blockChannels, startsBlocks } from './nchwc/transform.ts';
-import { putChannelsLast } from './nhwc.ts';
+import { layOutChannelsLast, putChannelsLast } from './nhwc.ts';
 import { fuseQuantized, separateDequantizations } from './qdq.ts';
 
 /**
  * What runs the graph. Devices do without what is rewritten for the CPU's kernels alone: blocked channels, float16 as
- * float32, and int8 fusions but where the provider has its own for QDQ ('int8-device').
+ * float32, and int8 fusions but where the provider has its own for QDQ ('int8-device'). A 'channels-last-device' has
+ * convolutions and what belongs to them with the channels last, whatever the optimization.
  */
-export type Target = 'cpu' | 'device' | 'int8-device';
+export type Target = 'cpu' | 'device' | 'channels-last-device' | 'int8-device';
 
 export interface RewriteOptions {
   readonly optimization: Optimization;
@@ -39,6 +40,10 @@ export interface RewriteOptions {
   /** What is known of values from around a subgraph. */
   readonly outer: KnownDims;
 }
+
+const noKernels: ReadonlySet<string> = new Set();
+/** Of the operators that are functions, those for which WebGPU has kernels. */
+const channelsLastKernels: ReadonlySet<string> = new Set(['HardSwish']);
 
 /** What is known of every value, where the graph has a node that a pass asks it for; it takes its time. */
 type KnownFor = (isConcerned: (node: Draft) => boolean) => KnownDims;
@@ -57,11 +62,14 @@ export function rewrite(
       : options.outer;
   separateDequantizations(editor);
   if (isOptimized) optimizeBasic(editor, known);
-  inlineFunctions(editor);
-  const isForCpu = options.target === 'cpu';
+  const { target } = options;
+  const isForCpu = target === 'cpu';
+  const isChannelsLast = target === 'channels-last-device';
+  if (isChannelsLast) layOutChannelsLast(editor);
+  inlineFunctions(editor, isChannelsLast ? channelsLastKernels : noKernels);
   if (isForCpu) computeHalfInFloat(editor, isOptimized);
   if (isOptimized && isForCpu) optimizeForCpu(editor, known, options.blockSize);
-  if (isOptimized && !isForCpu) optimizeForDevice(editor, known, options.target === 'int8-device');
+  if (isOptimized && !isForCpu) optimizeForDevice(editor, known, target);
   removeNoopCasts(editor);
   return editor.result();
 }
@@ -81,10 +89,10 @@ function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
 }
 
 /** Its level "extended", as far as it holds for kernels on devices, too. */
-function optimizeForDevice(editor: GraphEditor, known: KnownFor, isInt8: boolean): void {
+function optimizeForDevice(editor: GraphEditor, known: KnownFor, target: Target): void {
   removeNoopCasts(editor);
-  if (isInt8) fuseQuantized(editor);
-  fuseFloats(editor, known);
+  if (target === 'int8-device') fuseQuantized(editor);
+  fuseFloats(editor, known, target);
 }
 
 /** Its levels "extended" and "layout". */
@@ -92,7 +100,7 @@ function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number)
   removeNoopCasts(editor);
   fuseQuantized(editor);
   fuseIntegerMatMul(editor);
-  fuseFloats(editor, known);
+  fuseFloats(editor, known, 'cpu');
   fuseMatMulScale(editor);
   fuseBlockBias(editor);
 
@@ -100,11 +108,13 @@ function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number)
   if (blockSize > 1) blockChannels(editor, known(startsBlocks), blockSize);
 }
 
-function fuseFloats(editor: GraphEditor, known: KnownFor): void {
+function fuseFloats(editor: GraphEditor, known: KnownFor, target: Target): void {
   fuseGelu(editor);
   fuseLayerNormalization(editor);
-  fuseActivations(editor);
+  // registered for the CPU's kernels alone
+  if (target === 'cpu') fuseGemmActivations(editor);
   const sizes = known((n) => n.opType === 'Gelu');
   fuseBiasGelu(editor, (v) => typeof sizes.get(v)?.at(-1) === 'number');
   fuseQuickGelu(editor);
+  fuseConvActivations(editor);
 }

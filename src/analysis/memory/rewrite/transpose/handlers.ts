@@ -4,6 +4,7 @@ import type { Attribute } from '../../../../onnx/model.ts';
 import { isUnknown } from '../../../dim.ts';
 import type { Draft } from '../../runtime.ts';
 import { dimsOfValue, elemTypeOfValue } from '../../values.ts';
+import { qualifiedName } from '../patterns.ts';
 import { isSamePerm, inverse } from './transpose-editor.ts';
 import type { Perm, TransposeEditor } from './transpose-editor.ts';
 
@@ -26,7 +27,7 @@ export interface Push {
 }
 
 export function handlerOf(n: Draft): Handler | undefined {
-  return handlers[n.domain === '' ? n.opType : `${n.domain}::${n.opType}`];
+  return handlers[qualifiedName(n)];
 }
 
 const first = () => [0];
@@ -95,30 +96,25 @@ const resize: Handler = {
   push: (p) => p.perm.length === 4 && through(p),
 };
 
-/** Where the reduced axes stay, of one element. */
 const reduce: Handler = {
   inputs: first,
   movesOutputs: true,
-  push: (p) => attributeInt(p.n.node, 'keepdims', 1) === 1 && through(p),
+  push: (p) => (attributeInt(p.n.node, 'keepdims', 1) === 1 ? through(p) : withoutAxes(p)),
 };
 
-/** The Transpose behind it is of the axes that are left. */
-const squeeze: Handler = {
-  inputs: first,
-  movesOutputs: true,
-  push: ({ transposes, n, perm }) => {
-    const axes = squeezedAxes(n, perm.length);
-    if (axes === undefined) return false;
-    const kept = perm.filter((_, axis) => !axes.includes(axis));
-    const sorted = [...kept].sort((a, b) => a - b);
-    transposes.input(n, 0, inverse(perm));
-    transposes.output(
-      n,
-      kept.map((axis) => sorted.indexOf(axis)),
-    );
-    return true;
-  },
-};
+const squeeze: Handler = { inputs: first, movesOutputs: true, push: withoutAxes };
+
+/** The Transpose behind it is of the axes that are left; none where they keep their order. */
+function withoutAxes({ transposes, n, perm }: Push): boolean {
+  const axes = squeezedAxes(n, perm.length);
+  if (axes === undefined) return false;
+  const kept = perm.filter((_, axis) => !axes.includes(axis));
+  const sorted = [...kept].sort((a, b) => a - b);
+  transposes.input(n, 0, inverse(perm));
+  const left = kept.map((axis) => sorted.indexOf(axis));
+  if (left.some((axis, i) => axis !== i)) transposes.output(n, left);
+  return true;
+}
 
 function squeezedAxes(n: Draft, rank: number): readonly number[] | undefined {
   const type = n.inputs[1]?.type;

@@ -7,10 +7,14 @@ import { dimsOfValue, elemTypeOfValue } from '../../values.ts';
 import type { Value } from '../../values.ts';
 import { asOp, isConstant } from '../patterns.ts';
 import { handlerOf } from './handlers.ts';
-import { permOf, isSamePerm } from './transpose-editor.ts';
+import { channelsFirst, channelsLast, isSamePerm, permOf } from './transpose-editor.ts';
 import type { Perm, TransposeEditor } from './transpose-editor.ts';
 
-export function pushTransposes(transposes: TransposeEditor): void {
+/**
+ * `isEager`: those that bring the channels to their place and back are moved as far as they go, past all but Concat;
+ * and Resize is not passed, as not every provider has it for each layout (layout_transformation.cc).
+ */
+export function pushTransposes(transposes: TransposeEditor, { isEager = false } = {}): void {
   const { editor } = transposes;
   const nodes = [...editor.nodes];
   const leading = leadingToTranspose(nodes);
@@ -18,7 +22,7 @@ export function pushTransposes(transposes: TransposeEditor): void {
     if (!editor.has(n)) continue;
     n.inputs.some((v, i) => {
       const perm = permOf(editor.maker(v));
-      return perm !== undefined && push(transposes, n, i, perm, leading);
+      return perm !== undefined && push(transposes, n, i, perm, leading, isEager);
     });
   }
 }
@@ -44,12 +48,20 @@ function push(
   input: number,
   perm: Perm,
   leading: ReadonlySet<Value>,
+  isEager: boolean,
 ): boolean {
   const handler = handlerOf(n);
   const inputs = handler?.inputs(n) ?? [];
-  if (!handler?.push || !inputs.includes(input)) return false;
-  const isWorth = handler.isAlwaysWorth?.(n) === true || costOf(transposes, n, perm, inputs, leading) < 0;
+  if (!handler?.push || !inputs.includes(input) || (isEager && n.opType === 'Resize')) return false;
+  const isWorth =
+    (isEager && n.opType !== 'Concat' && movesChannels(perm)) ||
+    handler.isAlwaysWorth?.(n) === true ||
+    costOf(transposes, n, perm, inputs, leading) < 0;
   return isWorth && handler.push({ transposes, n, perm, inputs });
+}
+
+function movesChannels(perm: Perm): boolean {
+  return isSamePerm(perm, channelsLast(perm.length)) || isSamePerm(perm, channelsFirst(perm.length));
 }
 
 /** Axes of transposes added, less those removed; see CalculateCost there. */

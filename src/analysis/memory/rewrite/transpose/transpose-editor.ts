@@ -12,6 +12,16 @@ export function inverse(perm: Perm): number[] {
   return perm.map((_, axis) => perm.indexOf(axis));
 }
 
+/** From [N, C, …] to [N, …, C]. */
+export function channelsLast(rank: number): Perm {
+  return [...Array(rank).keys()].map((axis) => (axis === 0 ? 0 : axis === rank - 1 ? 1 : axis + 1));
+}
+
+/** From [N, …, C] to [N, C, …]. */
+export function channelsFirst(rank: number): Perm {
+  return inverse(channelsLast(rank));
+}
+
 export function isSamePerm(a: Perm | undefined, b: Perm): boolean {
   return a?.join() === b.join();
 }
