@@ -54,7 +54,7 @@ export interface HostApi {
   forms(layerIds: readonly string[]): Promise<readonly FormView[]>;
   /** Asks for a file or folder; undefined where the person gave up. */
   chooseCalibration(kind: 'file' | 'folder'): Promise<CalibrationView | undefined>;
-  /** Fills `LayerRow.sqnrDb` by reading the weights that the recipe rounds. */
+  /** Fills `LayerRow.sqnrDb` by reading the weights that the recipe changes. */
   measureSqnr(): Promise<EstimateView>;
   /** Removes the edits of these layers. */
   revertLayers(layerIds: readonly string[]): Promise<EstimateView>;

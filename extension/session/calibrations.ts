@@ -43,14 +43,35 @@ export class Calibrations {
     try {
       return await work(applyRecipe(base.model, recipe, await kept.found).model);
     } finally {
-      kept.uses--;
-      if (kept !== this.#kept) release(kept);
+      this.#leave(kept);
+    }
+  }
+
+  #leave(kept: Kept): void {
+    kept.uses--;
+    if (kept !== this.#kept) release(kept);
+  }
+
+  /** Hands on what the data told where they have run already; they are not run for it. */
+  async ifKnown<T>(
+    shown: CalibrationOf['shown'],
+    work: (found: Calibrated | undefined) => Promise<T>,
+  ): Promise<T> {
+    const key = await keyOf(shown);
+    const kept = this.#kept;
+    if (kept?.key !== key) return work(undefined);
+    kept.uses++;
+    try {
+      // who runs them is told of what fails
+      return await work(await kept.found.catch(() => undefined));
+    } finally {
+      this.#leave(kept);
     }
   }
 
   /** The calibration, as one that is in use. */
   async #take(of: CalibrationOf, job: Job): Promise<Kept> {
-    const key = await keyOf(of);
+    const key = await keyOf(of.shown);
     if (this.#kept?.key === key) {
       this.#kept.uses++;
       return this.#kept;
@@ -84,7 +105,7 @@ async function run(of: CalibrationOf, { signal, report }: Job): Promise<Calibrat
   return withOriginal(of, signal, (modelPath) =>
     calibrate(base.model, recipe, applied(), {
       ...{ runner: of.runner, ep, modelPath, signal },
-      ...{ dims: otherDims(of), batchSymbols: batchSymbolsOf(of) },
+      ...{ dims: otherDims(of.shown), batchSymbols: batchSymbolsOf(of.shown) },
       onProgress: ({ fraction, message }) => report({ done: fraction, total: 1, message }),
     }),
   );
@@ -100,25 +121,25 @@ export async function influencesOf(
   const { localPath } = model.source.file;
   return blockInfluences(model, data, localPath === undefined ? '.' : path.dirname(localPath), {
     ...{ runner: of.runner, ep: await runnableEp(of, signal), signal },
-    ...{ dims: otherDims(of), batchSymbols: batchSymbolsOf(of) },
+    ...{ dims: otherDims(of.shown), batchSymbols: batchSymbolsOf(of.shown) },
     onProgress: ({ fraction, message }) => report({ done: fraction, total: 1, message }),
   });
 }
 
-function batchSymbolsOf({ shown }: CalibrationOf): readonly string[] {
+function batchSymbolsOf(shown: CalibrationOf['shown']): readonly string[] {
   const { symbols } = shown.snapshot.base.analysis();
   return symbols.filter((s) => s.isBatch).map((s) => s.name);
 }
 
 /** Without the batch, which the data decide. */
-function otherDims(of: CalibrationOf): Readonly<Record<string, number>> {
-  const batch = batchSymbolsOf(of);
-  return Object.fromEntries(Object.entries(of.shown.options.dims).filter(([name]) => !batch.includes(name)));
+function otherDims(shown: CalibrationOf['shown']): Readonly<Record<string, number>> {
+  const batch = batchSymbolsOf(shown);
+  return Object.fromEntries(Object.entries(shown.options.dims).filter(([name]) => !batch.includes(name)));
 }
 
 /** Everything that its result depends on, beside the file; which EP ran it is not of it. */
-async function keyOf(of: CalibrationOf): Promise<string> {
-  const { base, recipe, applied } = of.shown.snapshot;
+async function keyOf(shown: CalibrationOf['shown']): Promise<string> {
+  const { base, recipe, applied } = shown.snapshot;
   const data = recipe.calibration ?? RANDOM_CALIBRATION;
   const { localPath } = base.model.source.file;
   const file = calibrationPath(data, localPath === undefined ? '.' : path.dirname(localPath));
@@ -133,7 +154,7 @@ async function keyOf(of: CalibrationOf): Promise<string> {
   const { calibrationTargets, repairs } = applied();
   // repair is of the pruned model, which the edits make
   const repaired = repairs.length === 0 ? undefined : recipe.edits;
-  return JSON.stringify([calibrationTargets, repaired, data, written, otherDims(of)]);
+  return JSON.stringify([calibrationTargets, repaired, data, written, otherDims(shown)]);
 }
 
 /** Figures may be shown for an EP that this machine does not have; the CPU gives the same activations. */

@@ -16,12 +16,20 @@ import type { Job, RunSettings } from './protocol.ts';
 import { runnerFor } from './runners.ts';
 import type { Shown } from './shown.ts';
 
-/** How much of each weight survives the recipe: kept with the snapshot, and shown by its views from then on. */
-export async function measureSqnr({ snapshot }: Shown, { signal, report }: Job): Promise<void> {
-  snapshot.sqnr ??= await weightSqnr(snapshot.base.model, snapshot.recipe, {
-    signal,
-    onProgress: (done, total) => report({ done, total }),
-  });
+/**
+ * How much of each weight survives the recipe: kept with the snapshot, and shown by its views from then on. What
+ * calibration data decide is told once they have run, for a save or a check.
+ */
+export async function measureSqnr(shown: Shown, { signal, report }: Job): Promise<void> {
+  const { snapshot } = shown;
+  const known = snapshot.sqnr;
+  if (known !== undefined && ![...known.values()].some((f) => f.sqnrDb === undefined)) return;
+  snapshot.sqnr = await shown.calibrations.ifKnown(shown, (data) =>
+    weightSqnr(snapshot.base.model, snapshot.recipe, {
+      ...{ data, signal },
+      onProgress: (done, total) => report({ done, total }),
+    }),
+  );
 }
 
 /** The last choice per file: what was looked at in the dialog is not worked out again when it is applied. */

@@ -56,16 +56,18 @@ function layerRow(document: Shown, layer: LayerState, reasons: ReadonlyMap<strin
     macs: layer.macs,
     unknown: unknown === undefined ? undefined : localize(unknown),
     ...can,
-    sqnrDb: sqnrOf(document, layer),
+    ...sqnrOf(document, layer),
     nodes: layer.nodes,
     change: changeView(document, layer),
   };
 }
 
-function sqnrOf({ snapshot }: Shown, layer: LayerState): LayerRow['sqnrDb'] {
+function sqnrOf({ snapshot }: Shown, layer: LayerState): Pick<LayerRow, 'sqnrDb' | 'sqnrUnknown'> {
   const found = layer.changes.map((c) => snapshot.sqnr?.get(c.node)).find((f) => f !== undefined);
-  if (found === undefined) return undefined;
-  return Number.isFinite(found.sqnrDb) ? found.sqnrDb : 'inf';
+  if (found === undefined) return {};
+  const { sqnrDb } = found;
+  if (sqnrDb === undefined) return { sqnrUnknown: 'needs-data' };
+  return { sqnrDb: Number.isFinite(sqnrDb) ? sqnrDb : 'inf' };
 }
 
 /** What can still be done to a layer; the reason where nothing can. */

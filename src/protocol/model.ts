@@ -60,6 +60,8 @@ export interface LayerRow {
   readonly blocked?: string | undefined;
   /** Signal-to-noise ratio of its weight after the recipe, in dB, where it was measured (`HostApi.measureSqnr`). */
   readonly sqnrDb?: number | 'inf' | undefined;
+  /** Why that is not known though it was measured: calibration data decide, and have not run. */
+  readonly sqnrUnknown?: 'needs-data' | undefined;
   /** Ids of the nodes that make the layer, its own included. */
   readonly nodes?: readonly string[] | undefined;
   /** Set where the recipe changes it: what, and its weight bytes before. */

@@ -4,16 +4,17 @@
  */
 import type { Calibration, CalibrationTarget } from '../analysis/index.ts';
 import type { Model, StringEntry } from '../onnx/model.ts';
-import type { PulledEntry, Rounding, StepContext } from './context.ts';
+import type { Proposal, PulledEntry, Rounding, StepContext } from './context.ts';
 import { buildModel } from './graph/build.ts';
 import { Workspace, type Entry } from './graph/workspace.ts';
 import { pruneWarnings } from './prune/step.ts';
+import { writtenWeights } from './prune/written.ts';
 import type { RepairStage, RepairValues } from './prune/channels/repair/stage.ts';
 import type { Edit, LayerChange, Recipe, Warning } from './recipe/recipe.ts';
 import { serializeRecipe } from './recipe/json.ts';
 import { selectEntries } from './select.ts';
 import { propose } from './steps.ts';
-import { allConstantBytes, isBlocked } from './weights/find.ts';
+import { allConstantBytes, isBlocked, type Blocked } from './weights/find.ts';
 
 /** Key in the model's metadata under which the recipe is kept. */
 export const RECIPE_METADATA_KEY = 'vram_lens.recipe';
@@ -33,8 +34,10 @@ export interface AppliedRecipe {
   readonly calibrationTargets: readonly CalibrationTarget[];
   /** Repairs of layers that are to be worked out before the changed model can be written, in their order. */
   readonly repairs: readonly RepairStage[];
-  /** By id in the original model: how the edit that was applied rounds the layer's weights, where that is known. */
+  /** By id in the original model: how the layer's weights are rounded, where that is known, or how pruning leaves them. */
   readonly roundings: ReadonlyMap<string, readonly Rounding[]>;
+  /** Those of them whose weights are what calibration data make them. */
+  readonly calibrated: ReadonlySet<string>;
 }
 
 /** Whether calibration data have to run before the changed model can be written. */
@@ -56,9 +59,22 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
   const repairs: RepairStage[] = [];
   const targets = new Map<string, CalibrationTarget>();
   const roundings = new Map<string, readonly Rounding[]>();
+  const calibrated = new Set<string>();
+  const pruned = new Set<Entry>();
   const made = new Map<string, unknown>();
   const ends = { atEnd: [], atLast: [] };
-  const shared = { ws, calibration, repaired, made, ...ends, targets, roundings, repairs };
+  const shared = {
+    ws,
+    calibration,
+    repaired,
+    made,
+    ...ends,
+    targets,
+    roundings,
+    calibrated,
+    pruned,
+    repairs,
+  };
   const changes = recipe.edits.flatMap((edit, index) => applyEdit(shared, edit, index, warnings));
   const merged = mergeWarnings([...warnings, ...atEnd(shared)]);
   if (changes.every((c) => c.status === 'blocked')) {
@@ -70,7 +86,12 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
       calibrationTargets: [],
       repairs: [],
       roundings: new Map(),
+      calibrated: new Set(),
     };
+  }
+  for (const entry of pruned) {
+    const written = writtenWeights(ws, entry);
+    if (written.length > 0) roundings.set(entry.id, written);
   }
   raised(ws, merged);
   const { model: changed, idsAfter } = buildModel(ws, metadataWith(model, recipe));
@@ -82,6 +103,7 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
     calibrationTargets: [...targets.values()],
     repairs,
     roundings,
+    calibrated,
   };
 }
 
@@ -90,6 +112,9 @@ interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'repaired' | '
   /** By content: what is asked for twice is collected once. */
   readonly targets: Map<string, CalibrationTarget>;
   readonly roundings: Map<string, readonly Rounding[]>;
+  readonly calibrated: Set<string>;
+  /** Layers that no edit rounded since they were pruned. */
+  readonly pruned: Set<Entry>;
 }
 
 function atEnd({ atEnd: steps, atLast }: Shared): Warning[] {
@@ -111,7 +136,10 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
       return { ...base, status: 'blocked', reason: proposal.reason, beforeBytes: bytes, afterBytes: bytes };
     }
     for (const target of proposal.needs ?? []) shared.targets.set(JSON.stringify(target), target);
-    if (proposal.roundings !== undefined) shared.roundings.set(entry.id, proposal.roundings);
+    if (proposal.roundings !== undefined) {
+      shared.roundings.set(entry.id, proposal.roundings);
+      shared.pruned.delete(entry);
+    }
     const outcome = proposal.apply();
     warnings.push(...outcome.warnings);
     pulled.push(...(outcome.pulled ?? []));
@@ -121,6 +149,10 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
   });
   if (entries.length === 0 && missing.length === 0) {
     warnings.push({ code: 'no-layer-selected', message: `edit ${index + 1} selects no layer` });
+  }
+  if (edit.type === 'prune' || edit.type === 'prune-channels') {
+    const needsData = shared.repairs.some((r) => r.edit === index) || proposals.some(hasNeeds);
+    for (const entry of [...selected, ...pulled.map((p) => p.entry)]) notePruned(shared, entry, needsData);
   }
   if (edit.type === 'prune' && selected.size > 0) warnings.push(...pruneWarnings(context, edit));
   const along = pulled.map(({ entry, beforeBytes, afterBytes, by }): LayerChange => {
@@ -135,6 +167,17 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
     };
   });
   return [...changes, ...along, ...missing.map((node) => missingChange(node, index))];
+}
+
+function hasNeeds({ proposal }: { readonly proposal: Proposal | Blocked }): boolean {
+  return !isBlocked(proposal) && (proposal.needs ?? []).length > 0;
+}
+
+/** Its weights are not what an edit before made of them. */
+function notePruned({ roundings, pruned, calibrated }: Shared, entry: Entry, needsData: boolean): void {
+  roundings.delete(entry.id);
+  pruned.add(entry);
+  if (needsData) calibrated.add(entry.id);
 }
 
 function missingChange(node: string, edit: number): LayerChange {

@@ -33,7 +33,14 @@ export type Rounding =
       /** Axis with one scale per index; undefined: one scale in all. */
       readonly axis: number | undefined;
     }
-  | { readonly kind: 'cast'; readonly source: WeightSource; readonly to: CastType };
+  | { readonly kind: 'cast'; readonly source: WeightSource; readonly to: CastType }
+  | UnroundedWeight;
+
+/** As pruning leaves it. */
+export interface UnroundedWeight {
+  readonly kind: 'none';
+  readonly source: WeightSource;
+}
 
 export interface Outcome {
   /** Stored bytes of the constants that took their place. */

@@ -3,8 +3,8 @@ import { useEffect, useState } from 'preact/hooks';
 import type { LayerRow } from '../../src/protocol.ts';
 import { Change } from '../components/change.tsx';
 import { Icon } from '../components/icon.tsx';
+import { Sqnr } from '../components/sqnr.tsx';
 import { t } from '../l10n/index.ts';
-import { decibels } from '../lib/quantity.ts';
 import { host, messageOf } from '../state/host.ts';
 import { cursor, estimate, layerById } from '../state/store.ts';
 import { layerCommands } from '../panes/layers/commands.ts';
@@ -29,9 +29,9 @@ function LayerFacts({ row }: { readonly row: LayerRow }) {
         <span class="op-tag">{row.opType}</span>
       </h4>
       {row.change !== undefined && <ChangeLine change={row.change} />}
-      {row.sqnrDb !== undefined && (
+      {(row.sqnrDb !== undefined || row.sqnrUnknown !== undefined) && (
         <p class="muted">
-          {t('inspector.sqnr')}: {decibels(row.sqnrDb)}
+          {t('inspector.sqnr')}: <Sqnr row={row} />
         </p>
       )}
       <Buttons row={row} />

@@ -17,7 +17,7 @@ import type { LayerSelector, QuantizeEdit, Recipe } from '../recipe/recipe.ts';
 import { RoundingSqnrs } from './noise.ts';
 import type { PassOptions } from './weight-sqnr.ts';
 
-export interface ChooseOptions extends Omit<PassOptions, 'onLayer'> {
+export interface ChooseOptions extends Omit<PassOptions, 'onLayer' | 'data'> {
   readonly ep: EpName;
   readonly layers: LayerSelector;
   /** Least signal-to-noise ratio of a layer's weight, in dB. Activations that are quantized, too, are not counted. */

@@ -1,12 +1,15 @@
 /** A weight in the chunks that its rounding can be found of, and how each of them is rounded. */
-import type { Rounding } from '../context.ts';
+import type { Rounding, UnroundedWeight } from '../context.ts';
 import type { ChunkRounding } from '../kernels/rounded.ts';
 import { blockSizes } from '../weights/block-tensors.ts';
 import { layoutOf, limits } from '../weights/linear-tensors.ts';
 import { readParameters } from '../weights/parameters.ts';
 import { rowGroups, valueChunks, type ValueChunk } from '../weights/stream.ts';
 
-export function chunksOf(rounding: Rounding, signal?: AbortSignal): AsyncIterable<ValueChunk> {
+/** One that changes values. */
+export type RealRounding = Exclude<Rounding, UnroundedWeight>;
+
+export function chunksOf(rounding: RealRounding, signal?: AbortSignal): AsyncIterable<ValueChunk> {
   const { source } = rounding;
   if (rounding.kind !== 'blocks') return valueChunks(source, signal);
   const { depth, width } = blockSizes(source.tensor.dims, rounding.isTransposed, rounding.form);
@@ -16,7 +19,7 @@ export function chunksOf(rounding: Rounding, signal?: AbortSignal): AsyncIterabl
 }
 
 /** Reads the weight once where scales depend on all of it. */
-export async function chunkRounding(rounding: Rounding, signal?: AbortSignal): Promise<ChunkRounding> {
+export async function chunkRounding(rounding: RealRounding, signal?: AbortSignal): Promise<ChunkRounding> {
   const { source } = rounding;
   const { dims } = source.tensor;
   if (rounding.kind === 'blocks') {

@@ -5,8 +5,7 @@
  */
 import { elementCount, OnnxError } from '../../onnx/index.ts';
 import { DataType, type Model } from '../../onnx/model.ts';
-import { applyRecipe } from '../apply.ts';
-import type { Rounding } from '../context.ts';
+import { applyRecipe, type AppliedRecipe } from '../apply.ts';
 import { executor } from '../executor.ts';
 import { Workspace } from '../graph/workspace.ts';
 import type { Moments } from '../kernels/histogram.ts';
@@ -15,7 +14,7 @@ import type { ChunkRounding } from '../kernels/rounded.ts';
 import { floatsOf } from '../kernels/values.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { mapOrdered, notFinite, valueChunks, type WeightSource } from '../weights/stream.ts';
-import { chunkRounding, chunksOf } from './chunks.ts';
+import { chunkRounding, chunksOf, type RealRounding } from './chunks.ts';
 import { RoundingSqnrs } from './noise.ts';
 
 export interface HistogramOptions {
@@ -77,7 +76,7 @@ export async function weightHistogram(
   if (!Number.isInteger(bins) || bins < 1 || bins > MAX_HISTOGRAM_BINS) {
     throw new RangeError(`bins: expected 1 to ${MAX_HISTOGRAM_BINS}, got ${bins}`);
   }
-  const roundings = recipe === undefined ? undefined : applyRecipe(model, recipe).roundings.get(node);
+  const roundings = recipe === undefined ? [] : realRoundings(applyRecipe(model, recipe), node);
   const rounding = largest(roundings);
   const source = rounding?.source ?? largestConstant(model, node);
   const all = await momentsOf(source, signal);
@@ -95,15 +94,20 @@ export async function weightHistogram(
         ? undefined
         : {
             counts: roundedCounts,
-            sqnrDb: await new RoundingSqnrs().of(roundings ?? [], signal),
+            sqnrDb: await new RoundingSqnrs().of(roundings, signal),
             grid: await gridOf(rounding, how, signal),
           },
   };
 }
 
+function realRoundings({ roundings, calibrated }: AppliedRecipe, node: string): RealRounding[] {
+  if (calibrated.has(node)) return [];
+  return (roundings.get(node) ?? []).filter((r) => r.kind !== 'none');
+}
+
 /** Of several weights, as of an LSTM, the largest. */
-function largest(roundings: readonly Rounding[] = []): Rounding | undefined {
-  const size = ({ source }: Rounding) => elementCount(source.tensor.dims);
+function largest(roundings: readonly RealRounding[]): RealRounding | undefined {
+  const size = ({ source }: RealRounding) => elementCount(source.tensor.dims);
   return roundings.toSorted((a, b) => size(b) - size(a))[0];
 }
 
@@ -139,7 +143,7 @@ async function momentsOf(source: WeightSource, signal: AbortSignal | undefined):
 
 async function countsOf(
   source: WeightSource,
-  rounding: Rounding | undefined,
+  rounding: RealRounding | undefined,
   how: ChunkRounding | undefined,
   { min: low, max: high }: Moments,
   bins: number,
@@ -160,7 +164,7 @@ async function countsOf(
 }
 
 async function gridOf(
-  rounding: Rounding,
+  rounding: RealRounding,
   how: ChunkRounding,
   signal: AbortSignal | undefined,
 ): Promise<GridLine[]> {

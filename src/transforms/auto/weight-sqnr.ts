@@ -5,12 +5,14 @@
  */
 import { tensorByteLength } from '../../onnx/index.ts';
 import type { Model } from '../../onnx/model.ts';
-import { applyRecipe } from '../apply.ts';
+import { applyRecipe, type ApplyOptions } from '../apply.ts';
 import type { Rounding } from '../context.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { RoundingSqnrs } from './noise.ts';
 
 export interface PassOptions {
+  /** What calibration data told, where the recipe needs any and they have run. */
+  readonly data?: ApplyOptions | undefined;
   readonly signal?: AbortSignal | undefined;
   /** After each layer: bytes of weights read, of all that are to be. */
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
@@ -19,14 +21,19 @@ export interface PassOptions {
 }
 
 export interface LayerSqnr {
-  /** Of the layer's weight, as written against as it was, in dB; Infinity where nothing is lost. */
-  readonly sqnrDb: number;
+  /**
+   * Of the layer's weight, as written against as it was, in dB; Infinity where nothing is lost, as where only channels
+   * are gone. Undefined where calibration data make the weight what it is, and have not run.
+   */
+  readonly sqnrDb: number | undefined;
 }
 
 /**
- * By node id in the original model, every layer that the recipe rounds: to dynamic and static int8, to blocks by plain
- * or HQQ rounding, to floats of 16 bits. Pruned layers, and weights that calibration data change before or as they are
- * rounded (SmoothQuant, equalisation, GPTQ), are left out. Streams each weight once or twice.
+ * By node id in the original model, every layer that the recipe rounds (to dynamic and static int8, to blocks by plain
+ * or HQQ rounding, to floats of 16 bits) or prunes: against the original's weight, where channels went against those
+ * that are left. Weights that calibration data change as they are quantized (SmoothQuant, equalisation, GPTQ) are left
+ * out. Streams each weight once or twice, a pruned one up to four times; those of patterns, Wanda and SparseGPT are
+ * held whole, as when they are written.
  * @throws OnnxError where a weight holds NaN or an infinity, or cannot be read
  */
 export async function weightSqnr(
@@ -34,13 +41,14 @@ export async function weightSqnr(
   recipe: Recipe,
   options: PassOptions = {},
 ): Promise<ReadonlyMap<string, LayerSqnr>> {
-  const { roundings } = applyRecipe(model, recipe);
+  const { roundings, calibrated } = applyRecipe(model, recipe, options.data);
   const found = new Map<string, LayerSqnr>();
   const sqnrs = new RoundingSqnrs();
   const total = [...roundings.values()].reduce((sum, r) => sum + bytesOf(r), 0);
   let done = 0;
   for (const [node, ofNode] of roundings) {
-    const sqnrDb = await sqnrs.of(ofNode, options.signal);
+    const isKnown = !calibrated.has(node) || options.data !== undefined;
+    const sqnrDb = isKnown ? await sqnrs.of(ofNode, options.signal) : undefined;
     found.set(node, { sqnrDb });
     done += bytesOf(ofNode);
     options.onLayer?.(node, { sqnrDb });

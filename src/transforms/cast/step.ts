@@ -8,6 +8,7 @@ import { dropFloatWeight, madeOnce } from '../quantize/shared.ts';
 import type { CastType } from '../recipe/cast.ts';
 import type { CastEdit } from '../recipe/recipe.ts';
 import { allConstantBytes, type Blocked, type Weight } from '../weights/find.ts';
+import { withOriginal } from '../weights/original.ts';
 import { mapOrdered, storedBytes, valueChunks, type WeightSource } from '../weights/stream.ts';
 import { bordersOf } from './borders.ts';
 import { opsetFor, staysFloat32 } from './low-ops.ts';
@@ -90,7 +91,7 @@ const KERNELS = { float16: 'toFloat16', bfloat16: 'toBfloat16' } as const;
 /** The tensor in 16 bits; its data are made when they are read. */
 function lowTensor(source: WeightSource, name: string, to: CastType): TensorRef {
   const { dims } = source.tensor;
-  return {
+  const made: TensorRef = {
     name,
     dataType: DataType[to],
     dims,
@@ -105,4 +106,5 @@ function lowTensor(source: WeightSource, name: string, to: CastType): TensorRef 
       },
     },
   };
+  return withOriginal(made, source.tensor);
 }

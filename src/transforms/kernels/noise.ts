@@ -1,11 +1,14 @@
-/** What rounding does to a chunk of a weight: the sums of the squares of its values and of their errors. */
+/** What becomes of a chunk of a weight: the sums of the squares of its values and of their errors. */
 import { roundedValues, type ChunkRounding } from './rounded.ts';
 import { floatsOf, type Values } from './values.ts';
 
 export interface NoiseArgs {
   readonly values: Values;
   readonly start: number;
-  readonly rounding: ChunkRounding;
+  /** Undefined: the values are written as they are. */
+  readonly rounding: ChunkRounding | undefined;
+  /** What the values were before an edit changed them; undefined: the same. */
+  readonly original?: Float32Array | undefined;
 }
 
 export interface Noise {
@@ -15,9 +18,11 @@ export interface Noise {
   readonly badIndex: number;
 }
 
-export function roundingNoise({ values: given, start, rounding }: NoiseArgs): Noise {
-  const values = floatsOf(given);
-  const { rounded, badIndex } = roundedValues(values, start, rounding);
+export function weightNoise({ values: given, start, rounding, original }: NoiseArgs): Noise {
+  const changed = floatsOf(given);
+  const values = original ?? changed;
+  const { rounded, badIndex } =
+    rounding === undefined ? { rounded: changed, badIndex: -1 } : roundedValues(changed, start, rounding);
   let [signal, noise] = [0, 0];
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;

@@ -17,6 +17,7 @@ import { hashText } from '../kernels/select.ts';
 import { zerosOf } from '../kernels/sparse-gpt.ts';
 import { patternOf, type PruneEdit, type SparsityPattern } from '../recipe/prune.ts';
 import { computed } from '../weights/linear-tensors.ts';
+import { withOriginal } from '../weights/original.ts';
 import { notFinite, type WeightSource } from '../weights/stream.ts';
 
 /** A weight of 512 MiB is held three times while its zeros are chosen. */
@@ -148,9 +149,10 @@ export interface MaskPlan {
 }
 
 export function maskedTensor(plan: MaskPlan, name: string): TensorRef {
-  const { dataType, dims } = plan.source.tensor;
-  const byteLength = 4 * elementCount(dims);
-  return { name, dataType, dims, location: computed(byteLength, (signal) => masked(plan, signal)) };
+  const { tensor } = plan.source;
+  const { dataType, dims } = tensor;
+  const location = computed(4 * elementCount(dims), (signal) => masked(plan, signal));
+  return withOriginal({ name, dataType, dims, location }, tensor);
 }
 
 async function masked(plan: MaskPlan, signal: AbortSignal | undefined): Promise<Uint8Array> {

@@ -11,6 +11,7 @@ import {
   type FloatBits,
   type KeyKind,
 } from '../kernels/select.ts';
+import { withOriginal } from '../weights/original.ts';
 import { elementChunks, lazy, mapOrdered, notFinite, type WeightSource } from '../weights/stream.ts';
 
 /** Element types that can be pruned. */
@@ -56,7 +57,7 @@ export function zeroedBy(
 ): TensorRef {
   const { tensor } = plan.source;
   const { type } = keys;
-  return {
+  const made: TensorRef = {
     name,
     dataType: tensor.dataType,
     dims: tensor.dims,
@@ -66,6 +67,7 @@ export function zeroedBy(
       produce: (signal) => zeroed(plan, keys, selection, signal),
     },
   };
+  return withOriginal(made, tensor);
 }
 
 export interface Keys {

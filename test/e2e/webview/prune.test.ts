@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { formatBytes } from '../../../src/format.ts';
 import type { ChannelOptions, PruneOptions, ZeroOptions } from '../../../src/protocol.ts';
 import { sampleSensitivity } from './support/checks.ts';
@@ -115,6 +115,41 @@ describe('webview: removing channels', () => {
       await dialog.waitFor({ state: 'detached' });
       const options = host.calls.findLast((c) => c.method === 'prune')?.args[1];
       assert.equal((options as ChannelOptions).approximate, true);
+    });
+  });
+});
+
+describe('webview: the weight error of pruned layers', () => {
+  it('is none where channels are gone, a figure where zeros are, and names what data decide', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      const { page, row, cell } = editor;
+      const apply = async (name: string, change: (dialog: Locator) => Promise<unknown>) => {
+        const dialog = await openDialog(editor, name);
+        await change(dialog);
+        await dialog.getByRole('button', { name: 'Prune', exact: true }).click();
+        await dialog.waitFor({ state: 'detached' });
+      };
+      await apply('f.3.0', (dialog) => dialog.getByRole('slider').fill('50'));
+      await apply('fc1', (dialog) => dialog.getByLabel(/Zero weights/).check());
+      await apply('fc2', async (dialog) => {
+        await dialog.getByLabel(/Zero weights/).check();
+        await dialog.getByLabel('Which weights').selectOption('wanda');
+      });
+      await row('fc1').click({ button: 'right' });
+      await page.getByRole('menu').getByRole('menuitem', { name: 'Measure Weight Error' }).click();
+      await row('fc1').locator('.cell-sqnr').waitFor();
+      const found = host.estimateNow().layers.find((l) => l.name === 'fc1')?.sqnrDb;
+      assert.ok(typeof found === 'number' && found > 3 && found < 30, String(found));
+      assert.equal(await cell('fc1', 'sqnr'), `${found.toFixed(1)} dB`);
+      assert.equal(await cell('f.3.0', 'sqnr'), 'kept exactly');
+      assert.equal(await cell('f.4.0', 'sqnr'), 'kept exactly', 'it reads the channels that are gone');
+      assert.equal(await cell('f.6.0', 'sqnr'), '');
+      assert.equal(await cell('fc2', 'sqnr'), 'needs data');
+      const hint = await row('fc2').locator('.cell-sqnr.unknown').getAttribute('title');
+      assert.match(hint ?? '', /save or check first/);
+      await row('f.3.0').click();
+      await page.locator('.inspector').getByText('kept exactly').waitFor();
     });
   });
 });

@@ -122,6 +122,26 @@ describe('extension: calibrations', () => {
     assert.equal(runner.disposed, 1);
   });
 
+  it('are handed to who only looks, where they are at hand; nothing is run for it', async () => {
+    const { shown } = of([usualEdit('static', { nodes: [gemm] }, settings)]);
+    const look = () => calibrations.ifKnown(shown, (found) => Promise.resolve(found?.calibration?.samples));
+    assert.equal(await look(), undefined);
+    await calibrations.use(of(shown.snapshot.recipe.edits), job, isReady);
+    assert.equal(await look(), 8);
+    const other = of([usualEdit('static', { nodes: [conv] }, settings)]).shown;
+    assert.equal(await calibrations.ifKnown(other, (found) => Promise.resolve(found)), undefined);
+    let finish = (): void => undefined;
+    const long = calibrations.ifKnown(shown, () => new Promise<void>((resolve) => (finish = resolve)));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    calibrations.dispose();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual([runner.requests.length, runner.disposed], [1, 0], 'it is read');
+    finish();
+    await long;
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(runner.disposed, 1);
+  });
+
   it('run random inputs where no data are named, and tell what they cannot read', async () => {
     const edits = [usualEdit('static', { all: true }, settings)];
     const guessed = of(edits);

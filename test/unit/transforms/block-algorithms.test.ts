@@ -100,7 +100,7 @@ describe('HQQ', () => {
       it(`keeps more of the weight than rounding: ${bits} bits${isSymmetric ? ', symmetric' : ''}`, async () => {
         const of = async (algorithm: 'round' | 'hqq') => {
           const edit = blocks({ bits, blockSize: 32, isSymmetric, algorithm });
-          return (await weightSqnr(layer('MatMul'), recipe(edit))).get('fc')!.sqnrDb;
+          return (await weightSqnr(layer('MatMul'), recipe(edit))).get('fc')!.sqnrDb!;
         };
         const [round, hqq] = [await of('round'), await of('hqq')];
         assert.ok(hqq > round + 0.1, `${hqq} dB against ${round} dB`);

@@ -160,7 +160,7 @@ export const frame = {
   'action.similar.hint': 'Choose every layer of the same operator',
   'action.measure': 'Measure Weight Error',
   'action.measure.hint':
-    'How much of each quantized weight is left: reads the weights, fills the column SQNR',
+    'How much of each quantized or pruned weight is left: reads the weights, fills the column SQNR',
   'action.copyTsv': 'Copy as TSV',
   'action.copyTsv.hint': 'Copy the chosen rows for a spreadsheet',
   'action.copyMarkdown': 'Copy as Markdown',
@@ -169,7 +169,7 @@ export const frame = {
   'blocked.readOnly': 'The file is read-only.',
   'blocked.quantize': 'Has no weights that can be quantized.',
   'blocked.prune': 'Has no weights that can be pruned.',
-  'blocked.measure': 'No edit quantizes weights.',
+  'blocked.measure': 'No edit changes weights.',
   'blocked.revert': 'Has no edit to revert.',
 
   'side.label': 'Details',
@@ -179,6 +179,11 @@ export const frame = {
   'inspector.title': 'Layer',
   'inspector.empty': 'Choose a layer to see its cost in full.',
   'inspector.sqnr': 'Signal to noise of the weight',
+  'sqnr.exact': 'kept exactly',
+  'sqnr.exact.hint': 'Nothing is lost: the weights that are left are equal to the original’s.',
+  'sqnr.needsData': 'needs data',
+  'sqnr.needsData.hint':
+    'Calibration data decide what this weight becomes: save or check first, then measure again.',
   'spread.title': 'Weight distribution',
   'spread.reading': 'Reading the weights …',
   'spread.none': 'The layer has no float32 weights.',

@@ -42,8 +42,7 @@ function copy(rows: readonly LayerRow[], format: CopyFormat): void {
 const needsRows = (rows: readonly LayerRow[]): string | undefined =>
   rows.length === 0 ? t('blocked.noSelection') : undefined;
 
-const canMeasure = (): boolean =>
-  estimate.value?.edits.some((e) => e.type === 'quantize' || e.type === 'cast') === true;
+const canMeasure = (): boolean => estimate.value?.edits.some((e) => e.type !== 'prune-blocks') === true;
 
 export const layerCommands: readonly LayerCommand[] = [
   {

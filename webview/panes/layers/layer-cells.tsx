@@ -3,8 +3,9 @@ import type { ComponentChildren } from 'preact';
 import type { LayerRow } from '../../../src/protocol.ts';
 import { Amount } from '../../components/amount.tsx';
 import { Percent } from '../../components/change.tsx';
+import { sqnrText } from '../../components/sqnr.tsx';
 import { t } from '../../l10n/index.ts';
-import { decibels, sharePercent } from '../../lib/quantity.ts';
+import { sharePercent } from '../../lib/quantity.ts';
 import type { ColumnId } from '../../state/columns.ts';
 import { allWeights, type Item } from '../../state/rows.ts';
 import { weightsBefore } from './bars.ts';
@@ -26,7 +27,7 @@ const faces: Readonly<Record<Exclude<ColumnId, 'name'>, (row: LayerRow) => Face>
     row.parameterBytes === 0 ? zero : { content: sharePercent(row.parameterBytes, allWeights.value) },
   activations: activationsFace,
   macs: (row) => (row.macs === 0 ? zero : figure(row.macs, { kind: 'count', hint: row.unknown })),
-  sqnr: (row) => ({ content: decibels(row.sqnrDb) }),
+  sqnr: sqnrText,
   nodes: (row) => ({ content: row.nodes?.length }),
 };
 

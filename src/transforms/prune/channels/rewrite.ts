@@ -4,6 +4,7 @@ import { inferShapes } from '../../../analysis/shapes/index.ts';
 import { DataType, type Graph, type Model, type Node, type TensorRef } from '../../../onnx/model.ts';
 import { isTracked } from './axis.ts';
 import { makeNode } from '../../graph/nodes.ts';
+import { withOriginal } from '../../weights/original.ts';
 import { decodeFloats, encodeFloats } from './floats.ts';
 import type { ChannelPlan } from './plan.ts';
 import type { NewBias, Repairs } from './repair/repair.ts';
@@ -72,7 +73,7 @@ function scaledTensor(tensor: TensorRef, atoms: Int32Array, plan: ChannelPlan): 
         dataType,
       );
   };
-  return { ...tensor, location: { ...location, produce: scaled } };
+  return withOriginal({ ...tensor, location: { ...location, produce: scaled } }, tensor);
 }
 
 /** Conv and Gemm take a bias; behind a MatMul stands an Add. */

@@ -1,6 +1,7 @@
 /** A tensor without the indices that go, picked while it streams by. */
 import { elementBits } from '../../../onnx/datatype.ts';
 import type { TensorRef } from '../../../onnx/model.ts';
+import { originalOf, withOriginal } from '../../weights/original.ts';
 import { elementChunks, type WeightSource } from '../../weights/stream.ts';
 
 /** Positions that stay along one dim; how many there will be is known before. */
@@ -21,7 +22,7 @@ export function selectedTensor(source: WeightSource, axes: readonly KeptAxis[], 
   const bytes = elementBytes(dataType);
   if (bytes === undefined) throw new RangeError(`"${source.name}" has elements smaller than a byte`);
   const left = dims.map((d, k) => axes.find((a) => a.axis === k)?.count ?? d);
-  return {
+  const made: TensorRef = {
     name,
     dataType,
     dims: left,
@@ -31,6 +32,9 @@ export function selectedTensor(source: WeightSource, axes: readonly KeptAxis[], 
       produce: (signal) => selected(source, axes, bytes, signal),
     },
   };
+  const original = originalOf(source.tensor);
+  if (original === source.tensor) return made;
+  return withOriginal(made, selectedTensor({ ...source, tensor: original }, axes, name));
 }
 
 async function* selected(

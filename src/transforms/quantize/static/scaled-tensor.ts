@@ -1,6 +1,7 @@
 /** A float32 weight whose channels along one axis are multiplied by a factor each, made while it streams by. */
-import { elementCount } from '../../../onnx/index.ts';
+import { elementCount, type TensorRef } from '../../../onnx/index.ts';
 import type { ChannelLayout } from '../../kernels/range.ts';
+import { originalOf, withOriginal } from '../../weights/original.ts';
 import { elementChunks, floats, type WeightSource } from '../../weights/stream.ts';
 
 /** One per index of the axis. */
@@ -27,5 +28,9 @@ export function scaledTensor(source: WeightSource, axis: number, factors: Factor
   }
   const location = { kind: 'computed', byteLength: 4 * elementCount(dims), produce } as const;
   const { name, dataType } = source.tensor;
-  return { ...source, tensor: { name, dataType, dims, location } };
+  const tensor: TensorRef = { name, dataType, dims, location };
+  const original = originalOf(source.tensor);
+  if (original === source.tensor) return { ...source, tensor };
+  const before = scaledTensor({ ...source, tensor: original }, axis, factors);
+  return { ...source, tensor: withOriginal(tensor, before.tensor) };
 }

@@ -186,10 +186,17 @@ function layerRows({ model, applied, estimate, estimateBefore, recipe, sqnr }: S
       canPrune: verdict?.prune.ok ?? false,
       blocked: verdict?.isLayer === true && !verdict.quantize.ok ? verdict.quantize.reason : undefined,
       nodes,
-      sqnrDb: sqnr?.get(id)?.sqnrDb,
+      ...sqnrOf(sqnr?.get(id)),
       change: changeOf(changes, recipe, parameterBytes, was),
     };
   });
+}
+
+function sqnrOf(found: LayerSqnr | undefined): Pick<LayerRow, 'sqnrDb' | 'sqnrUnknown'> {
+  if (found === undefined) return {};
+  const { sqnrDb } = found;
+  if (sqnrDb === undefined) return { sqnrUnknown: 'needs-data' };
+  return { sqnrDb: Number.isFinite(sqnrDb) ? sqnrDb : 'inf' };
 }
 
 function changeLabel(edit: Edit): string {

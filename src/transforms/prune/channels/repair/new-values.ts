@@ -4,6 +4,7 @@ import { elementCount, OnnxError, readTensor, type TensorRef } from '../../../..
 import { executor } from '../../../executor.ts';
 import type { ChannelRepair } from '../../../recipe/recipe.ts';
 import { computed } from '../../../weights/linear-tensors.ts';
+import { withOriginal } from '../../../weights/original.ts';
 import { isTracked } from '../axis.ts';
 import type { ImportanceContext } from '../importance.ts';
 import type { ChannelPlan } from '../plan.ts';
@@ -50,7 +51,8 @@ abstract class NewValues<Part extends string> {
       return found === undefined ? readTensor(this.context.model, bare, { signal }) : bytesOf(found);
     };
     const { name, dataType, dims } = bare;
-    return { name, dataType, dims, location: computed(4 * elementCount(dims), make) };
+    const location = computed(4 * elementCount(dims), make);
+    return withOriginal({ name, dataType, dims, location }, bare);
   }
 
   protected key(part: Part): string {
