@@ -1,7 +1,7 @@
 /**
- * Entry (`npm run calibrate [-- cpu,webgpu [matmul,conv,recurrent]]`): measures on this machine what becomes of each
- * form of weight, and says which rows of src/analysis/ep/behaviour.ts disagree. Each model runs in a process of its own;
- * what counts is the resident memory in use after two runs, less the same with next to no weights.
+ * Entry (`npm run calibrate [-- cpu,webgpu [matmul,conv,recurrent,attention]]`): measures on this machine what becomes
+ * of each form of weight, and says which rows of src/analysis/ep/behaviour.ts disagree. Each model runs in a process of
+ * its own; what counts is the resident memory in use after two runs, less the same with next to no weights.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,9 +15,14 @@ import { madeForms, type Family, type Made } from './calibrate/models.ts';
 /** How far a ratio may lie from its row: allocators round, and buffers are kept for reuse. */
 const tolerance = 0.35;
 
-const operators: Readonly<Record<Family, string>> = { matmul: 'MatMul', conv: 'Conv', recurrent: 'LSTM' };
+const operators: Readonly<Record<Family, string>> = {
+  matmul: 'MatMul',
+  conv: 'Conv',
+  recurrent: 'LSTM',
+  attention: 'Attention',
+};
 const eps = (process.argv[2] ?? 'cpu,webgpu').split(',') as EpName[];
-const families = (process.argv[3] ?? 'matmul,conv,recurrent').split(',') as Family[];
+const families = (process.argv[3] ?? 'matmul,conv,recurrent,attention').split(',') as Family[];
 const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-calibrate-'));
 const disagreeing: string[] = [];
 try {
@@ -56,7 +61,7 @@ async function calibrate(made: Made, ep: EpName): Promise<void> {
 }
 
 function fateOf(made: Made, ep: EpName, { kernels }: Run, bytes: number): WeightFate {
-  const weighty = Object.keys(kernels).filter((k) => /MatMul|Conv|LSTM/.test(k));
+  const weighty = Object.keys(kernels).filter((k) => /MatMul|Conv|LSTM|Attention/.test(k));
   if (ep !== 'cpu' && weighty.every((k) => !k.startsWith(`${ep} `))) return 'cpu-fallback';
   const isDequantized = (kernels[`${ep} DequantizeLinear`] ?? 0) > 1;
   const isAsLargeAsFloat = made.storedBytes < 0.7 * made.floatBytes && bytes > 0.7 * made.floatBytes;

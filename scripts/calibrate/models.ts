@@ -7,7 +7,7 @@ import type { Model, Node, TensorRef } from '../../src/onnx/index.ts';
 import { applyRecipe, USUAL, type Edit } from '../../src/transforms/index.ts';
 import { floats, graph, model, node, tensor, value } from '../../test/support/model-builder.ts';
 
-export type Family = 'matmul' | 'conv' | 'recurrent';
+export type Family = 'matmul' | 'conv' | 'recurrent' | 'attention';
 
 export interface Made {
   readonly family: Family;
@@ -27,11 +27,12 @@ interface Chain {
   readonly width: number;
 }
 
-/** 128, 72 and 96 MiB of float32: large beside the noise of a process's resident memory. */
+/** 128, 72, 96 and 96 MiB of float32: large beside the noise of a process's resident memory. */
 const full: Readonly<Record<Family, Chain>> = {
   matmul: { length: 8, width: 2048 },
   conv: { length: 8, width: 512 },
   recurrent: { length: 3, width: 1024 },
+  attention: { length: 8, width: 1024 },
 };
 /** A block of MatMulNBits is 32 wide. */
 const emptyWidth = 32;
@@ -125,7 +126,19 @@ const builders: Readonly<Record<Family, (chain: Chain) => Model>> = {
       node: node('LSTM', [x, `w${i}`, `r${i}`], ['', y], { name: `lstm${i}`, hidden_size: width }),
       weights: [noise(`w${i}`, [1, 4 * width, width]), noise(`r${i}`, [1, 4 * width, width])],
     })),
+  attention: ({ length, width }) =>
+    chained(length, [1, 4, width], (x, y, i) => ({
+      node: node('Attention', [x, `w${i}`, `b${i}`], [y], {
+        domain: microsoft,
+        name: `attention${i}`,
+        num_heads: 16,
+      }),
+      weights: [noise(`w${i}`, [width, 3 * width]), noise(`b${i}`, [3 * width])],
+    })),
 };
+
+const microsoft = 'com.microsoft';
+const versions = { opset: 21, opsets: { [microsoft]: 1 } };
 
 interface Link {
   readonly node: Node;
@@ -148,27 +161,29 @@ function chained(
       nodes: links.map((l) => l.node),
       initializers,
     }),
-    { opset: 21 },
+    versions,
   );
 }
 
 /** Each weight in int8 with a scale for each output channel, and a DequantizeLinear that makes it float again. */
 function dequantized(of: Model): Model {
   const nodes: Node[] = [];
-  const initializers: TensorRef[] = [];
+  const initializers = new Map(of.graph.initializers);
   for (const n of of.graph.nodes) {
     const name = n.inputs[1] ?? '';
     const dims = of.graph.initializers.get(name)?.dims ?? [];
     const axis = n.opType === 'Conv' ? 0 : 1;
     const channels = dims[axis] ?? 1;
     const count = dims.reduce((product, d) => product * d, 1);
-    initializers.push(tensor(`${name}.q`, DataType.int8, dims, bytesOf(name, count)));
-    initializers.push(floats(`${name}.s`, [channels], Array<number>(channels).fill(1 / count)));
+    initializers.delete(name);
+    initializers.set(`${name}.q`, tensor(`${name}.q`, DataType.int8, dims, bytesOf(name, count)));
+    const scales = floats(`${name}.s`, [channels], Array<number>(channels).fill(1 / count));
+    initializers.set(scales.name, scales);
     nodes.push(node('DequantizeLinear', [`${name}.q`, `${name}.s`], [name], { name: `${name}.dq`, axis }));
     nodes.push(n);
   }
   const kept = { inputs: of.graph.inputs, outputs: of.graph.outputs };
-  return model(graph({ ...kept, nodes, initializers }), { opset: 21 });
+  return model(graph({ ...kept, nodes, initializers: [...initializers.values()] }), versions);
 }
 
 /** Numbers that look random, others for each name: ONNX Runtime holds equal packed weights once. */

@@ -11,6 +11,7 @@ import { PRUNE_OPS } from './prune/operands.ts';
 import { prune } from './prune/step.ts';
 import { blocksGemm, blocksMatMul } from './quantize/blocks.ts';
 import { blocksGather } from './quantize/blocks-gather.ts';
+import { dynamicAttention } from './quantize/dynamic-attention.ts';
 import { dynamicConv } from './quantize/dynamic-conv.ts';
 import { dynamicGather } from './quantize/dynamic-gather.ts';
 import { dynamicGemm } from './quantize/dynamic-gemm.ts';
@@ -31,6 +32,7 @@ const QUANTIZE_STEPS: { readonly [F in Form]: ReadonlyMap<string, Step<QuantizeE
     ['Conv', dynamicConv],
     ['Gather', dynamicGather],
     ['LSTM', dynamicLstm],
+    ['com.microsoft.Attention', dynamicAttention],
   ]),
   blocks: new Map([
     ['MatMul', blocksMatMul],
@@ -68,6 +70,16 @@ const FORM_OPS: { readonly [F in Form]: ReadonlySet<string> } = {
   static: new Set(QUANTIZE_STEPS.static.keys()),
 };
 
+/** The same without their domains, as layers are named. */
+const OP_TYPES = {
+  'dynamic-int8': withoutDomain(FORM_OPS['dynamic-int8']),
+  blocks: withoutDomain(FORM_OPS.blocks),
+};
+
+function withoutDomain(operators: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set([...operators].map((operator) => operator.slice(operator.lastIndexOf('.') + 1)));
+}
+
 /** What `edit` would do to `entry`, or why it cannot. */
 export function propose(context: StepContext, entry: Entry, edit: Edit): Proposal | Blocked {
   const { opType } = entry.original;
@@ -81,8 +93,8 @@ export function propose(context: StepContext, entry: Entry, edit: Edit): Proposa
   if (edit.type === 'cast') return castToLow(context, entry, edit);
   // the table pairs each form with its own edit; TypeScript cannot follow that through an index
   const steps: ReadonlyMap<string, Step<never>> = QUANTIZE_STEPS[edit.form];
-  const step = steps.get(opType) as Step<QuantizeEdit> | undefined;
-  return step === undefined ? { reason: `no step for ${opType}` } : step(context, entry, edit);
+  const step = steps.get(operator) as Step<QuantizeEdit> | undefined;
+  return step === undefined ? { reason: `no step for ${operator}` } : step(context, entry, edit);
 }
 
 function nameOf(edit: LayerEdit): string {
@@ -114,7 +126,7 @@ export function isMeantFor(ws: Workspace, { original, scope, nodes }: Entry, edi
   return data.kind === 'constant' && data.tensor.dataType === DataType.float && data.tensor.dims.length > 1;
 }
 
-/** Whether an edit of that form can quantize the weights of this ai.onnx operator. */
+/** Whether an edit of that form can quantize the weights of operators of this name, told without its domain. */
 export function quantizes(form: Form, opType: string): boolean {
-  return form === 'static' ? STATIC_LAYERS.has(opType) : QUANTIZE_STEPS[form].has(opType);
+  return form === 'static' ? STATIC_LAYERS.has(opType) : OP_TYPES[form].has(opType);
 }

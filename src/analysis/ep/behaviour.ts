@@ -5,7 +5,7 @@
  */
 import type { EpName, EpWeightBehaviour, WeightFate, WeightForm } from '../types.ts';
 
-type Family = 'matmul' | 'conv' | 'transposed' | 'recurrent' | 'gather' | 'other';
+type Family = 'matmul' | 'conv' | 'transposed' | 'recurrent' | 'attention' | 'gather' | 'other';
 
 const families: Readonly<Record<string, Family>> = {
   MatMul: 'matmul',
@@ -27,6 +27,8 @@ const families: Readonly<Record<string, Family>> = {
   GRU: 'recurrent',
   RNN: 'recurrent',
   DynamicQuantizeLSTM: 'recurrent',
+  Attention: 'attention',
+  QAttention: 'attention',
   Gather: 'gather',
   GatherBlockQuantized: 'gather',
 };
@@ -61,6 +63,7 @@ const cpu: Rows = {
     'at optimization "all" laid out anew in blocks of channels (NCHWc); what was stored is given back, though the C library may keep it resident',
   ),
   'recurrent float32': measured('small', 1, 'packed for the matrix kernel; what was stored is given back'),
+  'attention float32': measured('small', 1, 'packed for the matrix kernel; what was stored is given back'),
   '* float32': fromSources('small', 1, 'held as stored'),
   'matmul float16': measured('expanded', 2, 'converted to float32 before it runs: nothing is saved'),
   'conv float16': measured('expanded', 2, 'converted to float32 before it runs: nothing is saved'),
@@ -83,6 +86,7 @@ const cpu: Rows = {
   'matmul dynamic-int8': measured('small', 1, 'fused to DynamicQuantizeMatMul; the packed weight stays int8'),
   'conv dynamic-int8': measured('small', 1, 'ConvInteger takes the int8 weight as it is'),
   'recurrent dynamic-int8': measured('small', 1, 'DynamicQuantizeLSTM packs it; it stays int8'),
+  'attention dynamic-int8': measured('small', 1, 'QAttention packs it; it stays int8'),
   '* dynamic-int8': fromSources('small', 1, 'integer kernels take the int8 weight as it is'),
   'matmul qdq-int8': measured('small', 1, 'fused to QLinearMatMul; the packed weight stays int8'),
   'conv qdq-int8': measured('small', 1.2, 'fused to QLinearConv; the weight stays int8'),
@@ -96,6 +100,11 @@ const cpu: Rows = {
   'conv dequantize-int8': measured(
     'expanded',
     9.7,
+    'expanded to float32 at each run, all weights at once, in an arena that grows by powers of two',
+  ),
+  'attention dequantize-int8': measured(
+    'expanded',
+    9.3,
     'expanded to float32 at each run, all weights at once, in an arena that grows by powers of two',
   ),
   '* dequantize-int8': fromSources('expanded', 4, 'expanded to float32 at each run'),
@@ -118,6 +127,7 @@ const webgpu: Rows = {
   'matmul float32': measured('small', 1, 'uploaded as stored'),
   'conv float32': measured('small', 1.1, 'uploaded as stored, and transposed once for the kernel'),
   'recurrent float32': measured('small', 1, 'uploaded as stored'),
+  'attention float32': measured('small', 1.2, 'uploaded as stored'),
   '* float32': fromSources('small', 1, 'uploaded as stored'),
   '* float16': fromSources(
     'small',
@@ -145,6 +155,11 @@ const webgpu: Rows = {
     0,
     'DynamicQuantizeLSTM has no WebGPU kernel: it runs on the CPU',
   ),
+  'attention dynamic-int8': measured(
+    'cpu-fallback',
+    0,
+    'QAttention has no WebGPU kernel: it runs on the CPU',
+  ),
   '* dynamic-int8': fromSources('cpu-fallback', 0, 'no WebGPU kernel: it runs on the CPU'),
   'matmul dequantize-int8': measured(
     'expanded',
@@ -152,6 +167,11 @@ const webgpu: Rows = {
     'expanded to float32 on the device at each run, all weights at once, beside what is stored',
   ),
   'conv dequantize-int8': measured('expanded', 1.9, 'expanded to float32 on the device at each run'),
+  'attention dequantize-int8': measured(
+    'expanded',
+    5.8,
+    'expanded to float32 on the device at each run, all weights at once, beside what is stored',
+  ),
   '* dequantize-int8': fromSources('expanded', 4, 'expanded to float32 on the device at each run'),
   'matmul qdq-int8': measured(
     'expanded',
@@ -202,6 +222,11 @@ const cuda: Rows = {
     'small',
     1,
     'MatMulInteger runs on CUDA; DynamicQuantizeLinear falls back to the CPU',
+  ),
+  'attention dynamic-int8': fromSources(
+    'cpu-fallback',
+    0,
+    'QAttention takes int8 activations on CUDA, DynamicQuantizeLinear gives uint8: both run on the CPU',
   ),
   '* dynamic-int8': fromSources(
     'cpu-fallback',
@@ -262,6 +287,11 @@ const dml: Rows = {
     'cpu-fallback',
     0,
     'no kernel takes float8: DequantizeLinear expands it on the CPU',
+  ),
+  'attention dynamic-int8': fromSources(
+    'small',
+    1,
+    'DirectML has kernels for QAttention and DynamicQuantizeLinear',
   ),
   '* dynamic-int8': fromSources(
     'small',

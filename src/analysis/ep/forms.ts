@@ -32,6 +32,7 @@ const integerOps: ReadonlySet<string> = new Set([
   'MatMulIntegerToFloat',
   'DynamicQuantizeMatMul',
   'DynamicQuantizeLSTM',
+  'QAttention',
 ]);
 
 const int8: ReadonlySet<number> = new Set([DataType.int8, DataType.uint8]);

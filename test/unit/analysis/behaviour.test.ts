@@ -18,7 +18,7 @@ describe('what an execution provider does with a weight', () => {
   it('is told with its evidence for every form and operator', () => {
     for (const ep of eps)
       for (const form of forms)
-        for (const opType of ['MatMul', 'Conv', 'LSTM', 'Mystery']) {
+        for (const opType of ['MatMul', 'Conv', 'LSTM', 'Attention', 'Mystery']) {
           const { note, evidence, fate } = weightBehaviour(ep, opType, form);
           assert.ok(note.length > 10 && fate.length > 0, `${ep} ${opType} ${form}`);
           assert.match(note, evidence === 'measured' ? /measured/ : /sources|nothing is known/);
@@ -36,6 +36,9 @@ describe('what an execution provider does with a weight', () => {
     ['cpu', 'Conv', 'dequantize-int8', 'expanded'],
     ['cpu', 'Conv', 'qdq-int8', 'small'],
     ['webgpu', 'MatMul', 'dynamic-int8', 'cpu-fallback'],
+    ['cpu', 'QAttention', 'dynamic-int8', 'small'],
+    ['webgpu', 'QAttention', 'dynamic-int8', 'cpu-fallback'],
+    ['cuda', 'Attention', 'dynamic-int8', 'cpu-fallback'],
     ['webgpu', 'Gemm', 'dequantize-int8', 'expanded'],
     ['webgpu', 'MatMul', 'matmulnbits-4', 'small'],
     ['coreml', 'MatMul', 'matmulnbits-8', 'cpu-fallback'],

@@ -156,3 +156,27 @@ export function quantized(): Model {
     }),
   );
 }
+
+/** 8 heads of 8, 16 tokens. */
+export function quantizedAttention(): Model {
+  const [hidden, columns] = [64, 3 * 64];
+  return model(
+    graph({
+      inputs: [value('x', [1, 16, hidden])],
+      nodes: [
+        node('DynamicQuantizeLinear', ['x'], ['xq', 'xs', 'xz']),
+        node('QAttention', ['xq', 'w', 'b', 'xs', 'ws', '', 'xz', 'wz'], ['y'], {
+          ...{ domain: 'com.microsoft', name: 'attention', num_heads: 8 },
+        }),
+      ],
+      outputs: [value('y', [1, 16, hidden])],
+      initializers: [
+        tensor('w', DataType.int8, [hidden, columns], new Uint8Array(hidden * columns)),
+        floats('b', [columns]),
+        floats('ws', [], [1]),
+        tensor('wz', DataType.int8, [], new Uint8Array(1)),
+      ],
+    }),
+    { opset: 17, opsets: { 'com.microsoft': 1 } },
+  );
+}

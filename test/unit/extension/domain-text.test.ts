@@ -97,7 +97,7 @@ describe('What src/ says', () => {
       'matmulnbits-8',
       'matmulnbits-4',
     ];
-    const operators = ['MatMul', 'Gemm', 'Conv', 'LSTM', 'Add'];
+    const operators = ['MatMul', 'Gemm', 'Conv', 'LSTM', 'Attention', 'Add'];
     assertTranslated(
       eps.flatMap((ep) => operators.flatMap((op) => forms.map((form) => weightBehaviour(ep, op, form).note))),
     );

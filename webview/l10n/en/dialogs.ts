@@ -8,7 +8,8 @@ export const dialogs = {
     'For each layer the smallest form that stays small on the EP and keeps this much of the weight. Reads the weights.',
   'quantize.minSqnr': 'Signal to noise of each weight, at least',
   'quantize.dynamic': 'Dynamic int8',
-  'quantize.dynamic.hint': 'Activations are quantized at run time. MatMul, Gemm, Conv, LSTM and embeddings.',
+  'quantize.dynamic.hint':
+    'Activations are quantized at run time. MatMul, Gemm, Conv, LSTM, fused attention and embeddings.',
   'quantize.blocks8': '8-bit blocks',
   'quantize.blocks8.hint': 'Weights only, a scale for each block. MatMul, Gemm and embeddings.',
   'quantize.blocks4': '4-bit blocks',

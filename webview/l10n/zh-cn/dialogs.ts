@@ -9,7 +9,7 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'quantize.auto.hint': '逐层选取在该 EP 上保持较小、且权重精度达标的最小形式。会读取权重。',
   'quantize.minSqnr': '每个权重的信噪比下限',
   'quantize.dynamic': '动态 int8',
-  'quantize.dynamic.hint': '激活在运行时量化。适用于 MatMul、Gemm、Conv、LSTM 和嵌入。',
+  'quantize.dynamic.hint': '激活在运行时量化。适用于 MatMul、Gemm、Conv、LSTM、融合注意力和嵌入。',
   'quantize.blocks8': '8 位分块',
   'quantize.blocks8.hint': '仅量化权重，每块一个缩放因子。适用于 MatMul、Gemm 和嵌入。',
   'quantize.blocks4': '4 位分块',

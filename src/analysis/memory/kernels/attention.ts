@@ -1,8 +1,8 @@
 /** Attention: scores of every query with every key, or a block of them at a time (flash attention). */
 import { attributeInt } from '../../../onnx/model.ts';
-import { constantDims, product } from './kernel.ts';
-import type { Kernel, KernelContext, Scratch } from './kernel.ts';
-import { packedFloats } from './matmul.ts';
+import { constantDims } from './kernel.ts';
+import type { Kernel, KernelContext, Packing, Scratch } from './kernel.ts';
+import { packedFloats, packedInt8 } from './matmul.ts';
 
 /** What ONNX Runtime finds on most x86 machines; it decides the size of a block of keys. */
 const level2CacheBytes = 2 ** 20;
@@ -77,24 +77,24 @@ const standard: Scratch = (c) => {
   return [scores(h), ...(causal ? [seq * total * 4] : [])];
 };
 
+/** Each head's part of Q, K and V by itself. */
+function packsHeads(packedBytes: (k: number, n: number) => number): Packing {
+  return (n) => {
+    const dims = constantDims(n, 1);
+    if (dims === undefined) return [];
+    const [k = 0, columns = 0] = dims;
+    const parts = 3 * attributeInt(n.node, 'num_heads', 1);
+    return [{ input: 1, bytes: parts * packedBytes(k, columns / parts) }];
+  };
+}
+
 export const attentionKernels: Readonly<Record<string, Kernel>> = {
   Attention: { scratch: standard },
   'com.microsoft::Attention': {
     scratch: fused,
-    packing: (n) => {
-      const [k = 0, columns = 0] = constantDims(n, 1) ?? [];
-      const heads = attributeInt(n.node, 'num_heads', 1);
-      // each head's part of Q, K and V by itself
-      return [{ input: 1, bytes: 3 * heads * packedFloats(k, columns / (3 * heads)) }];
-    },
+    packing: packsHeads(packedFloats),
   },
-  'com.microsoft::QAttention': {
-    scratch: fused,
-    packing: (n) => {
-      const w = constantDims(n, 1);
-      return w === undefined ? [] : [{ input: 1, bytes: product(w) }];
-    },
-  },
+  'com.microsoft::QAttention': { scratch: fused, packing: packsHeads(packedInt8) },
   'com.microsoft::MultiHeadAttention': { scratch: multiHead },
   'com.microsoft::GroupQueryAttention': { scratch: groupQuery },
 };
