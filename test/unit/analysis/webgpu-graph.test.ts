@@ -67,6 +67,8 @@ describe('the graph on WebGPU', () => {
     const workers = new Workers();
     let runner: ReturnType<Workers['runner']>;
     before(() => (runner = workers.runner({ env })));
+    // each kernel is compiled for the CPU first
+    const timeoutMs = 90_000;
     for (const { file, dims, optimization } of cases) {
       it(`is that of ${path.basename(file)}, optimization ${optimization}`, async () => {
         const { nodes } = await runner.profile(file, { ep: 'webgpu', dims, optimization });
@@ -74,7 +76,7 @@ describe('the graph on WebGPU', () => {
           .filter((n) => !n.opType.startsWith('Memcpy'))
           .map(({ opType, outputs }) => [opType, ...outputs.map((o) => o.dims.join('x'))].join(' '));
         assert.deepEqual(await predicted(file, dims, optimization), ran);
-      });
+      }).timeout(timeoutMs);
     }
   }
 });
