@@ -1,4 +1,7 @@
-/** Entry (`npm run screenshots`): the pictures of the README and the docs, taken in a real VS Code. */
+/**
+ * Entry (`npm run screenshots`): the pictures of the README and the docs, taken in a real VS Code: every view in light and
+ * dark, in English and Chinese. The Chinese ones need a font that has the characters (Debian: fonts-noto-cjk).
+ */
 import { copyFile, cp } from 'node:fs/promises';
 import path from 'node:path';
 import { projectRoot } from '../test/support/vscode-setup.ts';
@@ -11,57 +14,83 @@ const settings = {
   'workbench.activityBar.location': 'hidden',
   'breadcrumbs.enabled': false,
 };
-const fixture = path.join(projectRoot, 'test/fixtures/models/mnist_transformer.onnx');
+const fixtures = path.join(projectRoot, 'test/fixtures/models');
 
-async function start(locale?: string): Promise<Workbench> {
-  return Workbench.start({
+interface Language {
+  readonly locale: string | undefined;
+  /** Behind the name of each picture. */
+  readonly suffix: string;
+  readonly quantize: string;
+  readonly prune: string;
+}
+
+const languages: readonly Language[] = [
+  { locale: undefined, suffix: '', quantize: 'Quantize…', prune: 'Prune…' },
+  { locale: 'zh-cn', suffix: '-zh-cn', quantize: '量化…', prune: '剪枝…' },
+];
+
+for (const language of languages) {
+  const workbench = await Workbench.start({
     settings,
-    ...(locale === undefined ? {} : { locale }),
+    ...(language.locale === undefined ? {} : { locale: language.locale }),
     fill: async (workspace) => {
       await cp(path.join(projectRoot, 'media/samples'), workspace, { recursive: true });
-      await copyFile(fixture, path.join(workspace, 'transformer.onnx'));
+      await copyFile(path.join(fixtures, 'mnist_transformer.onnx'), path.join(workspace, 'transformer.onnx'));
+      await copyFile(path.join(fixtures, 'mnist-test-2000.npz'), path.join(workspace, 'mnist-test.npz'));
     },
   });
+  try {
+    await takeAll(workbench, language);
+  } finally {
+    await workbench.stop();
+  }
 }
 
-async function openQuantized(workbench: Workbench, tab?: string): Promise<void> {
+async function takeAll(workbench: Workbench, { suffix, quantize, prune }: Language): Promise<void> {
+  const { editor, page } = workbench;
+  const shot = (name: string) => workbench.screenshot(`${name}${suffix}`, folder);
   await workbench.open('transformer.onnx');
-  await workbench.editor.locator('#layer-grid').waitFor();
+  await editor.locator('#layer-grid').waitFor();
   await workbench.command('View: Toggle Primary Side Bar Visibility');
-  const { editor } = workbench;
   const row = (name: string) => editor.locator('#layer-grid [role=row]', { hasText: name }).first();
+  const press = (name: string) => editor.getByRole('button', { name }).first().click();
   await row('f1').click();
   await row('f2').click({ modifiers: ['Control'] });
-  await editor
-    .getByRole('button', { name: tab ?? 'Quantize…' })
-    .first()
-    .click();
-  await editor.locator('dialog[open] button[type=submit]:enabled').click();
+  await press(prune);
+  await editor.locator('dialog[open] button[type=submit]:enabled').waitFor();
+  await shot('prune');
+  await page.keyboard.press('Escape');
+  await press(quantize);
+  await editor.locator('dialog[open] button[type=submit]:enabled').waitFor();
+  await shot('quantize');
+  await editor.locator('dialog[open] button[type=submit]').click();
   await editor.locator('#layer-grid .grid-row.applied').first().waitFor();
-}
-
-const workbench = await start();
-try {
-  const shot = (name: string) => workbench.screenshot(name, folder);
-  await openQuantized(workbench);
   await shot('editor');
-  for (const name of ['Timeline', 'Treemap', 'Graph', 'Compare']) {
-    await workbench.editor.getByRole('tab', { name }).click();
-    await workbench.page.waitForTimeout(name === 'Graph' ? 1500 : 500); // laid out off the thread, drawn in the next frames
-    await shot(name.toLowerCase());
+  for (const tab of ['timeline', 'treemap', 'graph', 'compare', 'overview']) {
+    await editor.locator(`#tab-${tab}`).click();
+    await page.waitForTimeout(tab === 'graph' ? 1500 : 500); // laid out off the thread, drawn in the next frames
+    await shot(tab);
   }
+  await check(workbench);
+  await shot('checks');
   await workbench.command('VRAM Lens: Compare with Original');
-  await workbench.page.locator('.monaco-diff-editor .modified .view-line').first().waitFor();
+  await page.locator('.monaco-diff-editor .modified .view-line').first().waitFor();
   await workbench.command('View: Join All Editor Groups');
   await shot('diff');
-} finally {
-  await workbench.stop();
+  await workbench.command('VRAM Lens: Open as Text');
+  await page.locator('.codelens-decoration').first().waitFor();
+  await workbench.command('View: Join All Editor Groups');
+  await shot('text');
 }
 
-const chinese = await start('zh-cn');
-try {
-  await openQuantized(chinese, '量化…');
-  await chinese.screenshot('editor-zh-cn', folder);
-} finally {
-  await chinese.stop();
+async function check(workbench: Workbench): Promise<void> {
+  await workbench.command('VRAM Lens: Check Accuracy…');
+  await workbench.pick('mnist-test.npz').click();
+  await workbench.pick(/Use these data|使用这些数据/).click();
+  await workbench.answer('1, 8, 32');
+  await workbench.pick(/^cpu/i).click();
+  await workbench.editor
+    .getByText(/9\d\.\d\s*%/)
+    .first()
+    .waitFor({ timeout: 150_000 });
 }

@@ -147,7 +147,7 @@ describe('webview: Chinese', () => {
         ['graph', /输入张量/],
         ['compare', /尚无更改/],
         ['checks', /尚未检查/],
-        ['overview', /按类型统计的权重/],
+        ['overview', /文件中按类型统计的权重/],
       ];
       for (const [name, text] of texts) {
         await tab(name);

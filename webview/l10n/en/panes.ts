@@ -186,7 +186,7 @@ export const panes = {
   'verdict.failed': 'The check failed',
   'verdict.failed.text': 'No batch size could be run.',
 
-  'overview.weights': 'Weights by type',
+  'overview.weights': 'Weights in the file, by type',
   'overview.elements': 'Elements',
   'overview.file': 'File',
   'overview.fileName': 'Name',

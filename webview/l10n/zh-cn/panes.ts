@@ -182,7 +182,7 @@ export const panes: Readonly<Record<keyof typeof en, string>> = {
   'verdict.failed': '检查失败',
   'verdict.failed.text': '没有任何批大小可以运行。',
 
-  'overview.weights': '按类型统计的权重',
+  'overview.weights': '文件中按类型统计的权重',
   'overview.elements': '元素数',
   'overview.file': '文件',
   'overview.fileName': '名称',
