@@ -138,6 +138,7 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
     for (const target of proposal.needs ?? []) shared.targets.set(JSON.stringify(target), target);
     if (proposal.roundings !== undefined) {
       shared.roundings.set(entry.id, proposal.roundings);
+      if (proposal.roundings.some(needsDataFor)) shared.calibrated.add(entry.id);
       shared.pruned.delete(entry);
     }
     const outcome = proposal.apply();
@@ -167,6 +168,11 @@ function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[
     };
   });
   return [...changes, ...along, ...missing.map((node) => missingChange(node, index))];
+}
+
+function needsDataFor(rounding: Rounding): boolean {
+  if (rounding.kind === 'blocks') return rounding.gram !== undefined;
+  return rounding.kind === 'linear' && rounding.needsData === true;
 }
 
 function hasNeeds({ proposal }: { readonly proposal: Proposal | Blocked }): boolean {

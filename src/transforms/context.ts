@@ -1,5 +1,5 @@
 /** What every step of a recipe works with, and what it answers. */
-import type { Calibration, CalibrationTarget } from '../analysis/index.ts';
+import type { Calibration, CalibrationTarget, Gram } from '../analysis/index.ts';
 import type { Entry, Workspace } from './graph/workspace.ts';
 import type { BlockForm } from './kernels/blocks.ts';
 import type { LinearType } from './kernels/linear.ts';
@@ -25,6 +25,8 @@ export type Rounding =
       readonly source: WeightSource;
       readonly form: BlockForm;
       readonly isTransposed: boolean;
+      /** For GPTQ: as of `BlockPlan`. */
+      readonly gram?: (() => Promise<Gram>) | undefined;
     }
   | {
       readonly kind: 'linear';
@@ -32,6 +34,10 @@ export type Rounding =
       readonly type: LinearType;
       /** Axis with one scale per index; undefined: one scale in all. */
       readonly axis: number | undefined;
+      /** Where channels of `source` got factors that are undone in activations: the weight without them. */
+      readonly unscaled?: WeightSource | undefined;
+      /** Whether calibration data decide those. */
+      readonly needsData?: boolean | undefined;
     }
   | { readonly kind: 'cast'; readonly source: WeightSource; readonly to: CastType }
   | UnroundedWeight;

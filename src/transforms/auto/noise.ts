@@ -2,11 +2,12 @@
 import type { TensorRef } from '../../onnx/model.ts';
 import type { Rounding } from '../context.ts';
 import { executor } from '../executor.ts';
-import type { Noise } from '../kernels/noise.ts';
+import type { Noise, Sums } from '../kernels/noise.ts';
 import { originalOf } from '../weights/original.ts';
 import { mapOrdered, notFinite, type ValueChunk, type WeightSource } from '../weights/stream.ts';
 import { chunksOf, chunkRounding } from './chunks.ts';
 import { floatChunks, FloatReader } from './float-reader.ts';
+import { gptqSums } from './gptq-noise.ts';
 
 /** The ratios found so far: nodes may share a weight and round it in the same way. */
 export class RoundingSqnrs {
@@ -27,6 +28,7 @@ export class RoundingSqnrs {
 
   private async sums(rounding: Rounding, signal: AbortSignal | undefined): Promise<Sums> {
     const { source, ...how } = rounding;
+    if (isOfLayer(rounding)) return roundingSums(rounding, signal);
     const ofTensor = this.known.get(source.tensor) ?? new Map<string, Sums>();
     this.known.set(source.tensor, ofTensor);
     const key = JSON.stringify(how);
@@ -36,10 +38,10 @@ export class RoundingSqnrs {
   }
 }
 
-/** Of the squares of the values, and of their errors. */
-export interface Sums {
-  readonly signal: number;
-  readonly noise: number;
+/** Whether it depends on more than the weight. */
+function isOfLayer(rounding: Rounding): boolean {
+  if (rounding.kind === 'blocks') return rounding.gram !== undefined;
+  return rounding.kind === 'linear' && rounding.unscaled !== undefined;
 }
 
 function isAsItWas({ kind, source: { tensor } }: Rounding): boolean {
@@ -52,37 +54,53 @@ export function decibels({ signal, noise }: Sums): number {
 
 async function roundingSums(rounding: Rounding, signal: AbortSignal | undefined): Promise<Sums> {
   const { source } = rounding;
-  const before = originalOf(source.tensor);
+  if (rounding.kind === 'blocks' && rounding.gram !== undefined)
+    return gptqSums({ ...rounding, factor: 1 }, await rounding.gram(), signal);
   const isRounded = rounding.kind !== 'none';
   const how = isRounded ? await chunkRounding(rounding, signal) : undefined;
   const chunks = isRounded ? chunksOf(rounding, signal) : floatChunks(source, signal);
-  const changed =
-    before === source.tensor ? chunks : withOriginals(chunks, { ...source, tensor: before }, signal);
+  const unscaled = rounding.kind === 'linear' ? rounding.unscaled : undefined;
   const { parallel, run } = executor();
-  const parts = mapOrdered<ChunkPair, Noise>(changed, parallel, ({ start, values, original }) =>
-    run('weightNoise', { values, start, rounding: how, original }),
+  const parts = mapOrdered<ChunkBefore, Noise>(
+    withValuesBefore(chunks, source, unscaled, signal),
+    parallel,
+    (chunk) => run('weightNoise', { ...chunk, rounding: how }),
   );
   const sum = { signal: 0, noise: 0 };
   for await (const part of parts) {
-    if (part.badIndex >= 0) throw notFinite(rounding.source, part.badIndex);
+    if (part.badIndex >= 0) throw notFinite(source, part.badIndex);
     sum.signal += part.signal;
     sum.noise += part.noise;
   }
   return sum;
 }
 
-type ChunkPair = ValueChunk & { readonly original?: Float32Array };
+interface ChunkBefore extends ValueChunk {
+  readonly unscaled: Float32Array | undefined;
+  readonly original: Float32Array | undefined;
+}
 
-/** Each chunk with what its values were. */
-async function* withOriginals(
+/** Each chunk with what its values were, where that is something else. */
+async function* withValuesBefore(
   chunks: AsyncIterable<ValueChunk>,
   source: WeightSource,
+  unscaled: WeightSource | undefined,
   signal: AbortSignal | undefined,
-): AsyncGenerator<ChunkPair, void, undefined> {
-  const reader = new FloatReader(source, signal);
+): AsyncGenerator<ChunkBefore, void, undefined> {
+  const { tensor } = unscaled ?? source;
+  const original = originalOf(tensor);
+  const readers = {
+    unscaled: unscaled && new FloatReader(unscaled, signal),
+    original: original === tensor ? undefined : new FloatReader({ ...source, tensor: original }, signal),
+  };
   try {
-    for await (const chunk of chunks) yield { ...chunk, original: await reader.take(chunk.values.length) };
+    for await (const chunk of chunks) {
+      const { length } = chunk.values;
+      const before = await readers.unscaled?.take(length);
+      yield { ...chunk, unscaled: before, original: await readers.original?.take(length) };
+    }
   } finally {
-    await reader.close();
+    await readers.unscaled?.close();
+    await readers.original?.close();
   }
 }

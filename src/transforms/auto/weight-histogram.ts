@@ -102,7 +102,9 @@ export async function weightHistogram(
 
 function realRoundings({ roundings, calibrated }: AppliedRecipe, node: string): RealRounding[] {
   if (calibrated.has(node)) return [];
-  return (roundings.get(node) ?? []).filter((r) => r.kind !== 'none');
+  const real = (roundings.get(node) ?? []).filter((r) => r.kind !== 'none');
+  // its values before and after have no scale in common
+  return real.filter((r) => r.kind !== 'linear' || r.unscaled === undefined);
 }
 
 /** Of several weights, as of an LSTM, the largest. */

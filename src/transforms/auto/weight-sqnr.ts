@@ -29,11 +29,10 @@ export interface LayerSqnr {
 }
 
 /**
- * By node id in the original model, every layer that the recipe rounds (to dynamic and static int8, to blocks by plain
- * or HQQ rounding, to floats of 16 bits) or prunes: against the original's weight, where channels went against those
- * that are left. Weights that calibration data change as they are quantized (SmoothQuant, equalisation, GPTQ) are left
- * out. Streams each weight once or twice, a pruned one up to four times; those of patterns, Wanda and SparseGPT are
- * held whole, as when they are written.
+ * By node id in the original model, every layer that the recipe rounds or prunes: against the original's weight, where
+ * channels went against those that are left. The factors of SmoothQuant and equalisation, which activations undo, are
+ * taken off first. Streams each weight once or twice, a pruned or rescaled one up to four times; GPTQ and those of
+ * patterns, Wanda and SparseGPT work as when they are written, and hold as much.
  * @throws OnnxError where a weight holds NaN or an infinity, or cannot be read
  */
 export async function weightSqnr(

@@ -8,7 +8,7 @@ import { quantizeLinear } from './linear.ts';
 import { gptqFactor } from './gptq-factor.ts';
 import { gptqBlocks } from './gptq.ts';
 import { histogram, moments } from './histogram.ts';
-import { weightNoise } from './noise.ts';
+import { gridNoise, weightNoise } from './noise.ts';
 import { range } from './range.ts';
 import { keyHistogram, zeroSelected } from './select.ts';
 import { sparseGpt } from './sparse-gpt.ts';
@@ -21,6 +21,7 @@ export const kernels = {
   gptqFactor,
   gptqBlocks,
   weightNoise,
+  gridNoise,
   moments,
   histogram,
   toFloat16,

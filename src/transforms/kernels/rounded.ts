@@ -1,6 +1,7 @@
 /** The values that a chunk's integers stand for, in the chunk's own order. */
 import { toBfloat16 } from './bfloat16.ts';
 import { blockParts } from './block-rows.ts';
+import type { BlockGrid } from './block-tiles.ts';
 import { blocksPerChannel, type BlockValues } from './blocks.ts';
 import { toFloat16 } from './float16.ts';
 import { quantizeLinear, type LinearArgs } from './linear.ts';
@@ -29,7 +30,14 @@ export function roundedValues(values: Float32Array, start: number, rounding: Chu
 function roundedBlocks(args: BlockValues): Rounded {
   const { form, isTransposed } = args;
   const { badIndex, depth, width, target } = blockParts(args);
-  const { packed, scales, zeroPoints } = target;
+  return { rounded: gridValues(target, { depth, width, form, isTransposed }), badIndex };
+}
+
+/** What the integers of blocks stand for, [depth, width], or [width, depth] where transposed. */
+export function gridValues(
+  { packed, scales, zeroPoints }: BlockGrid,
+  { depth, width, form, isTransposed }: Pick<BlockValues, 'depth' | 'width' | 'form' | 'isTransposed'>,
+): Float32Array {
   const { bits, blockSize } = form;
   const blocks = blocksPerChannel(depth, form);
   const mask = 2 ** bits - 1;
@@ -43,7 +51,7 @@ function roundedBlocks(args: BlockValues): Rounded {
       rounded[k * kStride + n * nStride] = (q - (zeroPoints[block] as number)) * (scales[block] as number);
     }
   }
-  return { rounded, badIndex };
+  return rounded;
 }
 
 function roundedLinear(args: LinearArgs, length: number): Float32Array {

@@ -43,7 +43,7 @@ export function blockRounding(
   { binding, tensor }: Weight,
   edit: BlocksEdit,
   isTransposed: boolean,
-): Rounding {
+): Extract<Rounding, { readonly kind: 'blocks' }> {
   const source = { model: ws.model, tensor, name: binding.name, node: entry.id };
   return { kind: 'blocks', source, form: formOf(edit), isTransposed };
 }

@@ -36,8 +36,7 @@ export function blocksMatMul(context: StepContext, entry: Entry, edit: BlocksEdi
   return {
     beforeBytes: storedBytes(weight.tensor),
     needs: calibrated.needs,
-    roundings:
-      calibrated.gram === undefined ? [blockRounding(context, entry, weight, edit, false)] : undefined,
+    roundings: [{ ...blockRounding(context, entry, weight, edit, false), gram: calibrated.gram }],
     apply: () => {
       const [output = ''] = entry.original.outputs;
       const tensors = quantizeInBlocks(context, entry, weight, plan);
@@ -68,8 +67,7 @@ export function blocksGemm(context: StepContext, entry: Entry, edit: BlocksEdit)
   return {
     beforeBytes: storedBytes(weight.tensor) + biasBytes,
     needs: calibrated.needs,
-    roundings:
-      calibrated.gram === undefined ? [blockRounding(context, entry, weight, edit, isTransposed)] : undefined,
+    roundings: [{ ...blockRounding(context, entry, weight, edit, isTransposed), gram: calibrated.gram }],
     apply: () => {
       const base = nodeBase(entry);
       const [y = ''] = node.outputs;

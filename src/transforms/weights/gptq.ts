@@ -2,6 +2,7 @@
 import type { Gram } from '../../analysis/index.ts';
 import { OnnxError } from '../../onnx/index.ts';
 import { executor } from '../executor.ts';
+import type { BlockGrid } from '../kernels/block-tiles.ts';
 import { floatsOf } from '../kernels/values.ts';
 import { keepParameters, type BlockParameters } from './block-parameters.ts';
 import type { BlockPlan, BlockSizes } from './block-tensors.ts';
@@ -14,27 +15,45 @@ const BAND_BYTES = 64 * 1024 * 1024;
 /** Channels in one job. */
 const JOB_CHANNELS = 64;
 
+/** Some output channels. */
+export interface GptqPart {
+  /** The first one. */
+  readonly channel: number;
+  /** [channels, K], as they were. */
+  readonly values: Float32Array;
+  readonly grid: BlockGrid;
+  /** The channels that were read together. */
+  readonly band: { readonly first: number; readonly channels: number };
+}
+
 /** In channel order; scales and zero points go to `parameters` meanwhile. */
 export async function* gptqBands(
+  ...args: Parameters<typeof gptqParts>
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const { grid } of gptqParts(...args)) yield grid.packed;
+}
+
+export async function* gptqParts(
   plan: BlockPlan,
   gram: Gram,
   { depth, width }: BlockSizes,
   parameters: BlockParameters,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array, void, undefined> {
+): AsyncGenerator<GptqPart, void, undefined> {
   const { source, form } = plan;
   const factor = await factorOf(gram, depth, source);
   const bandChannels = Math.max(1, Math.floor(BAND_BYTES / (4 * depth)));
   const { parallel, run } = executor();
   for (let first = 0; first < width; first += bandChannels) {
-    const band = await readChannels(plan, first, Math.min(bandChannels, width - first), depth, width, signal);
-    const jobs = mapOrdered(partsOf(band, depth, first), parallel, async ({ channel, values }) => {
+    const band = { first, channels: Math.min(bandChannels, width - first) };
+    const read = await readChannels(plan, first, band.channels, depth, width, signal);
+    const jobs = mapOrdered(partsOf(read, depth, first), parallel, async (part) => {
       signal?.throwIfAborted();
-      return { channel, made: await run('gptqBlocks', { values, depth, form, factor }) };
+      return { ...part, band, grid: await run('gptqBlocks', { values: part.values, depth, form, factor }) };
     });
-    for await (const { channel, made } of jobs) {
-      keepParameters({ ...made, firstChannel: channel }, parameters, form.bits);
-      yield made.packed;
+    for await (const part of jobs) {
+      keepParameters({ ...part.grid, firstChannel: part.channel }, parameters, form.bits);
+      yield part;
     }
   }
 }
@@ -53,7 +72,7 @@ async function factorOf(gram: Gram, depth: number, source: WeightSource): Promis
 }
 
 /** Output channels [first, first + channels) as rows. */
-async function readChannels(
+export async function readChannels(
   { source, isTransposed }: BlockPlan,
   first: number,
   channels: number,

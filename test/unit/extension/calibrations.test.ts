@@ -5,9 +5,11 @@ import path from 'node:path';
 import { usualEdit } from '../../../extension/forms.ts';
 import { Base } from '../../../extension/session/base.ts';
 import { Calibrations, type CalibrationOf } from '../../../extension/session/calibrations.ts';
+import { measureSqnr } from '../../../extension/session/jobs.ts';
 import type { Job } from '../../../extension/session/protocol.ts';
+import type { Shown } from '../../../extension/session/shown.ts';
 import { Snapshot } from '../../../extension/session/snapshot.ts';
-import type { EpName } from '../../../src/analysis/index.ts';
+import type { EpName, TensorStatistics } from '../../../src/analysis/index.ts';
 import { openModel } from '../../../src/onnx/index.ts';
 import type { CalibrationRequest, CollectedCalibration, EpStatus } from '../../../src/runtime/index.ts';
 import type { CalibrationData, Edit, Recipe } from '../../../src/transforms/index.ts';
@@ -20,6 +22,8 @@ const job: Job = { signal: new AbortController().signal, report: () => undefined
 class CountingRunner {
   readonly requests: CalibrationRequest[] = [];
   disposed = 0;
+  /** What every tensor is said to be. */
+  channels: TensorStatistics | undefined;
 
   /** A machine without a GPU. */
   probeEps(): Promise<readonly EpStatus[]> {
@@ -34,7 +38,7 @@ class CountingRunner {
     this.requests.push(request);
     return Promise.resolve({
       ...{ samples: 8, data: 'counted', warnings: [] },
-      statistics: () => undefined,
+      statistics: () => this.channels,
       gram: () => Promise.resolve(undefined),
       dispose: () => {
         this.disposed++;
@@ -140,6 +144,28 @@ describe('extension: calibrations', () => {
     await long;
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(runner.disposed, 1);
+  });
+
+  it('tell the weight error of what they decide once they have run', async () => {
+    const ones = new Float64Array(128).fill(1);
+    const channels = { count: 1, mean: ones, meanSquare: ones, absMax: ones };
+    runner.channels = { count: 1, min: -1, max: 1, channels };
+    const zero = { type: 'prune', method: 'wanda', ratio: 0.5, seed: 0, bias: false } as const;
+    const edits = [{ ...zero, layers: { nodes: [gemm] } }];
+    const { shown } = of(edits);
+    const measure = async () => {
+      // views are of no concern to it
+      await measureSqnr({ ...shown, calibrations } as unknown as Shown, job);
+      return shown.snapshot.sqnr?.get(gemm)?.sqnrDb;
+    };
+    assert.equal(await measure(), undefined);
+    assert.equal(runner.requests.length, 0, 'nothing is run for it');
+    await calibrations.use(of(edits), job, isReady);
+    const found = (await measure()) ?? NaN;
+    assert.ok(found > 5 && found < 30, `${found} dB`);
+    const { sqnr } = shown.snapshot;
+    await measure();
+    assert.equal(shown.snapshot.sqnr, sqnr, 'all is known: it is not read again');
   });
 
   it('run random inputs where no data are named, and tell what they cannot read', async () => {

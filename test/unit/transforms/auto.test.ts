@@ -153,12 +153,6 @@ describe('weightSqnr', () => {
     });
   }
 
-  it('leaves out static layers that data rescale first', async () => {
-    const smooth = staticEdit({ smoothQuant: 0.5, layers: { nodes: ['fc'] } });
-    assert.equal(applyRecipe(layers(), recipe(smooth)).changes[0]!.status, 'applied');
-    assert.deepEqual([...(await weightSqnr(layers(), recipe(smooth)))], []);
-  });
-
   it('leaves out what is blocked, and tells how far it is', async () => {
     const steps: [number, number][] = [];
     const edits: Edit[] = [prune({ layers: { nodes: ['conv'] } }), blocks()];

@@ -6,7 +6,7 @@ import type { Model } from '../../../src/onnx/model.ts';
 import { applicability, applyRecipe, weightSqnr, type BlocksEdit } from '../../../src/transforms/index.ts';
 import { gptqFactor } from '../../../src/transforms/kernels/gptq-factor.ts';
 import { floats, graph, model, node, value } from '../../support/model-builder.ts';
-import { blocks, initializer, numbers, recipe } from './edits.ts';
+import { blocks, initializer, numbers, prune, recipe } from './edits.ts';
 
 function randomly(seed: number): () => number {
   let state = seed;
@@ -159,6 +159,28 @@ describe('GPTQ', () => {
         const [round, hqq, gptq] = [await of('round'), await of('hqq'), await of('gptq')];
         assert.ok(gptq > round + 3 && gptq > hqq, `${bits} bits: ${gptq} dB, ${hqq} dB, ${round} dB`);
       }
+    });
+  }
+
+  for (const [op, isPruned] of [
+    ['MatMul', false],
+    ['Gemm', false],
+    ['MatMul', true],
+  ] as const) {
+    it(`has its error told where its data are at hand: ${op}${isPruned ? ', pruned before' : ''}`, async () => {
+      const edit = blocks({ blockSize: 32, algorithm: 'gptq' });
+      const edits = recipe(...(isPruned ? [prune({ ratio: 0.3 })] : []), edit);
+      const made = await dequantized(applyRecipe(layer(op), edits, { calibration }).model, edit);
+      let [signal, noise] = [0, 0];
+      weights.forEach((w, i) => {
+        signal += w * w;
+        noise += (w - made[i]!) ** 2;
+      });
+      const expected = 10 * Math.log10(signal / noise);
+      const found = await weightSqnr(layer(op), edits, { data: { calibration } });
+      const { sqnrDb = NaN } = found.get('fc') ?? {};
+      assert.ok(expected > 5 && Math.abs(sqnrDb - expected) < 1e-3, `${sqnrDb} dB, expected ${expected}`);
+      assert.deepEqual((await weightSqnr(layer(op), edits)).get('fc'), { sqnrDb: undefined });
     });
   }
 

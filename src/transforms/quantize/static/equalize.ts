@@ -77,8 +77,9 @@ function rescalePair(p: Planner, first: Planned, second: Planned, inAxis: number
   });
   const inverse: Factors = async (signal) => (await factors(signal)).map((s) => 1 / s);
   const id = `equalize ${name}`;
-  setLayer(p, first, { id, axis: a.outAxis, factors: inverse, isOutput: true });
-  setLayer(p, second, { id, axis: inAxis, factors, isOutput: false });
+  const needsData = [...a.rescalings, ...b.rescalings].some((r) => r.needsData);
+  setLayer(p, first, { id, axis: a.outAxis, factors: inverse, isOutput: true, needsData });
+  setLayer(p, second, { id, axis: inAxis, factors, isOutput: false, needsData });
   const value = p.values.get(name);
   if (value === undefined) return;
   const find = rescaledRange(p.ws, value.rangeOf, CHANNEL_AXIS, inverse);

@@ -25,6 +25,8 @@ export interface Rescaling {
   readonly factors: Factors;
   /** What the layer gives is rescaled: its bias, too. */
   readonly isOutput: boolean;
+  /** Whether calibration data decide the factors. */
+  readonly needsData: boolean;
 }
 
 /** A node with a weight: Y = alpha · X·W + beta · B, the BatchNormalization behind it folded in, then rescaled. */

@@ -63,18 +63,23 @@ export function layerTensors(
 }
 
 /**
- * How the weight is rounded, but for steps that get wider where the bias would leave int32. Undefined where it is
- * rescaled first, by what only data tell.
+ * How the weight is rounded, but for steps that get wider where the bias would leave int32.
  */
 export function layerRoundings(
   { ws }: StepContext,
   entry: Entry,
   edit: StaticEdit,
   layer: LayerPlan,
-): readonly Rounding[] | undefined {
-  if (layer.rescalings.length > 0) return undefined;
+): readonly Rounding[] {
   const axis = layer.isPerChannel ? layer.outAxis : undefined;
-  return [{ kind: 'linear', source: layerSource(ws, entry, layer), type: weightTypeOf(edit, layer), axis }];
+  const isRescaled = layer.rescalings.length > 0;
+  return [
+    {
+      ...{ kind: 'linear', source: layerSource(ws, entry, layer), type: weightTypeOf(edit, layer), axis },
+      unscaled: isRescaled ? layerSource(ws, entry, { ...layer, rescalings: [] }) : undefined,
+      needsData: layer.rescalings.some((r) => r.needsData),
+    },
+  ];
 }
 
 function weightTypeOf(

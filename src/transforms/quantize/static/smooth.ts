@@ -97,7 +97,10 @@ function smoothValue(
     const { layer } = plan;
     const axis = layer && inAxisOf(entry, layer);
     if (layer === undefined || axis === undefined) continue;
-    const rescalings = [...layer.rescalings, { id: `smooth ${name}`, axis, factors, isOutput: false }];
+    const rescalings = [
+      ...layer.rescalings,
+      { id: `smooth ${name}`, axis, factors, isOutput: false, needsData: true },
+    ];
     const operands = plan.operands.map((o) =>
       o.kind === 'value' && o.name === name ? { ...o, name: smoothed } : o,
     );
