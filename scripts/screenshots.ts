@@ -48,7 +48,10 @@ for (const language of languages) {
 
 async function takeAll(workbench: Workbench, { suffix, quantize, prune }: Language): Promise<void> {
   const { editor, page } = workbench;
-  const shot = (name: string) => workbench.screenshot(`${name}${suffix}`, folder);
+  const shot = async (name: string) => {
+    await page.mouse.move(640, 20); // nothing under the mouse
+    await workbench.screenshot(`${name}${suffix}`, folder);
+  };
   await workbench.open('transformer.onnx');
   await editor.locator('#layer-grid').waitFor();
   await workbench.command('View: Toggle Primary Side Bar Visibility');

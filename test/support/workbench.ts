@@ -163,7 +163,7 @@ export class Workbench {
     mkdirSync(folder, { recursive: true });
     for (const colorScheme of ['light', 'dark'] as const) {
       await this.page.emulateMedia({ colorScheme });
-      await this.page.waitForTimeout(400); // the theme changes in the next frames
+      await this.page.waitForTimeout(700); // the theme fades in over the next frames
       await this.page.screenshot({ path: path.join(folder, `${name}-${colorScheme}.png`) });
     }
   }
