@@ -22,11 +22,9 @@ import { TextViews } from './text/text-views.ts';
 import { chatTools } from './tools/index.ts';
 import { publicApi, type PublicApi } from './public-api.ts';
 
-export async function activate(context: ExtensionContext): Promise<PublicApi> {
+export function activate(context: ExtensionContext): PublicApi {
   try {
     const services = createServices(context);
-    // a run may be asked for at once
-    await services.runner.refresh();
     const active = new ActiveDocument(services.documents);
     context.subscriptions.push(
       services.documents,
@@ -61,12 +59,12 @@ function createServices(context: ExtensionContext): Services {
   const script = Uri.joinPath(context.extensionUri, 'dist', 'session-worker.cjs').fsPath;
   const sessions = new SessionClient(script);
   context.subscriptions.push(sessions);
-  const documents = new Documents(sessions, () => runner.options);
+  const documents = new Documents(sessions, () => runner.options());
   const devices = new Devices();
   const viewStates = new ViewStates(context.workspaceState);
   const checks = new CheckHistory(context.workspaceState);
   const checkStates = new CheckStates(checks);
-  const host = { devices, viewStates, checks, runner: () => runner.options };
+  const host = { devices, viewStates, checks, runner: () => runner.options() };
   const editors = new OnnxEditorProvider(documents, context.extensionUri, host);
   const texts = new TextViews(documents);
   return { context, documents, devices, editors, texts, runner, checks, checkStates };

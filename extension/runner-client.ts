@@ -1,8 +1,11 @@
-/** The one runner of the window: made when first needed, refused where the workspace is not trusted. */
+/**
+ * The one runner of the window: made when first needed, refused where the workspace is not trusted. The code that runs
+ * models is loaded then, too: VS Code starts without it.
+ */
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { l10n, Uri, workspace, type Disposable, type ExtensionContext } from 'vscode';
-import { cudaInstallation, Runner, type CudaInstallation, type RunnerOptions } from '../src/runtime/index.ts';
+import type { CudaInstallation, Runner, RunnerOptions } from '../src/runtime/index.ts';
 import { log } from './log.ts';
 import { settings } from './settings.ts';
 
@@ -10,7 +13,8 @@ export class RunnerClient implements Disposable {
   readonly #workerPath: string;
   /** Of the window's machine, not of the extension, which an update replaces. */
   readonly #storage: string;
-  #cuda: CudaInstallation | undefined;
+  /** What is installed; looked for when first needed. */
+  #cuda: Promise<CudaInstallation | undefined> | undefined;
   #runner: Runner | undefined;
 
   constructor({
@@ -25,9 +29,10 @@ export class RunnerClient implements Disposable {
    * With the session settings as they are now: each run of the window comes by here, or by {@link options}.
    * @throws as {@link options}
    */
-  get runner(): Runner {
-    const { options } = this;
-    this.#runner ??= new Runner(options);
+  async runner(): Promise<Runner> {
+    const options = await this.options();
+    const runtime = await import('../src/runtime/index.ts');
+    this.#runner ??= new runtime.Runner(options);
     this.#runner.session = options.session ?? {};
     return this.#runner;
   }
@@ -36,13 +41,14 @@ export class RunnerClient implements Disposable {
    * For a runner elsewhere.
    * @throws Error in an untrusted workspace: a model is run by native code, which must not be fed what is not trusted
    */
-  get options(): RunnerOptions {
+  async options(): Promise<RunnerOptions> {
     if (!workspace.isTrusted)
       throw new Error(l10n.t('Models are run in trusted workspaces only. Trust this workspace first.'));
+    const cuda = await (this.#cuda ??= this.#findCuda());
     return {
       workerPath: this.#workerPath,
       probeCache: path.join(this.#storage, 'execution-providers.json'),
-      ortFolder: this.#cuda?.ortFolder,
+      ortFolder: cuda?.ortFolder,
       session: settings.session,
     };
   }
@@ -57,20 +63,17 @@ export class RunnerClient implements Disposable {
     return path.dirname(createRequire(this.#workerPath).resolve('onnxruntime-node/package.json'));
   }
 
-  get cuda(): CudaInstallation | undefined {
-    return this.#cuda;
-  }
-
-  /** Finds what is installed: at the start, and when that changed, in which case the next run uses it. */
+  /** Finds what is installed, when that changed: the next run uses it. */
   async refresh(): Promise<void> {
-    const found = await this.#findCuda();
-    if (found?.ortFolder === this.#cuda?.ortFolder) return;
-    this.#cuda = found;
-    await this.stop();
+    const before = await this.#cuda;
+    this.#cuda = this.#findCuda();
+    const found = await this.#cuda;
+    if (found?.ortFolder !== before?.ortFolder) await this.stop();
   }
 
   async #findCuda(): Promise<CudaInstallation | undefined> {
     try {
+      const { cudaInstallation } = await import('../src/runtime/index.ts');
       return await cudaInstallation(this.cudaFolder, this.ortFolder);
     } catch (error) {
       log().warn('CUDA support cannot be read:', error);

@@ -2,11 +2,10 @@
  * Where edits meet what calibration data tell: the runner collects, the recipe uses. `transforms` and `runtime` do not
  * know each other, so whoever writes a changed model (extension, command line) comes through here.
  */
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Calibration, EpName } from './analysis/index.ts';
 import type { Model } from './onnx/index.ts';
-import { guessDataKind, RunnerError, type DataSpec, type Runner, type RunOptions } from './runtime/index.ts';
+import { dataSpecOf, RunnerError, type DataSpec, type Runner, type RunOptions } from './runtime/index.ts';
 import { RepairFiles, repairLayers } from './repaired.ts';
 import {
   applyRecipe,
@@ -132,31 +131,4 @@ export async function calibrationSpec(data: CalibrationData, modelFolder: string
   const file = calibrationPath(data, modelFolder);
   if (file === undefined) return { kind: 'random', seed: 0, samples: data.samples };
   return dataSpecOf(file, data.samples, modelFolder);
-}
-
-const TOKENIZER = 'tokenizer.json';
-
-/**
- * A file or folder as data, of the kind that its name and content tell. Tables and lines of text go through the
- * `tokenizer.json` beside them or beside the model, where there is one.
- * @param limit use at most so many samples
- * @throws RunnerError 'data' where nothing at `file` is known
- */
-export async function dataSpecOf(file: string, limit: number, modelFolder: string): Promise<DataSpec> {
-  const beside = [path.dirname(file), modelFolder].map((folder) => path.join(folder, TOKENIZER));
-  const found = await Promise.all(beside.map(isFile));
-  const tokenizer = beside.find((_, i) => found[i] === true);
-  const kind = await guessDataKind(file, tokenizer !== undefined);
-  if (kind !== 'text') return { kind, path: file, limit };
-  if (tokenizer === undefined) {
-    throw new RunnerError('data', `${file} is text, which needs a ${TOKENIZER} beside it or the model.`);
-  }
-  return { kind, path: file, limit, tokenizer };
-}
-
-function isFile(file: string): Promise<boolean> {
-  return stat(file).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 }

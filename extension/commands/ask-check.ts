@@ -1,7 +1,6 @@
 /** The questions of "Check Accuracy…": against what, which batch sizes, where, on what data. */
 import path from 'node:path';
 import { l10n, Uri, window, type QuickPickItem } from 'vscode';
-import { dataSpecOf } from '../../src/calibrated.ts';
 import type { DataSpec } from '../../src/runtime/index.ts';
 import { givenBoxes } from './ask-boxes.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
@@ -29,8 +28,13 @@ export async function givenCheck(document: OnnxDocument, given: unknown): Promis
   const data =
     file === undefined
       ? randomData()
-      : withGiven(await dataSpecOf(path.resolve(folder, file), settings.checkSamples, folder), given, folder);
+      : withGiven(await dataIn(path.resolve(folder, file), folder), given, folder);
   return { batchSizes: batchSizes as number[], ep, data };
+}
+
+async function dataIn(file: string, modelFolder: string): Promise<DataSpec> {
+  const { dataSpecOf } = await import('../../src/runtime/index.ts');
+  return dataSpecOf(file, settings.checkSamples, modelFolder);
 }
 
 /** Labels of images and where a detector's boxes are, where the caller says. */

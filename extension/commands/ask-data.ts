@@ -1,7 +1,6 @@
 /** Which samples a model is run on: those beside it, random ones, or others; then what the model will get of them. */
 import path from 'node:path';
 import { l10n, Uri, window, type QuickPickItem } from 'vscode';
-import { dataSpecOf } from '../../src/calibrated.ts';
 import type { DataSpec } from '../../src/runtime/index.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { settings } from '../settings.ts';
@@ -30,6 +29,7 @@ export function askData(document: OnnxDocument): Promise<DataSpec | undefined> {
 }
 
 async function dataAt(document: OnnxDocument, uri: Uri): Promise<DataSpec | undefined> {
+  const { dataSpecOf } = await import('../../src/runtime/index.ts');
   const found = await dataSpecOf(uri.fsPath, settings.checkSamples, path.dirname(document.uri.fsPath));
   return found.kind === 'table' ? askTokenizer(document, found) : found;
 }

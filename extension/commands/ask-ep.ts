@@ -28,14 +28,14 @@ export async function askEp(services: Services, document: OnnxDocument): Promise
 }
 
 function probe(services: Services): Thenable<readonly EpStatus[]> {
-  const { runner } = services.runner;
   return window.withProgress(
     {
       location: ProgressLocation.Notification,
       title: l10n.t('Looking for what this machine can run models on'),
       cancellable: true,
     },
-    (_progress, token) => withSignal(token, (signal) => runner.probeEps({ signal })),
+    (_progress, token) =>
+      withSignal(token, async (signal) => (await services.runner.runner()).probeEps({ signal })),
   );
 }
 

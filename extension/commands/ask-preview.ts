@@ -57,8 +57,8 @@ function previewOf(services: Services, document: OnnxDocument, data: DataSpec): 
   return window.withProgress(
     { location: ProgressLocation.Notification, title: l10n.t('Looking at the data'), cancellable: true },
     (_progress, token) =>
-      withSignal(token, (signal) =>
-        services.runner.runner.previewData(
+      withSignal(token, async (signal) =>
+        (await services.runner.runner()).previewData(
           { model: document.uri.fsPath, data, ...otherDims(document) },
           { signal },
         ),

@@ -38,7 +38,7 @@ export const checkAccuracy: Command = {
     const uri = await targetModel(argument);
     if (uri === undefined) return undefined;
     // refused here already where the workspace is not trusted
-    const { runner } = services.runner;
+    const runner = await services.runner.runner();
     return services.documents.use(uri, async (document) => {
       const plan = (await givenCheck(document, given)) ?? (await askCheck(services, document));
       if (plan === undefined) return undefined;

@@ -1,6 +1,6 @@
 /** How every command is registered: what it throws becomes a message that says what to do, and a line in the log. */
 import { commands, l10n, window, type Disposable } from 'vscode';
-import { RunnerError } from '../../src/runtime/index.ts';
+import { isRunnerError } from '../../src/runtime/index.ts';
 import type { Services } from '../services.ts';
 import { log } from '../log.ts';
 import { adviceFor, messageOf } from '../views/error-view.ts';
@@ -35,6 +35,6 @@ export function showError(error: unknown): void {
 
 /** Whether the person, or the window's end, wanted it so. */
 export function isCancelled(error: unknown): boolean {
-  if (error instanceof RunnerError) return error.kind === 'cancelled';
+  if (isRunnerError(error)) return error.kind === 'cancelled';
   return error instanceof Error && (error.name === 'AbortError' || error.name === 'Canceled');
 }

@@ -21,7 +21,7 @@ export const compareLayers: Command = {
     const uri = await targetModel(argument);
     if (uri === undefined) return undefined;
     // refused here already where the workspace is not trusted
-    const { runner } = services.runner;
+    const runner = await services.runner.runner();
     return services.documents.use(uri, async (document) => {
       const last = (await givenCheck(document, given)) ?? lastPlan(document);
       const against = document.hasEdits ? { uri: undefined } : await againstOf(document, last);

@@ -1,7 +1,7 @@
 /** "Install CUDA Support…" and "Remove CUDA Support": ONNX Runtime's own GPU files, in the global storage. */
 import { l10n, window, type QuickPickItem } from 'vscode';
 import { formatBytes } from '../../src/format.ts';
-import { installCuda, removeCuda, type CudaInstallRequest } from '../../src/runtime/index.ts';
+import type { CudaInstallRequest } from '../../src/runtime/index.ts';
 import type { Services } from '../services.ts';
 import { settings } from '../settings.ts';
 import type { Command } from './command.ts';
@@ -20,6 +20,7 @@ export const installCudaSupport: Command = {
     const from = givenFile(given) ?? (await askSource());
     if (from === undefined) return undefined;
     const { runner } = services;
+    const { installCuda } = await import('../../src/runtime/index.ts');
     const installed = await withRunProgress(l10n.t('Installing CUDA support'), async (options) => {
       const done = await installCuda({ folder: runner.cudaFolder, ort: runner.ortFolder, from }, options);
       await runner.refresh();
@@ -39,6 +40,7 @@ export const installCudaSupport: Command = {
 export const removeCudaSupport: Command = {
   id: 'vramLens.removeCuda',
   run: async ({ runner }: Services) => {
+    const { removeCuda } = await import('../../src/runtime/index.ts');
     await runner.stop();
     await removeCuda(runner.cudaFolder);
     await runner.refresh();

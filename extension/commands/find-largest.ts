@@ -21,7 +21,7 @@ export const findLargestBatch: Command = {
     const uri = await targetModel(argument);
     if (uri === undefined) return undefined;
     // refused here already where the workspace is not trusted
-    const { runner } = services.runner;
+    const runner = await services.runner.runner();
     return services.documents.use(uri, async (document): Promise<FoundBatch | undefined> => {
       if (document.batchSymbols.length === 0)
         throw new Error(l10n.t('{0} has no batch dimension that could be chosen.', document.fileName));

@@ -21,7 +21,7 @@ export const measure: Command = {
     const uri = await targetModel(argument);
     if (uri === undefined) return undefined;
     // refused here already where the workspace is not trusted
-    const { runner } = services.runner;
+    const runner = await services.runner.runner();
     return services.documents.use(uri, async (document) => {
       const ep = await runnableEp(services, document);
       if (ep === undefined) return undefined;
@@ -44,7 +44,7 @@ export const measure: Command = {
 export async function runnableEp(services: Services, document: OnnxDocument): Promise<EpName | undefined> {
   const { ep } = document.options;
   if (ep === 'cpu') return ep;
-  const statuses = await services.runner.runner.probeEps();
+  const statuses = await (await services.runner.runner()).probeEps();
   return statuses.some((s) => s.ep === ep && s.available) ? ep : askEp(services, document);
 }
 

@@ -33,7 +33,7 @@ export const sensitivity: Command = {
     const plan = givenPlan(given);
     if (uri === undefined || plan === undefined) return undefined;
     // refused here already where the workspace is not trusted
-    const { options: runner } = services.runner;
+    const runner = await services.runner.options();
     return services.documents.use(uri, async (document) => {
       const data = dataOf(plan.data) ?? (await askData(document));
       const ep = data && (await runnableEp(services, document));

@@ -22,10 +22,10 @@ export class Documents implements Disposable {
   readonly #entries = new Map<string, Entry>();
   readonly #created: ((document: OnnxDocument) => void)[] = [];
   readonly #sessions: SessionClient;
-  readonly #runner: () => RunnerOptions;
+  readonly #runner: () => Promise<RunnerOptions>;
 
   /** @param runner for edits that look at activations */
-  constructor(sessions: SessionClient, runner: () => RunnerOptions) {
+  constructor(sessions: SessionClient, runner: () => Promise<RunnerOptions>) {
     this.#sessions = sessions;
     this.#runner = runner;
   }

@@ -228,7 +228,7 @@ export class OnnxDocument implements Answers {
 
   async #write(version: Version, target: Uri, signal: AbortSignal | undefined): Promise<void> {
     const needsData = await this.#ask(version, 'needsCalibration', []);
-    const settings = needsData ? this.#runSettings(version) : undefined;
+    const settings = needsData ? await this.#runSettings(version) : undefined;
     if (settings !== undefined)
       await calibrating(this.fileName, version.recipe, signal, (options) =>
         this.#run(version, 'calibrate', [settings], options),
@@ -242,7 +242,7 @@ export class OnnxDocument implements Answers {
   }
 
   /** @throws Error in an untrusted workspace */
-  #runSettings({ base }: Version): RunSettings {
+  async #runSettings({ base }: Version): Promise<RunSettings> {
     if (!workspace.isTrusted)
       throw new Error(
         l10n.t(
@@ -250,7 +250,7 @@ export class OnnxDocument implements Answers {
           this.fileName,
         ),
       );
-    return { runner: this.#defaults.runner(), isOnDisk: base.latest === this.#saved };
+    return { runner: await this.#defaults.runner(), isOnDisk: base.latest === this.#saved };
   }
 
   setDims(dims: Readonly<Record<string, number>>): void {
@@ -421,7 +421,7 @@ export interface DocumentDefaults {
   readonly optimization: Optimization;
   readonly batchSize: number;
   /** What runs models, for edits that look at activations. Throws where they must not be run. */
-  readonly runner: () => RunnerOptions;
+  readonly runner: () => Promise<RunnerOptions>;
 }
 
 async function openState(

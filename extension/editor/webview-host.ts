@@ -46,7 +46,7 @@ export interface HostServices {
   readonly devices: Devices;
   readonly viewStates: ViewStates;
   /** @throws Error in an untrusted workspace */
-  readonly runner: () => RunnerOptions;
+  readonly runner: () => Promise<RunnerOptions>;
 }
 
 export class WebviewHost implements Answering<HostApi> {
@@ -183,7 +183,7 @@ export class WebviewHost implements Answering<HostApi> {
     return this.#document.run('importanceView', [layerId, options], { signal });
   }
 
-  blocks(
+  async blocks(
     importance: BlockOptions['importance'],
     calibration: CalibrationView | undefined,
   ): ReturnType<HostApi['blocks']> {
@@ -192,7 +192,7 @@ export class WebviewHost implements Answering<HostApi> {
     const { signal } = this.#ranking;
     if (importance === 'weights') return this.#document.run('blocksView', [], { signal });
     const data = calibration && calibrationData(calibration);
-    const settings = { runner: this.#services.runner(), isOnDisk: this.#document.isOriginalOnDisk };
+    const settings = { runner: await this.#services.runner(), isOnDisk: this.#document.isOriginalOnDisk };
     return this.#document.run('blocksView', [{ calibration: data, settings }], { signal });
   }
 

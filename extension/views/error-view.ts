@@ -1,11 +1,11 @@
 /** What is wrong with a file, where, and what to do: for the page and for messages. */
 import { l10n } from 'vscode';
-import { OnnxError, type OnnxErrorKind } from '../../src/onnx/index.ts';
+import { isOnnxError, type OnnxError, type OnnxErrorKind } from '../../src/onnx/index.ts';
 import type { ErrorView } from '../../src/protocol.ts';
 import { localize } from '../l10n/domain-text.ts';
 
 export function errorView(fileName: string, error: unknown): ErrorView {
-  if (!(error instanceof OnnxError)) {
+  if (!isOnnxError(error)) {
     return {
       fileName,
       title: l10n.t('The model could not be shown'),
@@ -26,7 +26,7 @@ export function messageOf(error: unknown): string {
 
 /** What to do about it, in one sentence; undefined where nothing particular can be said. */
 export function adviceFor(error: unknown): string | undefined {
-  return error instanceof OnnxError ? explanations[error.kind]().advice : undefined;
+  return isOnnxError(error) ? explanations[error.kind]().advice : undefined;
 }
 
 const explanations: Readonly<Record<OnnxErrorKind, () => { title: string; advice: string }>> = {

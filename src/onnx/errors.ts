@@ -39,3 +39,8 @@ export class OnnxError extends Error {
     this.details = details;
   }
 }
+
+/** Also of an error from another bundle, whose class is another. */
+export function isOnnxError(error: unknown): error is OnnxError {
+  return error instanceof Error && error.name === 'OnnxError';
+}

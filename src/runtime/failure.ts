@@ -41,6 +41,11 @@ export class RunnerError extends Error {
   }
 }
 
+/** Also of an error from another bundle, whose class is another. */
+export function isRunnerError(error: unknown): error is RunnerError {
+  return error instanceof Error && error.name === 'RunnerError';
+}
+
 export function cancelled(): RunnerError {
   return new RunnerError('cancelled', 'Cancelled.');
 }

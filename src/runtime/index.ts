@@ -2,18 +2,18 @@
 export * from './types.ts';
 export {
   cudaInstallation,
-  defaultFeed,
   installCuda,
   removeCuda,
   type CudaInstallation,
   type CudaInstallOptions,
   type CudaInstallRequest,
 } from './cuda/install.ts';
+export { defaultFeed } from './cuda/feed.ts';
 export type { CollectedCalibration } from './calibrate/collected.ts';
 export { isKept, type KeptSide, type KeptValues } from './calibrate/kept.ts';
-export { guessDataKind, type DataKind } from './data/guess.ts';
+export { dataSpecOf, guessDataKind, type DataKind } from './data/guess.ts';
 export { bestEp, epPreference } from './eps.ts';
-export { RunnerError, type FailureKind } from './failure.ts';
+export { isRunnerError, RunnerError, type FailureKind } from './failure.ts';
 export type { ComparedRun, DataRun, KeepRequest, KeptOutputs } from './kept-outputs.ts';
 export { listGpus } from './gpus.ts';
 export { labelMetricText, reportJson, reportMarkdown } from './report.ts';

@@ -5,6 +5,9 @@
 import { RunnerError } from '../failure.ts';
 import { textOf } from '../data/numpy-file.ts';
 
+/** NuGet's own feed, which onnxruntime-node's script uses. */
+export const defaultFeed = 'https://api.nuget.org/v3/index.json';
+
 export interface FeedPackage {
   readonly url: string;
   /** Base64, as NuGet writes it; undefined where the feed tells none. */

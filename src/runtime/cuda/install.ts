@@ -22,9 +22,6 @@ import type { Progress } from '../types.ts';
 import { download, verify } from './download.ts';
 import { findPackage } from './feed.ts';
 
-/** NuGet's own feed, which onnxruntime-node's script uses. */
-export const defaultFeed = 'https://api.nuget.org/v3/index.json';
-
 const packageName = 'Microsoft.ML.OnnxRuntime.Gpu.Linux';
 const platform = 'linux-x64';
 const inPackage = 'runtimes/linux-x64/native/';

@@ -34,3 +34,30 @@ export async function guessDataKind(file: string, hasTokenizer = false): Promise
       : `${path.basename(file)} is of a kind that is not read: give .npz, .npy, .csv, .tsv, .jsonl, .parquet, .txt, .wav, or a folder.`,
   );
 }
+
+const TOKENIZER = 'tokenizer.json';
+
+/**
+ * A file or folder as data, of the kind that its name and content tell. Tables and lines of text go through the
+ * `tokenizer.json` beside them or beside the model, where there is one.
+ * @param limit use at most so many samples
+ * @throws RunnerError 'data' where nothing at `file` is known
+ */
+export async function dataSpecOf(file: string, limit: number, modelFolder: string): Promise<DataSpec> {
+  const beside = [path.dirname(file), modelFolder].map((folder) => path.join(folder, TOKENIZER));
+  const found = await Promise.all(beside.map(isFile));
+  const tokenizer = beside.find((_, i) => found[i] === true);
+  const kind = await guessDataKind(file, tokenizer !== undefined);
+  if (kind !== 'text') return { kind, path: file, limit };
+  if (tokenizer === undefined) {
+    throw new RunnerError('data', `${file} is text, which needs a ${TOKENIZER} beside it or the model.`);
+  }
+  return { kind, path: file, limit, tokenizer };
+}
+
+function isFile(file: string): Promise<boolean> {
+  return stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}

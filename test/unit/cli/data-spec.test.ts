@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { dataSpecOf } from '../../../src/calibrated.ts';
+import { dataSpecOf } from '../../../src/runtime/index.ts';
 
 describe('dataSpecOf', () => {
   let folder: string;

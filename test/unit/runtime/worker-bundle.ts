@@ -8,7 +8,7 @@ const root = path.resolve(import.meta.dirname, '../../..');
 export const models = path.join(root, 'test/fixtures/models');
 export const samples = path.join(root, 'media/samples');
 
-/** A new folder with a bundle per entry (its name, then its source), as scripts/build.mjs makes them for Node. */
+/** A new folder with a bundle per entry (its name, then its source), as scripts/bundles.mjs makes them for Node. */
 export async function bundleFolder(
   entries: Readonly<Record<string, string>>,
   { isMinified = false } = {},

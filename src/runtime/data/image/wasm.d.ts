@@ -1,4 +1,4 @@
-/** Bundled as bytes (scripts/build.mjs, loader `binary`). */
+/** Bundled as bytes (scripts/bundles.mjs, loader `binary`). */
 declare module '*.wasm' {
   const bytes: Uint8Array<ArrayBuffer>;
   export default bytes;
