@@ -51,12 +51,12 @@ describe('The text view', () => {
   });
 
   it('reveals the line of a node', async () => {
-    const { document, selection } = await openText(await copyOfSample('text.onnx'), '/fc1/Gemm');
+    const { document, selection } = await openText(await copyOfSample('text-node.onnx'), '/fc1/Gemm');
     assert.equal(selection.active.line, lineWith(document, '/fc1/Gemm'));
   });
 
   it('shows lenses over each layer with weights', async () => {
-    const { document } = await openText(await copyOfSample('text.onnx'));
+    const { document } = await openText(await copyOfSample('text-lenses.onnx'));
     const lenses = await lensesOf(document);
     const line = lineWith(document, '/fc1/Gemm');
     const titles = lenses.filter((l) => l.range.start.line === line).map((l) => l.command?.title);
@@ -69,14 +69,14 @@ describe('The text view', () => {
   });
 
   it('tells the cost in full in a hover', async () => {
-    const { document } = await openText(await copyOfSample('text.onnx'));
+    const { document } = await openText(await copyOfSample('text-hover.onnx'));
     const text = plain(await hoverText(document, new vscode.Position(lineWith(document, '/fc1/Gemm'), 3)));
     for (const part of ['/fc1/Gemm', 'Gemm (opset 17)', '1 × 128', '64.5 KiB', 'batch·1024 bytes'])
       assert.ok(text.includes(part), `${part} in:\n${text}`);
   });
 
   it('has an outline, folds and definitions', async () => {
-    const { document } = await openText(await copyOfSample('text.onnx'));
+    const { document } = await openText(await copyOfSample('text-language.onnx'));
     const symbols = await vscode.commands.executeCommand<vscode.DocumentSymbol[]>(
       'vscode.executeDocumentSymbolProvider',
       document.uri,
@@ -115,7 +115,7 @@ describe('The text view', () => {
   });
 
   it('has the bytes of each weight beside its name, and a link to the peak', async () => {
-    const { document } = await openText(await copyOfSample('text.onnx'));
+    const { document } = await openText(await copyOfSample('text-definition.onnx'));
     const line = lineWith(document, '/fc2/Gemm');
     const hints = await vscode.commands.executeCommand<vscode.InlayHint[]>(
       'vscode.executeInlayHintProvider',
