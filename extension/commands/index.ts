@@ -1,5 +1,6 @@
 /** Every command there is. */
 import { checkAccuracy } from './check.ts';
+import { cleanModel } from './clean.ts';
 import type { Command } from './command.ts';
 import { compareFiles, compareWithHead } from './compare-files.ts';
 import { compareLayers } from './compare-layers.ts';
@@ -54,4 +55,5 @@ export const commandList: readonly Command[] = [
   requantizeLayer,
   pruneLayer,
   revertLayer,
+  cleanModel,
 ];

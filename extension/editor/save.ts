@@ -123,7 +123,10 @@ export function askTarget(document: OnnxDocument): Thenable<Uri | undefined> {
 
 /** model.onnx → model.int8.onnx, model.pruned.onnx, model.pruned.int8.onnx */
 function compressedName(name: string, { edits }: Recipe): string {
-  const marks = edits.map((e) => (e.type === 'quantize' || e.type === 'cast' ? weightTypeOf(e) : 'pruned'));
+  const marks = edits.map((e) => {
+    if (e.type === 'clean') return 'clean';
+    return e.type === 'quantize' || e.type === 'cast' ? weightTypeOf(e) : 'pruned';
+  });
   const stem = name.replace(/\.onnx$/i, '');
   return [stem, ...(marks.length === 0 ? ['copy'] : new Set(marks)), 'onnx'].join('.');
 }

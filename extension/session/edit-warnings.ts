@@ -49,6 +49,7 @@ function looksAtActivations(edit: Edit): boolean {
       return edit.importance === 'activation' || (edit.repair ?? 'none') !== 'none';
     case 'prune-blocks':
     case 'cast':
+    case 'clean':
       return false;
   }
 }

@@ -105,11 +105,17 @@ export interface EditsOutcome {
 export function outcomeOf(shown: Shown, edits: readonly Edit[]): EditsOutcome {
   const next = shown.preview(edits);
   const first = next.recipe.edits.length - edits.length;
-  const own = next.applied().changes.filter((c) => c.edit >= first);
+  const { changes, tensors } = next.applied();
+  const own = changes.filter((c) => c.edit >= first);
+  const ownTensors = tensors.filter((t) => t.edit >= first);
   const blocked = own.filter((c) => c.status === 'blocked' && isNoteworthy(c, edits[c.edit - first]));
+  const kept = ownTensors.filter((t) => t.status === 'blocked');
   return {
-    changed: own.filter((c) => c.status === 'applied').length,
-    blocked: blocked.map((c) => ({ layer: c.node, reason: c.reason ?? '' })),
+    changed: [...own, ...ownTensors].filter((c) => c.status === 'applied').length,
+    blocked: [
+      ...blocked.map((c) => ({ layer: c.node, reason: c.reason ?? '' })),
+      ...kept.map((t) => ({ layer: t.name, reason: t.reason ?? '' })),
+    ],
   };
 }
 

@@ -6,8 +6,10 @@ import type { PruneOptions } from '../../src/protocol.ts';
 import { measureSensitivity } from '../../src/sensitivity.ts';
 import {
   chooseForms as choose,
+  findDuplicates as find,
   weightSqnr,
   type ChosenForms,
+  type DuplicateGroup,
   type LayerSelector,
 } from '../../src/transforms/index.ts';
 import { pruneEdit } from '../edits.ts';
@@ -48,6 +50,15 @@ export async function chooseForms(
   const forms = await choose(base.model, { ep, layers, minSqnrDb, signal, onProgress });
   lastChoice.set(base, { key, forms });
   return forms;
+}
+
+/** Of the file as it is, in which the edit looks for them, too. */
+export function findDuplicates(
+  { snapshot }: Shown,
+  { signal, report }: Job,
+): Promise<readonly DuplicateGroup[]> {
+  const onProgress = (done: number, total: number): void => report({ done, total });
+  return find(snapshot.base.model, { signal, onProgress });
 }
 
 /** Where a model is written: a path on local disk, or nowhere: then its bytes are the answer. */

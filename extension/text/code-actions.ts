@@ -9,6 +9,7 @@ import {
   type TextDocument,
 } from 'vscode';
 import type { ActionsView } from '../session/text/layer-actions.ts';
+import { isWaste, UNUSED } from './waste.ts';
 import type { TextView, TextViews } from './text-views.ts';
 
 export class LayerActions implements CodeActionProvider {
@@ -26,11 +27,30 @@ export class LayerActions implements CodeActionProvider {
   ): Promise<CodeAction[]> {
     const view = await this.#texts.viewOf(document);
     if (view === undefined || view.side === 'original') return [];
+    const cleaning = cleanFixes(view, diagnostics);
     const id = view.lines.find((l) => l.line === range.start.line)?.nodeId;
     const found = id === undefined ? undefined : await view.document.ask('layerActions', id);
-    if (found === undefined) return [];
-    return [...fixes(view, found, diagnostics), ...refactorings(view, found)];
+    if (found === undefined) return cleaning;
+    return [...cleaning, ...fixes(view, found, diagnostics), ...refactorings(view, found)];
   }
+}
+
+/** Of all unused initializers at once, or all duplicates. */
+function cleanFixes({ document }: TextView, shown: CodeActionContext['diagnostics']): CodeAction[] {
+  return shown.flatMap((problem) => {
+    if (problem.source !== 'VRAM Lens' || !isWaste(problem.code)) return [];
+    const title =
+      problem.code === UNUSED ? l10n.t('Remove unused initializers') : l10n.t('Merge duplicate initializers');
+    const fix = new CodeAction(title, CodeActionKind.QuickFix);
+    fix.command = {
+      title,
+      command: 'vramLens.model.clean',
+      arguments: [document.uri.toString(), problem.code],
+    };
+    fix.diagnostics = [problem];
+    fix.isPreferred = true;
+    return [fix];
+  });
 }
 
 function fixes(view: TextView, found: ActionsView, shown: CodeActionContext['diagnostics']): CodeAction[] {

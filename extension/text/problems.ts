@@ -9,6 +9,7 @@ import {
 } from 'vscode';
 import { Owner } from '../disposable.ts';
 import { log } from '../log.ts';
+import type { ProblemView } from '../session/text/problems.ts';
 import type { TextViews } from './text-views.ts';
 
 const severities = {
@@ -32,10 +33,11 @@ export class Problems extends Owner {
     this.own(texts.onDidClose((uri) => this.#collection.delete(uri)));
   }
 
-  #problem(line: number, message: string, severity: keyof typeof severities): Diagnostic {
+  #problem(line: number, { message, severity, code }: ProblemView): Diagnostic {
     const range = new Range(line, 0, line, Number.MAX_SAFE_INTEGER);
     const problem = new Diagnostic(range, message, severities[severity]);
     problem.source = 'VRAM Lens';
+    if (code !== undefined) problem.code = code;
     return problem;
   }
 
@@ -49,9 +51,7 @@ export class Problems extends Owner {
     const found = await view.document.ask('problems');
     this.#collection.set(
       uri,
-      found.map(({ severity, message, node }) =>
-        this.#problem(view.firstLines.get(node ?? '') ?? 0, message, severity),
-      ),
+      found.map((problem) => this.#problem(view.firstLines.get(problem.node ?? '') ?? 0, problem)),
     );
   }
 }

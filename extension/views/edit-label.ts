@@ -1,16 +1,20 @@
 /** An edit in a few words: for the undo menu, the list of edits, the layer's row. */
 import { l10n } from 'vscode';
 import { formatPercent } from '../../src/format.ts';
-import type {
-  Edit,
-  LayerSelector,
-  PruneBlocksEdit,
-  PruneChannelsEdit,
-  PruneEdit,
+import {
+  duplicateCount,
+  type CleanEdit,
+  type Edit,
+  type LayersEdit,
+  type LayerSelector,
+  type PruneBlocksEdit,
+  type PruneChannelsEdit,
+  type PruneEdit,
 } from '../../src/transforms/index.ts';
 
 /** e.g. `Quantize 3 layers to int8, per channel` */
 export function editLabel(edit: Edit): string {
+  if (edit.type === 'clean') return cleanLabel(edit);
   const where = layersText(edit.layers);
   if (edit.type === 'prune-blocks') return blocksLabel(edit.layers);
   if (edit.type === 'prune') return pruneLabel(edit, where);
@@ -41,8 +45,20 @@ export function editsLabel(edits: readonly Edit[]): string {
   const [first, ...others] = edits;
   if (first === undefined) return l10n.t('Revert layers');
   if (others.length === 0) return editLabel(first);
-  const layers = edits.flatMap((e) => ('nodes' in e.layers ? e.layers.nodes : []));
+  const layers = edits.flatMap((e) => (e.type !== 'clean' && 'nodes' in e.layers ? e.layers.nodes : []));
   return l10n.t('Quantize {0} layers, each to its own form', layers.length);
+}
+
+function cleanLabel({ unused, duplicates }: CleanEdit): string {
+  if (duplicates === undefined) return l10n.t('Remove unused initializers');
+  const count = duplicateCount(duplicates);
+  if (count === 0)
+    return unused
+      ? l10n.t('Remove unused initializers')
+      : l10n.t('Remove initializers that others of their names hide');
+  return unused
+    ? l10n.t('Remove unused initializers, merge {0} duplicates', count)
+    : l10n.t('Merge {0} duplicate initializers', count);
 }
 
 function blocksLabel(layers: LayerSelector): string {
@@ -92,6 +108,7 @@ export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
 
 /** e.g. `int8`, `int4`, `pruned 50 %` */
 export function changeLabel(edit: Edit): string {
+  if (edit.type === 'clean') return l10n.t('cleaned');
   if (edit.type === 'prune-channels') return l10n.t('channels −{0}', formatPercent(edit.ratio));
   if (edit.type === 'prune-blocks') return l10n.t('block removed');
   return edit.type === 'prune'
@@ -100,7 +117,9 @@ export function changeLabel(edit: Edit): string {
 }
 
 /** What the weights become, e.g. `int8`, `int4`, `float16`. */
-export function weightTypeOf(edit: Exclude<Edit, PruneEdit | PruneChannelsEdit | PruneBlocksEdit>): string {
+export function weightTypeOf(
+  edit: Exclude<LayersEdit, PruneEdit | PruneChannelsEdit | PruneBlocksEdit>,
+): string {
   if (edit.type === 'cast') return edit.to;
   return edit.form === 'blocks' ? `int${edit.bits}` : edit.weightType;
 }

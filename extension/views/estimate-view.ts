@@ -134,11 +134,11 @@ function timelineView({ timeline }: MemoryEstimate, rows: readonly LayerRow[]): 
 
 function editViews(document: Shown): EditView[] {
   const { recipe, applied, layers, warnings } = document.snapshot;
-  const { changes } = applied();
+  const { changes, tensors } = applied();
   const said = warnings(document.options.ep);
   return recipe.edits.map((edit, index) => {
     const own = changes.filter((c) => c.edit === index);
-    const done = own.filter((c) => c.status === 'applied');
+    const done = [...own, ...tensors.filter((t) => t.edit === index)].filter((c) => c.status === 'applied');
     const total = (key: 'beforeBytes' | 'afterBytes'): number => done.reduce((sum, c) => sum + c[key], 0);
     return {
       label: editLabel(edit),

@@ -110,7 +110,7 @@ function noteworthy({ recipe }: Snapshot, changes: readonly LayerChange[]): read
 }
 
 export function isNoteworthy(change: LayerChange, edit: Edit | undefined): boolean {
-  if (edit === undefined) return false;
+  if (edit === undefined || edit.type === 'clean') return false;
   return change.status === 'applied' || 'nodes' in edit.layers || change.beforeBytes > 0;
 }
 

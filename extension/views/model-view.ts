@@ -1,6 +1,7 @@
 /** What does not change with the dims: the file as it is. */
 import { dataTypeName, type DeclaredDim, type Model, type TypeInfo } from '../../src/onnx/index.ts';
 import type { ModelView } from '../../src/protocol.ts';
+import type { Base } from '../session/base.ts';
 import type { Shown } from '../session/shown.ts';
 import { localize } from '../l10n/domain-text.ts';
 
@@ -22,19 +23,28 @@ export function modelView(document: Shown): ModelView {
     metadata: model.metadata,
     weightBytesByType: analysis.weightBytesByType,
     nodeCount: analysis.nodes.length,
-    diagnostics: diagnostics(document),
+    diagnostics: diagnostics(document.snapshot.base),
   };
 }
 
 /** What the analysis found, and what the reader found odd in the file. */
-function diagnostics(document: Shown): ModelView['diagnostics'] {
-  const { base } = document.snapshot;
+function diagnostics(base: Base): ModelView['diagnostics'] {
   const found = base.analysis().diagnostics;
   const known = new Set(found.map((d) => d.message));
   const odd = base.model.warnings.filter((w) => !known.has(w.message));
   return [
-    ...found.map(({ severity, message, node }) => ({ severity, message: localize(message), node })),
-    ...odd.map(({ message, node }) => ({ severity: 'info' as const, message: localize(message), node })),
+    ...found.map(({ severity, code, message, node }) => ({
+      severity,
+      code,
+      message: localize(message),
+      node,
+    })),
+    ...odd.map(({ kind, message, node }) => ({
+      severity: 'info' as const,
+      code: kind,
+      message: localize(message),
+      node,
+    })),
   ];
 }
 

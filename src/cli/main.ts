@@ -12,6 +12,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { checkCommand } from './check.ts';
+import { cleanCommand } from './clean.ts';
 import { demoCommand } from './demo.ts';
 import { diffCommand } from './diff.ts';
 import { estimateCommand } from './estimate.ts';
@@ -27,6 +28,7 @@ const commands = [
   estimateCommand,
   quantizeCommand,
   pruneCommand,
+  cleanCommand,
   checkCommand,
   diffCommand,
   textCommand,

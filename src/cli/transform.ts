@@ -12,9 +12,12 @@ import {
   needsData,
   recipeWarnings,
   serializeRecipe,
+  type AppliedRecipe,
   type Edit,
   type LayerChange,
+  type LayerSelector,
   type Recipe,
+  type TensorChange,
   type Warning,
 } from '../transforms/index.ts';
 import { withCalibration } from '../calibrated.ts';
@@ -53,17 +56,17 @@ export function withTransformOptions(command: Command): Command {
       '--samples <n>',
       'use at most so many samples of it',
       (t) => parsePositiveInteger('--samples', t),
-      defaultSamples,
+      DEFAULT_SAMPLES,
     )
     .option('--write-recipe <file>', 'write down what was done, to be repeated with --recipe')
     .option('--json', 'print JSON');
 }
 
-const defaultSamples = 128;
+export const DEFAULT_SAMPLES = 128;
 /** Small: what a batch of every intermediate result takes must fit beside the model. */
 export const calibrationBatch = 8;
 
-export function layersOf({ layers }: TransformFlags): Edit['layers'] {
+export function layersOf({ layers }: TransformFlags): LayerSelector {
   return layers === undefined ? { all: true } : { glob: layers };
 }
 
@@ -79,9 +82,9 @@ export async function transformFile(
   await withModel(file, signal, async (model) => {
     const recipe = calibratedBy(await recipeOf(model, file, wanted), file, flags);
     const plan = applyRecipe(model, recipe);
-    const { model: changed, changes, warnings } = plan;
-    if (!changes.some((c) => c.status === 'applied')) {
-      throw new UsageError(nothingToDo(changes, flags.layers));
+    const { model: changed, changes, tensors, warnings } = plan;
+    if (![...changes, ...tensors].some((c) => c.status === 'applied')) {
+      throw new UsageError(nothingToDo(recipe, plan, flags.layers));
     }
     const analysis = analyze(model);
     const before = analysis.estimate({ ep: flags.ep });
@@ -120,12 +123,14 @@ export async function transformFile(
           after: after.totalPeak.bytes ?? null,
         },
         changes,
+        tensors,
         warnings: said,
       });
       return;
     }
     print([
-      ...changesTable(changes, recipe.edits),
+      ...(changes.length > 0 ? changesTable(changes, recipe.edits) : []),
+      ...tensorsTable(tensors),
       '',
       `${colour.bold(flags.output)}  ${formatBytes(fileBytes.before)} → ${formatBytes(fileBytes.after)} (${formatChange(fileBytes.before, fileBytes.after)})`,
       ...warningLines(said),
@@ -228,7 +233,29 @@ export function warningLines(warnings: readonly Warning[]): string[] {
   return warnings.flatMap((w) => wrap(colour.yellow(`! ${w.message}`), 2));
 }
 
-function nothingToDo(changes: readonly LayerChange[], glob: string | undefined): string {
+/** One row per initializer, with what becomes of it. */
+function tensorsTable(tensors: readonly TensorChange[]): string[] {
+  if (tensors.length === 0) return [];
+  return table(
+    [{ title: 'initializer', maxWidth: 44 }, { title: 'size', align: 'right' }, { title: '' }],
+    tensors.map(({ name, beforeBytes, status, reason, into }) => {
+      const done = into === undefined ? 'removed: nothing uses it' : `merged into ${into}`;
+      const said = into === name ? 'removed: a later one has its name' : done;
+      const note = status === 'blocked' ? colour.dim(`kept: ${reason ?? 'blocked'}`) : colour.green(said);
+      return [name, formatBytes(beforeBytes), note];
+    }),
+  );
+}
+
+function nothingToDo(
+  { edits }: Recipe,
+  { changes, tensors }: AppliedRecipe,
+  glob: string | undefined,
+): string {
+  const [kept] = tensors;
+  if (kept !== undefined) return `no initializer can go; ${kept.name}: ${kept.reason ?? 'blocked'}`;
+  if (edits.every((edit) => edit.type === 'clean'))
+    return 'every initializer is used, and none found equals another: there is nothing to clean';
   const [blocked] = changes;
   if (blocked !== undefined)
     return `no layer can be changed; ${blocked.node}: ${blocked.reason ?? 'blocked'}`;

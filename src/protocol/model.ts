@@ -38,6 +38,8 @@ export interface ModelView {
     readonly severity: 'error' | 'warning' | 'info';
     readonly message: string;
     readonly node?: string | undefined;
+    /** Machine-readable, where the problem has a fix. */
+    readonly code?: string | undefined;
   }[];
 }
 
@@ -144,7 +146,7 @@ export interface EstimateView {
 export interface EditView {
   readonly label: string;
   readonly warnings: readonly string[];
-  readonly type?: 'quantize' | 'prune' | 'prune-channels' | 'prune-blocks' | 'cast' | undefined;
+  readonly type?: 'quantize' | 'prune' | 'prune-channels' | 'prune-blocks' | 'cast' | 'clean' | undefined;
   /** The layers it changes. */
   readonly layerIds?: readonly string[] | undefined;
   /** Weight bytes in the file before and after. */

@@ -2,7 +2,7 @@
 import type { Model } from '../onnx/model.ts';
 import type { StepContext } from './context.ts';
 import { Workspace } from './graph/workspace.ts';
-import type { Edit, PruneEdit, QuantizeEdit } from './recipe/recipe.ts';
+import type { Edit, LayersEdit, PruneEdit, QuantizeEdit } from './recipe/recipe.ts';
 import { isMeantFor, propose } from './steps.ts';
 import { USUAL } from './usual.ts';
 import { isBlocked } from './weights/find.ts';
@@ -45,7 +45,7 @@ export function applicability(model: Model, edit?: Edit): ReadonlyMap<string, No
   const cast = edit?.type === 'cast' ? edit : undefined;
   const found = new Map<string, NodeApplicability>();
   for (const entry of ws.entries) {
-    const verdict = (e: Edit): Verdict => {
+    const verdict = (e: LayersEdit): Verdict => {
       const proposal = propose(context, entry, e);
       return isBlocked(proposal)
         ? { ok: false, reason: proposal.reason }

@@ -5,12 +5,13 @@
 import type { Calibration, CalibrationTarget } from '../analysis/index.ts';
 import type { Model, StringEntry } from '../onnx/model.ts';
 import type { Proposal, PulledEntry, Rounding, StepContext } from './context.ts';
+import { cleanModel } from './clean/step.ts';
 import { buildModel } from './graph/build.ts';
 import { Workspace, type Entry } from './graph/workspace.ts';
 import { pruneWarnings } from './prune/step.ts';
 import { writtenWeights } from './prune/written.ts';
 import type { RepairStage, RepairValues } from './prune/channels/repair/stage.ts';
-import type { Edit, LayerChange, Recipe, Warning } from './recipe/recipe.ts';
+import type { LayerChange, LayersEdit, Recipe, TensorChange, Warning } from './recipe/recipe.ts';
 import { serializeRecipe } from './recipe/json.ts';
 import { selectEntries } from './select.ts';
 import { propose } from './steps.ts';
@@ -24,6 +25,8 @@ export interface AppliedRecipe {
   readonly model: Model;
   /** In the order of edits, then of layers in the file (or as the edit lists them). */
   readonly changes: readonly LayerChange[];
+  /** Of edits of initializers. */
+  readonly tensors: readonly TensorChange[];
   readonly warnings: readonly Warning[];
   /**
    * By id in the original model: ids, in the changed model, of the nodes that stand in its place. Unnamed nodes are
@@ -53,7 +56,8 @@ export interface ApplyOptions {
 }
 
 export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions = {}): AppliedRecipe {
-  const ws = new Workspace(model);
+  const { model: cleaned, tensors } = cleanModel(model, recipe);
+  const ws = new Workspace(cleaned);
   const warnings: Warning[] = [];
   const { calibration, repaired } = options;
   const repairs: RepairStage[] = [];
@@ -75,12 +79,15 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
     pruned,
     repairs,
   };
-  const changes = recipe.edits.flatMap((edit, index) => applyEdit(shared, edit, index, warnings));
+  const changes = recipe.edits.flatMap((edit, index) =>
+    edit.type === 'clean' ? [] : applyEdit(shared, edit, index, warnings),
+  );
   const merged = mergeWarnings([...warnings, ...atEnd(shared)]);
-  if (changes.every((c) => c.status === 'blocked')) {
+  if ([...changes, ...tensors].every((c) => c.status === 'blocked')) {
     return {
       model,
       changes,
+      tensors,
       warnings: merged,
       idsAfter: new Map(),
       calibrationTargets: [],
@@ -93,11 +100,12 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
     const written = writtenWeights(ws, entry);
     if (written.length > 0) roundings.set(entry.id, written);
   }
-  raised(ws, merged);
+  raised(ws, model, merged);
   const { model: changed, idsAfter } = buildModel(ws, metadataWith(model, recipe));
   return {
     model: changed,
     changes: changes.map((c) => ({ ...c, nodesAfter: idsAfter.get(c.node) ?? [] })),
+    tensors,
     warnings: merged,
     idsAfter,
     calibrationTargets: [...targets.values()],
@@ -121,7 +129,7 @@ function atEnd({ atEnd: steps, atLast }: Shared): Warning[] {
   return [...steps.flatMap((step) => step()), ...atLast.flatMap((step) => step())];
 }
 
-function applyEdit(shared: Shared, edit: Edit, index: number, warnings: Warning[]): LayerChange[] {
+function applyEdit(shared: Shared, edit: LayersEdit, index: number, warnings: Warning[]): LayerChange[] {
   const { ws } = shared;
   const { entries, missing } = selectEntries(ws, edit);
   const selected = new Set<Entry>();
@@ -191,13 +199,13 @@ function missingChange(node: string, edit: number): LayerChange {
   return { node, edit, status: 'blocked', reason, beforeBytes: 0, afterBytes: 0, nodesAfter: [] };
 }
 
-function raised(ws: Workspace, warnings: Warning[]): void {
-  const from = ws.model.opsetImports.find((o) => o.domain === '')?.version ?? 0;
+function raised(ws: Workspace, original: Model, warnings: Warning[]): void {
+  const from = original.opsetImports.find((o) => o.domain === '')?.version ?? 0;
   if (ws.opsetVersion > from) {
     const message = `the ai.onnx opset becomes ${ws.opsetVersion} (it was ${from}); operators that changed in between are rewritten`;
     warnings.push({ code: 'opset-raised', message });
   }
-  const { irVersion } = ws.model;
+  const { irVersion } = original;
   if (irVersion < 4 || ws.irVersion > irVersion) {
     const now = `the IR version becomes ${Math.max(ws.irVersion, 4)} (it was ${irVersion})`;
     const message = irVersion < 4 ? `${now}; initializers are no longer listed as graph inputs` : now;

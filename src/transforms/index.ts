@@ -12,6 +12,7 @@ export {
   type WeightHistogram,
 } from './auto/weight-histogram.ts';
 export { weightSqnr, type LayerSqnr, type PassOptions } from './auto/weight-sqnr.ts';
+export { findDuplicates, knownDuplicates, type DuplicateGroup } from './clean/find.ts';
 export { executor } from './executor.ts';
 export { recipeWarnings } from './ep-warnings.ts';
 export {

@@ -1,7 +1,7 @@
 /** Which nodes an edit is meant for. */
 import type { Entry, Workspace } from './graph/workspace.ts';
 import { layerMatcher } from './layer-matcher.ts';
-import type { Edit } from './recipe/recipe.ts';
+import type { LayersEdit } from './recipe/recipe.ts';
 import { blockEntries } from './prune/blocks/plan.ts';
 import { isMeantFor } from './steps.ts';
 
@@ -15,7 +15,7 @@ export interface Selection {
  * The entries that `edit` selects, in file order. A glob and `all` select among the operators that the edit knows;
  * ids are taken as they are, so that a person learns why one cannot be changed.
  */
-export function selectEntries(ws: Workspace, edit: Edit): Selection {
+export function selectEntries(ws: Workspace, edit: LayersEdit): Selection {
   const { layers } = edit;
   if ('nodes' in layers) {
     const ids = [...new Set(layers.nodes)];

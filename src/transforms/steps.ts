@@ -19,7 +19,7 @@ import { dynamicLstm } from './quantize/dynamic-lstm.ts';
 import { dynamicMatMul } from './quantize/dynamic-matmul.ts';
 import { RULES, STATIC_LAYERS } from './quantize/static/rules.ts';
 import { staticStep } from './quantize/static/step.ts';
-import type { Edit, PruneBlocksEdit, QuantizeEdit } from './recipe/recipe.ts';
+import type { LayersEdit, PruneBlocksEdit, QuantizeEdit } from './recipe/recipe.ts';
 import type { Blocked } from './weights/find.ts';
 
 type Step<E extends QuantizeEdit> = (context: StepContext, entry: Entry, edit: E) => Proposal | Blocked;
@@ -81,7 +81,7 @@ function withoutDomain(operators: ReadonlySet<string>): ReadonlySet<string> {
 }
 
 /** What `edit` would do to `entry`, or why it cannot. */
-export function propose(context: StepContext, entry: Entry, edit: Edit): Proposal | Blocked {
+export function propose(context: StepContext, entry: Entry, edit: LayersEdit): Proposal | Blocked {
   const { opType } = entry.original;
   if (entry.nodes.length === 0) return { reason: 'an earlier edit removed it' };
   if (edit.type === 'prune-blocks') return pruneBlocks(context, entry, edit);
@@ -104,7 +104,7 @@ function nameOf(edit: LayerEdit): string {
 }
 
 /** Edits of layers, by their operators. */
-export type LayerEdit = Exclude<Edit, PruneBlocksEdit>;
+export type LayerEdit = Exclude<LayersEdit, PruneBlocksEdit>;
 
 export function opTypesOf(edit: LayerEdit): ReadonlySet<string> {
   if (edit.type === 'prune') return PRUNE_OPS;

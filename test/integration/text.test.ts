@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { parseTextUri, textUri } from '../../extension/text/text-uri.ts';
-import { closeAll, copyOfFile, copyOfSample, eventually, sampleWith, viewOf } from './host.ts';
+import { encode, floats, graph, model, node, value } from '../support/model-builder.ts';
+import { closeAll, copyOfFile, copyOfSample, eventually, inWorkspace, sampleWith, viewOf } from './host.ts';
 
 async function openText(uri: vscode.Uri, node?: string): Promise<vscode.TextEditor> {
   await vscode.commands.executeCommand('vramLens.openText', uri, node);
@@ -180,6 +181,46 @@ describe('The text view', () => {
     } finally {
       await settings.update('executionProvider', undefined, vscode.ConfigurationTarget.Global);
     }
+  });
+
+  it('offers to clean initializers that do nothing, all at once', async () => {
+    const uri = inWorkspace('waste.onnx');
+    const biases = [1, 2, 3].map((i) => `bias${i}`);
+    const g = graph({
+      inputs: [value('x', ['batch', 1000])],
+      outputs: [value('x3', ['batch', 1000])],
+      initializers: [floats('spare', [2000]), ...biases.map((name) => floats(name, [1000]))],
+      nodes: biases.map((name, i) => node('Add', [i === 0 ? 'x' : `x${i}`, name], [`x${i + 1}`])),
+    });
+    await vscode.workspace.fs.writeFile(uri, await encode(model(g)));
+    const { document } = await openText(uri);
+    const fix = async (problem: RegExp, title: string): Promise<void> => {
+      const found = await eventually('the problem', () =>
+        vscode.languages.getDiagnostics(document.uri).find((d) => problem.test(d.message)),
+      );
+      const actions = await vscode.commands.executeCommand<vscode.CodeAction[]>(
+        'vscode.executeCodeActionProvider',
+        document.uri,
+        found.range,
+        vscode.CodeActionKind.QuickFix.value,
+      );
+      const action = actions.find((a) => a.title === title);
+      const { command, arguments: args = [] } = action?.command ?? assert.fail(`${title} is a fix`);
+      await vscode.commands.executeCommand(command, ...(args as unknown[]));
+      await eventually('the problem solved', () =>
+        vscode.languages.getDiagnostics(document.uri).some((d) => problem.test(d.message)) ? undefined : true,
+      );
+    };
+    await fix(/used by no node/, 'Remove unused initializers');
+    await fix(/initializers are equal to others/, 'Merge duplicate initializers');
+    const { estimate } = await viewOf(uri);
+    assert.deepEqual(
+      estimate.edits.map((e) => [e.label, e.beforeBytes, e.afterBytes]),
+      [
+        ['Remove unused initializers', 8000, 0],
+        ['Merge 2 duplicate initializers', 8000, 0],
+      ],
+    );
   });
 
   it('shows a model with nested subgraphs', async () => {

@@ -1,6 +1,6 @@
 /** One form of `vram-lens quantize --form`: its options, and the edit that they ask for. */
 import type { Command } from 'commander';
-import type { Edit } from '../../transforms/index.ts';
+import type { Edit, LayerSelector } from '../../transforms/index.ts';
 import { UsageError } from '../failure.ts';
 
 export interface Form {
@@ -8,7 +8,7 @@ export interface Form {
   readonly addOptions: (command: Command) => Command;
   /** Attribute names of those options, as commander has them: `--block-size` is blockSize. */
   readonly options: readonly string[];
-  readonly edit: (flags: FormFlags, layers: Edit['layers']) => Edit;
+  readonly edit: (flags: FormFlags, layers: LayerSelector) => Edit;
 }
 
 /** Whatever options were given; each form knows its own. */

@@ -73,6 +73,7 @@ function buildGraph(ws: Workspace, scope: Scope): Graph {
   const isSame =
     nodes.length === graph.nodes.length &&
     nodes.every((n, i) => n === graph.nodes[i]) &&
+    scope.hidden.length === (graph.shadowedInitializers?.length ?? 0) &&
     sameTensors(graph.initializers, scope.initializers);
   if (isSame) return graph;
   const kept = [...graph.valueInfo].filter(([name]) => !scope.removed.has(name) && !scope.reshaped.has(name));
@@ -84,6 +85,7 @@ function buildGraph(ws: Workspace, scope: Scope): Graph {
     ...(inputs === undefined || outputs === undefined ? {} : { inputs, outputs }),
     nodes,
     initializers: scope.initializers,
+    shadowedInitializers: scope.hidden.length === 0 ? undefined : scope.hidden,
     valueInfo: new Map(kept),
     range: undefined,
   };

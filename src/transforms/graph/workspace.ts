@@ -36,6 +36,8 @@ export interface Scope {
   readonly parent: Scope | undefined;
   readonly entries: Entry[];
   readonly initializers: Map<string, TensorRef>;
+  /** As `Graph.shadowedInitializers`. */
+  hidden: readonly TensorRef[];
   /** By name of the value, the entry that produces it in the original graph. */
   readonly producers: ReadonlyMap<string, Entry>;
   readonly inputs: ReadonlySet<string>;
@@ -310,6 +312,7 @@ function openScope(
     parent,
     entries: [],
     initializers: new Map(graph.initializers),
+    hidden: graph.shadowedInitializers ?? [],
     producers,
     inputs: new Set(graph.inputs.map((i) => i.name)),
     shared: new Map(),

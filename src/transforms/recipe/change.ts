@@ -5,6 +5,7 @@ import type { Edit, LayerSelector, Recipe } from './recipe.ts';
 /** The recipe without any edit of these nodes; an edit by glob or of all layers names them as exceptions. */
 export function removeLayers(recipe: Recipe, nodes: readonly string[]): Recipe {
   const edits = recipe.edits.flatMap((edit): Edit[] => {
+    if (edit.type === 'clean') return [edit];
     const isMatch = layerMatcher(edit.layers);
     const gone = nodes.filter(isMatch);
     if (gone.length === 0) return [edit];

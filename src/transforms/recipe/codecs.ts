@@ -1,6 +1,7 @@
 /** The kinds of edits. */
 import { blocks } from './blocks.ts';
 import { cast } from './cast.ts';
+import { clean } from './clean.ts';
 import { object, oneOf } from './checks.ts';
 import type { EditCodec } from './codec.ts';
 import { dynamicInt8 } from './dynamic-int8.ts';
@@ -17,6 +18,7 @@ const CODECS: Codecs<Exclude<Edit, QuantizeEdit>, 'type'> = {
   'prune-channels': pruneChannels,
   'prune-blocks': pruneBlocks,
   cast,
+  clean,
 };
 
 const FORM_CODECS: Codecs<QuantizeEdit, 'form'> = {

@@ -9,6 +9,7 @@
  */
 import type { BlocksEdit } from './blocks.ts';
 import type { CastEdit } from './cast.ts';
+import type { CleanEdit } from './clean.ts';
 import type { DynamicInt8Edit } from './dynamic-int8.ts';
 import type { PruneEdit } from './prune.ts';
 import type { PruneBlocksEdit } from './prune-blocks.ts';
@@ -18,6 +19,7 @@ import type { StaticEdit } from './static.ts';
 export type {
   BlocksEdit,
   CastEdit,
+  CleanEdit,
   DynamicInt8Edit,
   PruneBlocksEdit,
   PruneChannelsEdit,
@@ -37,6 +39,7 @@ export {
   type BlockSize,
 } from './blocks.ts';
 export { CAST_TYPES, type CastType } from './cast.ts';
+export { duplicateCount } from './clean.ts';
 export { ACTIVATION_TYPES, RANGE_METHODS, type ActivationType, type RangeMethod } from './static.ts';
 export {
   CHANNEL_IMPORTANCES,
@@ -70,7 +73,10 @@ export interface CalibrationData {
   readonly batchSize: number;
 }
 
-export type Edit = QuantizeEdit | PruneEdit | PruneChannelsEdit | PruneBlocksEdit | CastEdit;
+export type Edit = LayersEdit | CleanEdit;
+
+/** Edits that name layers. */
+export type LayersEdit = QuantizeEdit | PruneEdit | PruneChannelsEdit | PruneBlocksEdit | CastEdit;
 
 /** Integer weights; `form` says in which shape, and so where they stay small (see `recommendForm`). */
 export type QuantizeEdit = DynamicInt8Edit | BlocksEdit | StaticEdit;
@@ -91,6 +97,21 @@ export interface LayerChange {
   readonly by?: string | undefined;
   /** Ids of the nodes that take its place in the changed model (its own id included where it stays). */
   readonly nodesAfter: readonly string[];
+}
+
+/** What an edit of initializers does to one of them. */
+export interface TensorChange {
+  readonly name: string;
+  /** Index of the edit in the recipe. */
+  readonly edit: number;
+  readonly status: 'applied' | 'blocked';
+  /** Where blocked: why. */
+  readonly reason?: string | undefined;
+  /** Bytes in the file; equal where blocked. */
+  readonly beforeBytes: number;
+  readonly afterBytes: number;
+  /** Where another one takes its place: its name. */
+  readonly into?: string | undefined;
 }
 
 export interface Warning {

@@ -82,6 +82,36 @@ describe('recipe text', () => {
     });
   }
 
+  const cleaning = (changes: object) => ({ ...good, edits: [{ type: 'clean', unused: true, ...changes }] });
+  const badCleaning: [string, unknown, string][] = [
+    ['neither unused nor duplicates', cleaning({ unused: false }), 'edits[0]'],
+    ['unused that is no yes or no', cleaning({ unused: 'w' }), 'edits[0].unused'],
+    ['duplicates by themselves', cleaning({ duplicates: true }), 'edits[0].duplicates'],
+    ['a duplicate of nothing', cleaning({ duplicates: [['a', 'b'], ['c']] }), 'edits[0].duplicates[1]'],
+    [
+      'one name twice',
+      cleaning({
+        duplicates: [
+          ['a', 'b'],
+          ['c', 'b'],
+        ],
+      }),
+      'edits[0].duplicates[1]',
+    ],
+  ];
+  for (const [title, json, field] of badCleaning) {
+    it(`is refused with ${title}, naming ${field}`, () => {
+      assert.throws(() => parseRecipe(JSON.stringify(json)), { name: 'RecipeError', field });
+    });
+  }
+
+  it('tells what is cleaned', () => {
+    const both = recipe({ type: 'clean', unused: true, duplicates: [['a', 'b', 'c']] });
+    assert.deepEqual(parseRecipe(serializeRecipe(both)), both);
+    assert.equal(describeEdit(both.edits[0]!), 'remove unused initializers, merge 2 duplicate initializers');
+    assert.deepEqual(removeLayers(both, ['a']), both);
+  });
+
   it('is refused where it is no JSON', () => {
     assert.throws(() => parseRecipe('{'), /recipe: is not JSON/);
   });
@@ -105,7 +135,7 @@ describe('removeLayers', () => {
     it(title, () => {
       const { edits } = removeLayers(recipe(quantize(options)), nodes);
       assert.deepEqual(
-        edits.map((e) => e.layers),
+        edits.map((e) => (e.type === 'clean' ? e : e.layers)),
         layers === undefined ? [] : [layers],
       );
     });

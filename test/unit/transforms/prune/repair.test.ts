@@ -5,7 +5,7 @@ import type * as ort from 'onnxruntime-node';
 import { withCalibration, type CalibratedOptions } from '../../../../src/calibrated.ts';
 import { openModel, readTensor, saveModel } from '../../../../src/onnx/index.ts';
 import type { Model } from '../../../../src/onnx/model.ts';
-import { applyRecipe, type Edit } from '../../../../src/transforms/index.ts';
+import { applyRecipe, type Edit, type LayerSelector } from '../../../../src/transforms/index.ts';
 import type { ChannelRepair } from '../../../../src/transforms/recipe/prune-channels.ts';
 import { floats } from '../../../support/model-builder.ts';
 import { npy, npz, TestFolder } from '../../runtime/numpy-files.ts';
@@ -100,7 +100,7 @@ describe('repair after channels are gone', () => {
   async function error(
     of: Case,
     repair: ChannelRepair,
-    layers: Edit['layers'] = { all: true },
+    layers: LayerSelector = { all: true },
   ): Promise<number> {
     const [before] = Object.values(await run(of.model, of.input));
     return repaired(of, [channels({ layers, repair })], async (changed) => {

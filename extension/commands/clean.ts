@@ -1,0 +1,36 @@
+/** The fix of unused and duplicate initializers. It takes (model URI as text, code of the problem) and is in no menu. */
+import { l10n, ProgressLocation, Uri, ViewColumn } from 'vscode';
+import type { CleanEdit } from '../../src/transforms/index.ts';
+import { applyEdit, showEditor } from '../apply-edit.ts';
+import { withJobProgress } from '../document/job-progress.ts';
+import type { OnnxDocument } from '../document/onnx-document.ts';
+import { isWaste, UNUSED } from '../text/waste.ts';
+import type { Command } from './command.ts';
+import { reportNothingDone } from './report-edit.ts';
+
+export const cleanModel: Command = {
+  id: 'vramLens.model.clean',
+  run: async (services, model, code) => {
+    if (typeof model !== 'string' || !isWaste(code)) return;
+    const uri = Uri.parse(model, true);
+    await showEditor(services, uri, ViewColumn.Beside);
+    const edit: CleanEdit =
+      code === UNUSED
+        ? { type: 'clean', unused: true }
+        : await services.documents.use(uri, (document) => duplicatesEdit(document));
+    reportNothingDone(await applyEdit(services, uri, { edits: [edit] }));
+  },
+};
+
+/** The weights that are alike are read once; from then on the recipe names them. */
+async function duplicatesEdit(document: OnnxDocument): Promise<CleanEdit> {
+  const duplicates = await withJobProgress(
+    {
+      location: ProgressLocation.Notification,
+      title: l10n.t('Comparing the initializers of {0}', document.fileName),
+      cancellable: true,
+    },
+    (options) => document.run('findDuplicates', [], options),
+  );
+  return { type: 'clean', unused: false, duplicates };
+}
