@@ -44,7 +44,7 @@ export function peaksAt(
   dims: Readonly<Record<string, number>>,
   ep: EpName,
 ): Record<'original' | 'changed', PredictedMemory> {
-  const at = { ...options, dims: { ...options.dims, ...dims }, ep };
+  const at = { ...options, dims: { ...options.dims, ...dims }, ep, isRepeated: true };
   return {
     original: predictedMemory(snapshot.base.analysis().estimate(at)),
     changed: predictedMemory(snapshot.analysis().estimate(at)),

@@ -53,7 +53,7 @@ export interface Outcome {
 
 /** At the batch size that is measured. */
 function predictedOf(model: Model): PredictedMemory {
-  return predictedMemory(analyze(model).estimate({ dims: { batch: 100 } }));
+  return predictedMemory(analyze(model).estimate({ dims: { batch: 100 }, isRepeated: true }));
 }
 
 export async function prunedAccuracy(runner: Runner, network: Network, edit: Edit): Promise<Outcome> {

@@ -42,6 +42,8 @@ export interface EstimateOptions {
   readonly optimization?: Optimization;
   /** Threads within one operator; scratch space grows with them. Default: the machine's cores, as ONNX Runtime takes. */
   readonly threads?: number;
+  /** Also what runs after the first hold, {@link MemoryEstimate.repeatedPeakBytes}; it takes as long again. */
+  readonly isRepeated?: boolean;
 }
 
 /** How far a figure may be trusted. `atLeast`: a sum with an unknown term. `bound`: an upper bound. */
@@ -149,6 +151,11 @@ export interface MemoryEstimate {
   readonly overhead: Figure;
   /** What the EP's allocator holds at the peak: `mem_in_use_peak` where the EP reports it. */
   readonly totalPeak: Figure;
+  /**
+   * `totalPeak` from the second run at the same dims on: ONNX Runtime then takes one block for what the first run held (its
+   * memory pattern), which may be more or less. On the CPU, where `isRepeated` asks for it, of models without subgraphs.
+   */
+  readonly repeatedPeakBytes?: number | undefined;
   /** Everything held at the peak: weights inside and outside the allocator, activations, workspace, overhead. */
   readonly heldPeak: Figure;
   readonly nodes: readonly NodeMemory[];

@@ -139,5 +139,5 @@ export function sizesOf(analysis: Analysis, dims: Dims): Dims {
 
 function predictedAt(analysis: Analysis, batchSize: number, options: CheckOptions): PredictedMemory {
   const dims = { ...options.dim, ...batchDims(analysis, batchSize) };
-  return predictedMemory(analysis.estimate({ dims, ep: options.ep, optimization: options.opt }));
+  return predictedMemory(analysis.estimate({ dims, ep: options.ep, optimization: options.opt, isRepeated: true }));
 }

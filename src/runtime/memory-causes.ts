@@ -24,6 +24,8 @@ export interface MemoryByCause {
 export interface PredictedMemory {
   /** Of the EP's allocator, where it tells what it holds: the CPU's. */
   readonly arenaBytes?: number | undefined;
+  /** The same from the second run on, with ONNX Runtime's memory pattern. */
+  readonly repeatedArenaBytes?: number | undefined;
   /** Everything held, of the device or the process. */
   readonly heldBytes?: number | undefined;
   /** In the EP's allocator, and outside of it. */
@@ -51,6 +53,7 @@ export function predictedMemory(estimate: MemoryEstimate): PredictedMemory {
   return {
     ...common,
     arenaBytes: totalPeak.bytes,
+    repeatedArenaBytes: estimate.repeatedPeakBytes,
     activationsBytes: less(totalPeak.bytes, deviceWeights.bytes),
   };
 }

@@ -7,6 +7,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { RandomHints } from './data/random.ts';
 import { RunnerError } from './failure.ts';
+import type { PredictedMemory } from './memory-causes.ts';
 import type { RunJob, RunResult } from './messages.ts';
 import type { BatchResult, CheckReport, CheckRequest, DataSpec, Progress, RunStats } from './types.ts';
 
@@ -171,7 +172,8 @@ function statsOf(
     samplesPerSecond: result.samplesPerSecond,
     ...peak,
     firstRunPeakBytes: result.memInUsePeakBytes[0],
-    predictedPeakBytes: peak.peakSource === arenaSource ? predicted?.arenaBytes : predicted?.heldBytes,
+    predictedPeakBytes:
+      peak.peakSource === arenaSource ? arenaPeak(predicted, request) : predicted?.heldBytes,
     predicted,
     memory: result.memory,
     processPeakBytes: result.processPeakBytes,
@@ -199,4 +201,10 @@ export function peakOf(
     return { peakBytes: Math.max(...arena), peakSource: arenaSource };
   }
   return { peakBytes: result.processPeakBytes, peakSource: 'process memory growth' };
+}
+
+/** Of more runs than one, as it is measured. */
+function arenaPeak(predicted: PredictedMemory | undefined, { session }: CheckRequest): number | undefined {
+  const isPlanned = session?.memPattern !== false && session?.cpuMemArena !== false;
+  return (isPlanned ? predicted?.repeatedArenaBytes : undefined) ?? predicted?.arenaBytes;
 }

@@ -8,7 +8,7 @@ import { arenaWeights } from './cpu-weights.ts';
 export function cpuFigures(s: Situation): EpFigures {
   const weights = arenaWeights(s.runtime.main, s.sizes);
   const weightBytes = weights.chunks.reduce((sum, bytes) => sum + bytes, weights.reservedBytes);
-  const run = simulate(s.runtime, s.sizes, { ...weights, threads: s.threads });
+  const run = simulate(s.runtime, s.sizes, { ...weights, threads: s.threads, isRepeated: s.isRepeated });
   const peakBytes = Math.max(run.peakBytes, weights.peakBytes);
   const certainty = leastCertain(s.peakActivation, { certainty: 'estimate' });
   const deviceWeights: Figure = {
@@ -30,5 +30,6 @@ export function cpuFigures(s: Situation): EpFigures {
       note: "rounding of ONNX Runtime's arena",
     },
     totalPeak: { bytes: peakBytes, certainty, note: 'as mem_in_use_peak of the first run' },
+    repeatedPeakBytes: run.repeatedPeakBytes && Math.max(run.repeatedPeakBytes, weights.peakBytes),
   };
 }

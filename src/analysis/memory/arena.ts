@@ -140,7 +140,8 @@ export class Arena {
   }
 }
 
-function roundUp(bytes: number): number {
+/** What ONNX Runtime allocates for so many bytes. */
+export function roundUp(bytes: number): number {
   return Math.ceil(bytes / alignment) * alignment;
 }
 

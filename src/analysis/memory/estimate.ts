@@ -68,11 +68,12 @@ export interface Situation {
   readonly peakActivation: Figure;
   readonly optimization: Optimization;
   readonly threads: number;
+  readonly isRepeated: boolean;
 }
 
 export type EpFigures = Pick<
   MemoryEstimate,
-  'deviceWeights' | 'weightsBeside' | 'workspace' | 'overhead' | 'totalPeak'
+  'deviceWeights' | 'weightsBeside' | 'workspace' | 'overhead' | 'totalPeak' | 'repeatedPeakBytes'
 >;
 
 export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}): MemoryEstimate {
@@ -94,6 +95,7 @@ export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}
     peakActivation,
     optimization,
     threads: options.threads ?? thisMachine().threads,
+    isRepeated: options.isRepeated ?? false,
   };
   const figures = ep === 'cpu' ? cpuFigures(situation) : deviceFigures(situation, ep);
   return {

@@ -1,12 +1,15 @@
 /**
  * One run of a graph in ONNX Runtime's CPU arena, replayed: outputs, scratch space and their release in the order
- * the kernels ask for them. What it finds is what the profile of the first run calls `mem_in_use_peak`.
+ * the kernels ask for them. What it finds is what the profile of the first run calls `mem_in_use_peak`; on demand also
+ * what it is from the second run on, when the memory pattern holds.
  */
 import { isUnknown } from '../dim.ts';
 import { Arena } from './arena.ts';
+import { roundUp } from './arena.ts';
 import type { Chunk } from './arena.ts';
 import type { Scratch } from './kernels/kernel.ts';
-import type { Buffer } from './plan.ts';
+import { MemoryPattern } from './memory-pattern.ts';
+import type { Buffer, BufferLists } from './plan.ts';
 import type { Runtime, RuntimeBlock, RuntimeNode } from './runtime.ts';
 import type { Sizes } from './sizes.ts';
 import type { Value } from './values.ts';
@@ -20,6 +23,8 @@ export interface Simulation {
   readonly activationBytes: number;
   readonly workspaceBytes: number;
   readonly node: RuntimeNode | undefined;
+  /** `peakBytes` from the second run on. Undefined where not asked for, and with subgraphs, which are not followed there. */
+  readonly repeatedPeakBytes: number | undefined;
 }
 
 export interface SimulationOptions {
@@ -28,6 +33,7 @@ export interface SimulationOptions {
   /** Weights in its regions, one chunk each, in bytes. */
   readonly chunks: readonly number[];
   readonly threads: number;
+  readonly isRepeated?: boolean | undefined;
   /** Called after each node with what is in use, as the profile's `mem_bytes_in_use`. */
   readonly onStep?: ((node: RuntimeNode, inUseBytes: number) => void) | undefined;
 }
@@ -42,7 +48,10 @@ export function simulate(
   for (const bytes of options.chunks) run.arena.allocate(bytes);
   run.block(main);
   const { arena, atPeak } = run;
-  return { peakBytes: arena.peakBytes, heldBytes: arena.heldBytes, ...atPeak };
+  const first = { peakBytes: arena.peakBytes, heldBytes: arena.heldBytes, ...atPeak };
+  const isRepeated = options.isRepeated === true && main.nodes.every((n) => n.bodies.length === 0);
+  if (isRepeated) run.again(main);
+  return { ...first, repeatedPeakBytes: isRepeated ? arena.peakBytes : undefined };
 }
 
 class Run {
@@ -58,12 +67,25 @@ class Run {
   /** By buffer: its chunk; null where it takes none, undefined while it does not exist. */
   private readonly held: (Chunk | null | undefined)[];
   private requested = 0;
+  private readonly pattern: MemoryPattern | undefined;
+  /** What is no output lies in the pattern's block. */
+  private isPlanned = false;
 
-  constructor(sizes: Sizes, bufferCount: number, { threads, onStep }: SimulationOptions) {
+  constructor(sizes: Sizes, bufferCount: number, { threads, onStep, isRepeated }: SimulationOptions) {
     this.sizes = sizes;
     this.held = Array<Chunk | null | undefined>(bufferCount).fill(undefined);
     this.threads = threads;
     this.onStep = onStep;
+    this.pattern = isRepeated ? new MemoryPattern() : undefined;
+  }
+
+  /** Once more, with the pattern of the run before, whose outputs the caller has let go of. */
+  again(main: RuntimeBlock): void {
+    for (const chunk of this.held) if (chunk) this.arena.free(chunk);
+    this.held.fill(undefined);
+    this.arena.allocate(this.pattern?.bytes ?? 0);
+    this.isPlanned = true;
+    this.block(main);
   }
 
   block({ nodes, plan }: RuntimeBlock): void {
@@ -75,12 +97,22 @@ class Run {
       if (node.bodies.length > 0) this.controlFlow(node, plan.steps[i]?.allocated ?? []);
       else
         for (let k = allocated.start[i] ?? 0; k < (allocated.start[i + 1] ?? 0); k++)
-          this.allocate(allocated.buffer[k] ?? 0, allocated.slot[k] ?? 0, node);
+          if (!this.isInPattern(allocated, k))
+            this.allocate(allocated.buffer[k] ?? 0, allocated.slot[k] ?? 0, node);
       if (node.scratch) this.scratch(node, node.scratch);
       this.onStep?.(node, this.arena.inUseBytes);
       for (let k = freed.start[i] ?? 0; k < (freed.start[i + 1] ?? 0); k++)
         this.free(freed.buffer[k] ?? 0, freed.slot[k] ?? 0);
     }
+  }
+
+  /** Whether the memory is there already; if not, it is traced. */
+  private isInPattern({ buffer, slot, isOutput }: BufferLists, k: number): boolean {
+    if (this.pattern === undefined || isOutput[k] === 1) return false;
+    const index = buffer[k] ?? 0;
+    if (!this.isPlanned && this.held[index] === undefined)
+      this.pattern.allocate(index, roundUp(this.sizes.known[slot[k] ?? 0] ?? 0));
+    return this.isPlanned;
   }
 
   private allocate(buffer: number, slot: number, node: RuntimeNode): void {
@@ -90,6 +122,7 @@ class Run {
   private free(buffer: number, slot: number): void {
     const chunk = this.held[buffer];
     this.held[buffer] = undefined;
+    this.pattern?.free(buffer);
     if (!chunk) return;
     this.arena.free(chunk);
     this.requested -= this.sizes.known[slot] ?? 0;
