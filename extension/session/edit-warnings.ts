@@ -22,9 +22,10 @@ export function editWarnings(
   applied: AppliedRecipe,
   ep: EpName,
 ): (readonly Warning[])[] {
-  const { changes, warnings } = applied;
+  const { changes, tensors, warnings } = applied;
   const editOf = new Map(changes.filter((c) => c.status === 'applied').map((c) => [c.node, c.edit]));
-  const firstApplied = Math.min(...editOf.values());
+  const cleaning = tensors.filter((t) => t.status === 'applied').map((t) => t.edit);
+  const firstApplied = Math.min(...editOf.values(), ...new Set(cleaning));
   const isGuess = needsData(applied) && recipe.calibration?.path === undefined;
   const touching = new Set(editOf.values());
   return recipe.edits.map((edit, index) => {
