@@ -18,7 +18,7 @@ import { planInputs, sizesOf, type InputPlan } from '../inputs.ts';
 import type { CalibrateJob } from '../messages.ts';
 import { modelInputs } from '../model-inputs.ts';
 import { exposed } from './expose.ts';
-import { collectGarbage } from './garbage.ts';
+import { Garbage } from './garbage.ts';
 import { GramAdder, GramSum } from './gram-sums.ts';
 import type { Say } from './main.ts';
 import { toNumbers } from './outputs.ts';
@@ -160,15 +160,17 @@ class Calibrator {
         ? undefined
         : await createSession(this.#ort, await exposed(model, fetches, file), job.session);
     let seen = 0;
+    const garbage = new Garbage();
     for await (const batch of data.batches()) {
       const feeds = toFeeds(this.#ort, batch.feeds);
       const what = `collecting from samples ${seen + 1} to ${seen + batch.count} of ${data.samples}`;
       say.phase(what);
-      await this.#visitBatch(targets, batch.count, visit, {
+      const tensors = {
         ...feeds,
         ...(session === undefined ? {} : await runSession(session, feeds, fetches, what)),
-      });
-      collectGarbage();
+      };
+      await this.#visitBatch(targets, batch.count, visit, tensors);
+      garbage.add(Object.values(tensors).reduce((sum, t) => sum + bytesOf(t), 0));
       seen += batch.count;
       say.progress(
         (this.#runsDone + seen / data.samples) / runs,
@@ -191,6 +193,11 @@ class Calibrator {
       if (tensor !== undefined) await visitTensor(target, tensor, samples, visit);
     }
   }
+}
+
+/** Texts, which nothing is collected of, count for nothing. */
+function bytesOf({ data }: Tensor): number {
+  return 'byteLength' in data ? data.byteLength : 0;
 }
 
 async function visitTensor(
