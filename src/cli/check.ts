@@ -139,5 +139,7 @@ export function sizesOf(analysis: Analysis, dims: Dims): Dims {
 
 function predictedAt(analysis: Analysis, batchSize: number, options: CheckOptions): PredictedMemory {
   const dims = { ...options.dim, ...batchDims(analysis, batchSize) };
-  return predictedMemory(analysis.estimate({ dims, ep: options.ep, optimization: options.opt, isRepeated: true }));
+  return predictedMemory(
+    analysis.estimate({ dims, ep: options.ep, optimization: options.opt, isRepeated: true }),
+  );
 }
