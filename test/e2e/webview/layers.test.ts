@@ -270,9 +270,8 @@ describe('webview: 10,000 layers', () => {
             }
           })()`),
         );
-      // the best of three: other work on the machine makes caches cold, and so even processor time longer
-      let scrolling = Infinity;
-      for (let i = 0; i < 3 && scrolling > 50; i++) scrolling = Math.min(scrolling, await scroll());
+      // the better of two: a busy machine makes caches cold, and so even processor time longer
+      const scrolling = Math.min(await scroll(), await scroll());
       assert.ok(scrolling <= 50, `a task took ${scrolling} ms`);
       assert.ok((await rows.count()) < 80);
       const choosing = await longestTask(page, async () => {
