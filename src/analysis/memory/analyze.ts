@@ -72,23 +72,24 @@ export function analyze(model: Model, previous?: Analysis): Analysis {
 
 /**
  * Where a choice between shapes of different ranks falls otherwise than at the sizes the inference began with, the model
- * is inferred again at the sizes asked for; once for each way the choices can fall.
+ * is inferred again at the sizes asked for; once for each way the choices can fall. An inference may come upon choices
+ * that another one does not: each is asked for its own.
  */
 function variants(
   model: Model,
   inference: ModelInference,
   compiled: Compiled,
 ): (given?: Readonly<Record<string, number>>) => Compiled {
-  const { assumptions } = inference;
-  const found = new Map([[assumptions.map((a) => a.assumed).join(), compiled]]);
+  const found = [compiled];
   return (given = {}) => {
-    if (assumptions.length === 0) return compiled;
+    if (inference.assumptions.length === 0) return compiled;
     const { dims } = bindSymbols(inference, given);
-    const key = assumptions.map((a) => evaluateDim(a.condition, dims) ?? a.assumed).join();
-    const known = found.get(key);
+    const known = found.find((c) =>
+      c.inference.assumptions.every((a) => (evaluateDim(a.condition, dims) ?? a.assumed) === a.assumed),
+    );
     if (known !== undefined) return known;
     const variant = compile(model, reinfer(inference, model, { at: dims }));
-    found.set(key, variant);
+    found.push(variant);
     return variant;
   };
 }

@@ -45,6 +45,8 @@ export interface RuntimeBody {
 
 export interface RuntimeBlock {
   readonly nodes: readonly RuntimeNode[];
+  /** 1 for a node that holds no graph and takes no scratch space. */
+  readonly isPlain: Uint8Array;
   readonly plan: Plan;
   readonly inputs: readonly Value[];
   readonly outputs: readonly (Value | undefined)[];
@@ -106,6 +108,7 @@ class RuntimeBuilder implements ValueFactory {
     const planned = nodes.map((d) => this.node(d, known));
     return {
       nodes: planned,
+      isPlain: Uint8Array.from(planned, (n) => (n.bodies.length === 0 && n.scratch === undefined ? 1 : 0)),
       plan: planBuffers(planned, rewritten.outputs, known, this.buffers),
       inputs: block.inputs,
       outputs: rewritten.outputs,
