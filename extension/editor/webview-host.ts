@@ -149,6 +149,10 @@ export class WebviewHost implements Answering<HostApi> {
     return this.#document.ask('largestBatchView', budgetBytes);
   }
 
+  laterPeak(): ReturnType<HostApi['laterPeak']> {
+    return this.#document.ask('laterPeak');
+  }
+
   listDevices(): ReturnType<HostApi['listDevices']> {
     return this.#services.devices.all();
   }

@@ -16,7 +16,7 @@ export { dataflow } from './memory/dataflow.ts';
 export type { FlowingTensor } from './memory/dataflow.ts';
 export { describeNode } from './memory/describe.ts';
 export type { Fact, FactLabel } from './memory/describe.ts';
-export { largestBatch } from './memory/largest-batch.ts';
+export { laterPeakBytes, largestBatch } from './memory/largest-batch.ts';
 export type { LargestBatch, LargestBatchOptions } from './memory/largest-batch.ts';
 export { tensorLifetimes } from './memory/lifetimes.ts';
 export type { TensorLifetime, TensorLifetimes } from './memory/lifetimes.ts';

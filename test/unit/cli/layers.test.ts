@@ -26,7 +26,7 @@ describe('--layers', () => {
   });
 
   it('changes nothing of an edit that names its nodes', () => {
-    const edit = { type: 'cast', to: 'float16', layers: { nodes: ['/fc1/Gemm'] } } as const;
+    const edit = { type: 'cast', to: 'float16', keepIo: true, layers: { nodes: ['/fc1/Gemm'] } } as const;
     assert.equal(withNodeIds(network, edit, ['fc2']), edit);
     assert.deepEqual(withNodeIds(network, { ...edit, layers: { glob: 'fc2' } }, ['fc2']), {
       ...edit,

@@ -210,6 +210,7 @@ export const panes = {
   'failed.compare': 'Could not open the comparison',
   'failed.check': 'Could not check the accuracy',
   'failed.devices': 'Could not list the GPUs of this machine',
+  'failed.later': 'Could not estimate later runs',
   'failed.copy': 'Could not copy',
   'failed.graph': 'The graph cannot be shown',
   'failed.report': 'The report was not saved',

@@ -206,6 +206,7 @@ export const panes: Readonly<Record<keyof typeof en, string>> = {
   'failed.compare': '无法打开比较',
   'failed.check': '无法检查精度',
   'failed.devices': '无法列出本机的 GPU',
+  'failed.later': '无法估算后续运行',
   'failed.copy': '无法复制',
   'failed.graph': '无法显示计算图',
   'failed.report': '报告未保存',
