@@ -63,7 +63,7 @@ describe('The text view', () => {
     const titles = lenses.filter((l) => l.range.start.line === line).map((l) => l.command?.title);
     assert.deepEqual(titles, [
       '64.5 KiB weights · 1.00 KiB activations @ batch 1',
-      'Quantize int8: −74 %',
+      'Quantize int8: −73 %',
       'Prune…',
     ]);
     assert.ok(lenses.every((l) => l.range.start.line !== lineWith(document, '/f/f.2/MaxPool')));
