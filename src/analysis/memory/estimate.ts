@@ -37,12 +37,11 @@ export interface Compiled {
   readonly own: readonly OwnCosts[];
   readonly parameterBytes: number;
   readonly parameterCount: number;
-  /** Formula of each node's output bytes and multiply-accumulates, by its index. */
+  /** Formula of each node's output bytes, by its index. */
   readonly activation: readonly Dim[];
-  readonly macs: readonly Dim[];
   /** Bytes of each node's float16 outputs that the CPU computes in float32, twice as many; empty where there are none. */
   readonly half: readonly Dim[];
-  /** The graph as it runs, and its formulas compiled (extras: `activation`, `macs`, `half`); made when first asked for. */
+  /** The graph as it runs, and its formulas compiled (extras: `activation`, multiply-accumulates, `half`); made when first asked for. */
   level(optimization: Optimization, target: Target): CompiledLevel;
 }
 

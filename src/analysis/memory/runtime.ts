@@ -9,7 +9,7 @@ import { knownDims } from './known-dims.ts';
 import type { KnownDims } from './known-dims.ts';
 import { planBuffers } from './plan.ts';
 import type { BufferCounter, Plan, PlannedNode } from './plan.ts';
-import type { Block, ExecutedNode, Program } from './program.ts';
+import type { Block, Body, ExecutedNode, Program } from './program.ts';
 import { rewrite } from './rewrite/rewrite.ts';
 import type { RewriteOptions } from './rewrite/rewrite.ts';
 import { bytesOfType } from './values.ts';
@@ -117,21 +117,32 @@ class RuntimeBuilder implements ValueFactory {
   }
 
   private node(draft: Draft, known: KnownDims): RuntimeNode {
-    const { bodies } = draft.source;
-    const implicit = new Set(bodies.flatMap((b) => b.block.captured));
+    const { source, sources, index, domain, opType, node, inputs, outputs } = draft;
+    const { bodies } = source;
+    const hasBodies = bodies.length > 0;
     return {
-      ...draft,
-      implicit: [...implicit],
+      source,
+      sources,
+      index,
+      domain,
+      opType,
+      node,
+      inputs,
+      outputs,
+      implicit: hasBodies ? [...new Set(bodies.flatMap((b) => b.block.captured))] : noValues,
       scratch: scratchOf(draft),
-      inplace: inplaceRule(draft.domain, draft.opType),
-      bodies: bodies.map(({ attribute, taken, block }) => ({
-        attribute,
-        taken,
-        block: this.block(block, known),
-      })),
+      inplace: inplaceRule(domain, opType),
+      bodies: hasBodies ? bodies.map((b) => this.body(b, known)) : noBodies,
     };
   }
+
+  private body({ attribute, taken, block }: Body, known: KnownDims): RuntimeBody {
+    return { attribute, taken, block: this.block(block, known) };
+  }
 }
+
+const noValues: readonly Value[] = [];
+const noBodies: readonly RuntimeBody[] = [];
 
 /** The node as the model has it. */
 export function draftOf(source: ExecutedNode, index: number): Draft {

@@ -146,7 +146,7 @@ class Run {
     const block = this.heaviest(node);
     const pairs = outputs.map((buffer) => {
       const value = block?.outputs[node.outputs.indexOf(buffer.first)];
-      return { buffer, inner: value && block.plan.bufferOf.get(value) };
+      return { buffer, inner: value && block.plan.bufferOf(value) };
     });
     const ready = new Set<Buffer>();
     for (const { buffer, inner } of pairs) {
@@ -176,7 +176,7 @@ class Run {
     });
     for (const { block } of node.bodies)
       for (const v of block.outputs) {
-        const buffer = v && block.plan.bufferOf.get(v);
+        const buffer = v && block.plan.bufferOf(v);
         if (buffer) this.free(buffer.index, buffer.first.slot);
       }
   }
