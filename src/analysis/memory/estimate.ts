@@ -79,7 +79,13 @@ export interface Situation {
 
 export type EpFigures = Pick<
   MemoryEstimate,
-  'deviceWeights' | 'weightsBeside' | 'workspace' | 'overhead' | 'totalPeak' | 'repeatedPeakBytes'
+  | 'deviceWeights'
+  | 'weightsBeside'
+  | 'workspace'
+  | 'stepWorkspaceBytes'
+  | 'overhead'
+  | 'totalPeak'
+  | 'repeatedPeakBytes'
 >;
 
 export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}): MemoryEstimate {

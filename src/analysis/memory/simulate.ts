@@ -20,6 +20,8 @@ export interface Simulation {
   /** At the step of the peak: */
   readonly activationBytes: number;
   readonly workspaceBytes: number;
+  /** Scratch space of the kernels that take any. */
+  readonly workspaces: ReadonlyMap<RuntimeNode, number>;
   /** `peakBytes` from the second run on. Undefined where not asked for, and with subgraphs, which are not followed there. */
   readonly repeatedPeakBytes: number | undefined;
 }
@@ -43,7 +45,7 @@ export function simulate(
   for (const bytes of options.chunks) run.arena.allocate(bytes);
   run.block(main);
   const { arena, atPeak } = run;
-  const first = { peakBytes: arena.peakBytes, ...atPeak };
+  const first = { peakBytes: arena.peakBytes, workspaces: run.workspaces, ...atPeak };
   const isRepeated = options.isRepeated === true && main.nodes.every((n) => n.bodies.length === 0);
   if (isRepeated) run.again(main);
   return { ...first, repeatedPeakBytes: isRepeated ? arena.peakBytes : undefined };
@@ -52,6 +54,7 @@ export function simulate(
 class Run {
   readonly arena = new Arena();
   atPeak: Pick<Simulation, 'activationBytes' | 'workspaceBytes'> = { activationBytes: 0, workspaceBytes: 0 };
+  readonly workspaces = new Map<RuntimeNode, number>();
   private readonly sizes: Sizes;
   private readonly threads: number;
   /** By buffer: its chunk; null where it takes none, undefined while it does not exist. */
@@ -215,6 +218,7 @@ class Run {
       return () => this.arena.free(chunk);
     });
     if (this.arena.peakBytes > before) this.atPeak = { activationBytes: this.requested, workspaceBytes };
+    if (workspaceBytes > 0) this.workspaces.set(node, workspaceBytes);
     for (const give of giveBack) give();
   }
 

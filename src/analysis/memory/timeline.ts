@@ -2,7 +2,7 @@
 import type { MemoryTimeline } from '../types.ts';
 import { rememberSizes, tensorsAt } from './lifetimes.ts';
 import type { BufferLists } from './plan.ts';
-import type { RuntimeBlock } from './runtime.ts';
+import type { RuntimeBlock, RuntimeNode } from './runtime.ts';
 import type { Sizes } from './sizes.ts';
 import type { Value } from './values.ts';
 
@@ -17,6 +17,7 @@ export interface Timeline extends MemoryTimeline {
  */
 interface Script {
   readonly nodes: readonly string[];
+  readonly kernels: readonly RuntimeNode[];
   readonly stepOf: Int32Array;
   readonly stretches: readonly Stretch[];
 }
@@ -56,8 +57,14 @@ export function timelineOf(main: RuntimeBlock, sizes: Sizes, nodeCount: number):
   return timeline;
 }
 
+/** What runs at each step of the timeline that was made of `main`. */
+export function stepKernels(main: RuntimeBlock): readonly RuntimeNode[] {
+  return scripts.get(main)?.kernels ?? [];
+}
+
 class ScriptWriter {
   private readonly nodes: string[] = [];
+  private readonly kernels: RuntimeNode[] = [];
   private readonly stepOf: Int32Array;
   private readonly stretches: Stretch[] = [];
 
@@ -67,7 +74,7 @@ class ScriptWriter {
 
   write(main: RuntimeBlock): Script {
     this.block(main, undefined, false);
-    return { nodes: this.nodes, stepOf: this.stepOf, stretches: this.stretches };
+    return { nodes: this.nodes, kernels: this.kernels, stepOf: this.stepOf, stretches: this.stretches };
   }
 
   private block(block: RuntimeBlock, holder: number | undefined, outputsAreCounted: boolean): void {
@@ -84,6 +91,7 @@ class ScriptWriter {
     };
     block.nodes.forEach((node, i) => {
       const step = this.nodes.push(node.source.id) - 1;
+      this.kernels.push(node);
       for (const source of node.sources) this.stepOf[source.index] = step;
       if (node.bodies.length === 0) return;
       close(i + 1);

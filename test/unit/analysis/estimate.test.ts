@@ -70,6 +70,19 @@ describe('the estimate', () => {
     assert.equal(deviceWeights.bytes, 64 * 48 + 48 * 4 + 5);
   });
 
+  it('tells the scratch space of the kernel at each step', async () => {
+    const file = path.join(import.meta.dirname, '../../fixtures/models/mnist_transformer.onnx');
+    const e = analyze(await openModel(file)).estimate({ ...all, dims: { batch: 8 } });
+    const { stepWorkspaceBytes = [], timeline, workspace } = e;
+    assert.equal(stepWorkspaceBytes.length, timeline.nodes.length);
+    // Gelu in three feed-forward parts: as much again as it gives, 8 × 28 × 384 floats
+    const scratch = stepWorkspaceBytes.filter((bytes) => bytes > 0);
+    const one = 8 * 28 * 384 * 4;
+    assert.deepEqual(scratch, [one, one, one]);
+    assert.equal(workspace.bytes, stepWorkspaceBytes[timeline.peakStep]);
+    assert.equal(analyze(convolutional()).estimate({ ep: 'cuda' }).stepWorkspaceBytes, undefined);
+  });
+
   it('counts of two branches the heavier, as a bound', () => {
     const { peakActivation, timeline } = analyze(branching()).estimate({ ...disabled, dims: { batch: 4 } });
     assert.equal(peakActivation.certainty, 'bound');

@@ -5,7 +5,7 @@ export const panes = {
   'timeline.summary': '{n} {n?step:steps} · peak {peak} at step {step}',
   'timeline.hint': 'Click a step for its layer, drag or scroll to zoom, arrow keys go step by step.',
   'timeline.reset': 'Show All Steps',
-  'timeline.withWeights': 'On top of weights',
+  'timeline.withWeights': 'With weights and overhead',
   'timeline.step': 'Step {step}: {bytes}',
   'timeline.stepOf': 'step {step} of {n}',
   'timeline.peak': 'peak {bytes}',

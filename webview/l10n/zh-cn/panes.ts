@@ -7,7 +7,7 @@ export const panes: Readonly<Record<keyof typeof en, string>> = {
   'timeline.summary': '共 {n} 步 · 峰值 {peak}，位于第 {step} 步',
   'timeline.hint': '单击某一步查看其层；拖动或滚动以缩放；方向键逐步移动。',
   'timeline.reset': '显示所有步骤',
-  'timeline.withWeights': '叠加权重',
+  'timeline.withWeights': '含权重和开销',
   'timeline.step': '第 {step} 步：{bytes}',
   'timeline.stepOf': '第 {step} / {n} 步',
   'timeline.peak': '峰值 {bytes}',

@@ -107,7 +107,11 @@ export function estimateView(state: State): EstimateView {
     totals: totalsView(estimate),
     before: recipe.edits.length > 0 ? totalsView(estimateBefore) : undefined,
     layers,
-    timeline: { ...timeline, layerOfStep: timeline.nodes.map((id) => layerOf.get(id) ?? -1) },
+    timeline: {
+      ...timeline,
+      workspaceBytes: estimate.stepWorkspaceBytes,
+      layerOfStep: timeline.nodes.map((id) => layerOf.get(id) ?? -1),
+    },
     edits: editViews(state),
     isDirty: recipe.edits.length > 0,
     calibration: recipe.calibration && { path: recipe.calibration.path, samples: recipe.calibration.samples },
