@@ -4,6 +4,7 @@
  *
  *     python3 -m venv /tmp/proof/venv && /tmp/proof/venv/bin/pip install onnx onnxruntime onnx_ir sympy
  *     node --import=tsx scripts/proof/quantize.ts --python /tmp/proof/venv/bin/python [--large 1e9] [--only NAME]
+ *         [--form TITLE] [--pairs 5]
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -25,6 +26,8 @@ const { values: flags } = parseArgs({
     large: { type: 'string', default: '1e9' },
     only: { type: 'string', default: '' },
     form: { type: 'string', default: '' },
+    // of the large model: ours and theirs in turns, so often
+    pairs: { type: 'string', default: '1' },
   },
 });
 const folder = flags.folder;
@@ -122,11 +125,14 @@ interface Job {
   readonly applied?: number;
 }
 
+/** Certificates of this machine's, which Node would read at its start and needs not here. */
+const env = { ...process.env, NODE_EXTRA_CA_CERTS: undefined };
+
 async function job(command: string, args: readonly string[], target: string): Promise<Job> {
   await rm(target, { force: true });
   const start = performance.now();
   try {
-    const { stdout } = await run(command, args, { maxBuffer: 2 ** 26 });
+    const { stdout } = await run(command, args, { maxBuffer: 2 ** 26, env });
     const seconds = (performance.now() - start) / 1000;
     const lines = stdout.trim().split('\n');
     const said = JSON.parse(lines.at(-1) ?? '') as {
@@ -239,8 +245,19 @@ async function realModels(runner: Runner): Promise<void> {
   }
 }
 
-function times({ seconds, cpuSeconds }: Job): string {
-  return `${seconds.toFixed(2)} s, ${cpuSeconds.toFixed(2)} s`;
+/** Median (and best) wall time, and the median of the processor's. */
+function times(jobs: readonly Job[]): string {
+  const seconds = jobs.map((j) => j.seconds);
+  const best = jobs.length === 1 ? '' : ` (${Math.min(...seconds).toFixed(2)})`;
+  return `${median(seconds).toFixed(2)}${best} s, ${median(jobs.map((j) => j.cpuSeconds)).toFixed(2)} s`;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}
+
+function peak(jobs: readonly Job[]): string {
+  return formatBytes(Math.max(...jobs.map((j) => j.peakBytes)));
 }
 
 async function largeModel(): Promise<void> {
@@ -261,18 +278,22 @@ async function largeModel(): Promise<void> {
   row(Array.from({ length: 9 }, () => '---'));
   for (const form of FORMS.filter((f) => f.title.includes(flags.form))) {
     const [a, b] = [path.join(folder, 'ours.onnx'), path.join(folder, 'theirs.onnx')];
-    const mine = await ours(form, source, a);
-    const other = await theirs(form, source, b);
-    const tensors = other.error === undefined ? await compareTensors(a, b) : undefined;
+    const pairs: { readonly mine: Job; readonly other: Job }[] = [];
+    while (pairs.length < Math.max(1, Number(flags.pairs))) {
+      pairs.push({ mine: await ours(form, source, a), other: await theirs(form, source, b) });
+    }
+    const [mine, other] = [pairs.map((p) => p.mine), pairs.map((p) => p.other)];
+    const failed = (jobs: readonly Job[]) => jobs.find((j) => j.error !== undefined)?.error;
+    const tensors = failed(other) === undefined ? await compareTensors(a, b) : undefined;
     row([
       form.title,
-      mine.error ?? times(mine),
-      formatBytes(mine.peakBytes),
-      formatBytes(mine.fileBytes),
-      other.error ?? times(other),
-      formatBytes(other.peakBytes),
-      formatBytes(other.fileBytes),
-      (other.seconds / mine.seconds).toFixed(1),
+      failed(mine) ?? times(mine),
+      peak(mine),
+      formatBytes(mine[0]?.fileBytes ?? NaN),
+      failed(other) ?? times(other),
+      peak(other),
+      formatBytes(other[0]?.fileBytes ?? NaN),
+      (median(other.map((j) => j.seconds)) / median(mine.map((j) => j.seconds))).toFixed(1),
       equalText(tensors),
     ]);
     for (const text of tensors?.different ?? []) console.error(`  ${text}`);

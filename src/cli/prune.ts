@@ -11,10 +11,15 @@ import {
   type Edit,
 } from '../transforms/index.ts';
 import { UsageError } from './failure.ts';
-import { layersOf } from './layers.ts';
 import { parsePositiveInteger, parseRatio } from './options.ts';
 import { BLOCK_IMPORTANCES, wantedBlocks } from './prune-blocks.ts';
-import { transformFile, withTransformOptions, type TransformFlags, type Wanted } from './transform.ts';
+import {
+  layersOf,
+  transformFile,
+  withTransformOptions,
+  type TransformFlags,
+  type Wanted,
+} from './transform.ts';
 
 interface Flags extends TransformFlags {
   readonly method?: string;
@@ -97,7 +102,7 @@ function weightEdit(flags: Flags): Edit {
     throw new UsageError(`--sparse does not go with --global: ${SPARSE_GLOBAL}`);
   return {
     type: 'prune',
-    layers: layersOf(flags.layers),
+    layers: layersOf(flags),
     method,
     ratio,
     seed,
@@ -114,7 +119,7 @@ function channelEdit(flags: Flags): Edit {
     throw new UsageError('--bias, --global, --pattern and --sparse do not go with --structured');
   return {
     type: 'prune-channels',
-    layers: layersOf(flags.layers),
+    layers: layersOf(flags),
     importance: oneOf(flags.method ?? 'l1', CHANNEL_IMPORTANCES),
     ratio,
     seed,

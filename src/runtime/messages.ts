@@ -9,7 +9,6 @@ import type {
   FallbackNode,
   LabelMetric,
   ModelProfile,
-  NodeTime,
   OutputComparison,
   Progress,
   SessionSettings,
@@ -135,8 +134,7 @@ export interface RunResult {
   readonly boxes?: BoxReading | undefined;
   readonly placement: Readonly<Record<string, number>>;
   readonly fallbacks: readonly FallbackNode[];
-  readonly times: readonly NodeTime[];
-  /** After each of the first two profiled runs. */
+  /** After each of the profiled runs. */
   readonly memInUsePeakBytes: readonly (number | undefined)[];
   readonly processPeakBytes: number;
   readonly memory: MemoryByCause;

@@ -181,8 +181,6 @@ function statsOf(
     labelMetrics: result.labelMetrics,
     placement: result.placement,
     fallbacks: result.fallbacks,
-    // of what the other is predicted from
-    ...(side === 'original' ? { times: result.times } : {}),
   };
 }
 

@@ -32,10 +32,9 @@ export function signedPercent(before: number, after: number): string {
   return `${percent < 0 ? '−' : '+'}${size} %`;
 }
 
-/** A part of a whole to a tenth of a percent: '12.5 %'; '< 0.1 %' of little, which is not nothing. */
+/** A part of a whole to a tenth of a percent: '12.5 %'. */
 export function sharePercent(part: number, whole: number): string {
-  const share = whole === 0 ? 0 : Math.round((1000 * part) / whole) / 1000;
-  return share === 0 && part > 0 ? '< 0.1 %' : formatPercent(share);
+  return formatPercent(whole === 0 ? 0 : Math.round((1000 * part) / whole) / 1000);
 }
 
 /** '38.2 dB'; '∞ dB' where nothing is lost; '' where it is not known. */

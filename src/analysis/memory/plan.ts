@@ -53,8 +53,7 @@ export interface Plan {
   /** The same as in `steps`, laid out to be walked again and again. */
   readonly allocated: BufferLists;
   readonly freed: BufferLists;
-  /** The buffer that the value lies in; undefined where it is not our memory. */
-  bufferOf(value: Value): Buffer | undefined;
+  readonly bufferOf: ReadonlyMap<Value, Buffer>;
 }
 
 interface State {
@@ -117,7 +116,7 @@ class Planner {
       steps,
       allocated: listsOf(steps.map((s) => s.allocated)),
       freed: listsOf(freed),
-      bufferOf: (v) => this.states.get(v)?.buffer,
+      bufferOf: new Map([...this.states].map(([v, s]) => [v, s.buffer])),
     };
   }
 
@@ -131,8 +130,7 @@ class Planner {
       this.states.set(value, state);
       return state.buffer;
     });
-    for (const value of node.inputs) this.release(value, step);
-    for (const value of node.implicit) this.release(value, step);
+    for (const value of [...node.inputs, ...node.implicit]) this.release(value, step);
     for (const value of node.outputs) this.release(value, step);
     return { outputs, allocated };
   }

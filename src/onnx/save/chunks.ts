@@ -45,40 +45,42 @@ async function* piecesInTurn(
       continue;
     }
     if (small.length > 0) yield small.take();
-    for await (const chunk of largePiece(model, piece, options, buffers)) {
-      // what this piece begins with is done: threads are free for the next one while it is being written
-      ahead.prepareAfter(index, options.signal);
-      yield chunk;
-    }
+    ahead.begin(index, options.signal);
+    yield* largePiece(model, piece, options, buffers);
   }
   if (small.length > 0) yield small.take();
 }
 
-/** Prepares the next tensor that can be prepared; one at a time, as each takes memory. */
+/** Has a tensor and the next one that can be prepared begun at the same time; no more, as each takes memory. */
 class Ahead {
   private readonly preparable: readonly number[];
   private readonly rope: Rope;
+  private readonly prepared = new Map<number, () => Promise<void>>();
   private position = 0;
-  private prepared: { readonly index: number; readonly free: () => Promise<void> } | undefined;
 
   constructor(rope: Rope) {
     this.rope = rope;
     this.preparable = rope.pieces.flatMap((piece, i) => (prepareOf(piece) === undefined ? [] : [i]));
   }
 
-  prepareAfter(index: number, signal: AbortSignal | undefined): void {
-    if (this.prepared !== undefined && this.prepared.index > index) return;
+  /** To be called before the piece is read: threads then go on to the next tensor by themselves. */
+  begin(index: number, signal: AbortSignal | undefined): void {
+    for (const earlier of this.prepared.keys()) if (earlier < index) this.prepared.delete(earlier);
+    this.prepare(index, signal);
     while ((this.preparable[this.position] ?? Infinity) <= index) this.position++;
-    const next = this.preparable[this.position];
-    const piece = next === undefined ? undefined : this.rope.pieces[next];
-    if (next === undefined || piece === undefined) return;
-    const free = prepareOf(piece)?.(signal);
-    if (free !== undefined) this.prepared = { index: next, free };
+    this.prepare(this.preparable[this.position], signal);
   }
 
   /** Frees what was prepared and not read. */
   async end(): Promise<void> {
-    await this.prepared?.free();
+    for (const free of this.prepared.values()) await free();
+  }
+
+  private prepare(index: number | undefined, signal: AbortSignal | undefined): void {
+    const piece = index === undefined ? undefined : this.rope.pieces[index];
+    if (index === undefined || piece === undefined || this.prepared.has(index)) return;
+    const free = prepareOf(piece)?.(signal);
+    if (free !== undefined) this.prepared.set(index, free);
   }
 }
 

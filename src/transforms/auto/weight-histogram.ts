@@ -179,8 +179,8 @@ async function gridOf(
   for await (const { start, values } of chunksOf(rounding, signal)) {
     const { target, width } = blockParts({ ...how, start, values: floatsOf(values) });
     return Array.from({ length: Math.min(GRID_LINES, width) }, (_, n) => ({
-      scale: target.scales[n] ?? 0,
-      zeroPoint: target.zeroPoints[n] ?? 0,
+      scale: target.scales[n * target.blocks] ?? 0,
+      zeroPoint: target.zeroPoints[n * target.blocks] ?? 0,
       low: 0,
       high: 2 ** how.form.bits - 1,
     }));

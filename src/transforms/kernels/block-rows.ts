@@ -32,10 +32,10 @@ export function quantizeBlockRows(args: BlockValues): BlockRows {
   return {
     badIndex,
     integers: inOrder(packed, { depth, width, isTransposed }, form),
-    scales: isTransposed ? turned(scales, new Float32Array(scales.length), blocks, width) : scales,
+    scales: isTransposed ? scales : turned(scales, new Float32Array(scales.length), width, blocks),
     zeroPoints: isTransposed
-      ? turned(zeroPoints, new Uint8Array(zeroPoints.length), blocks, width)
-      : zeroPoints,
+      ? zeroPoints
+      : turned(zeroPoints, new Uint8Array(zeroPoints.length), width, blocks),
   };
 }
 

@@ -14,8 +14,8 @@ export const TILE_CHANNELS = 16;
 const VALUES_AT = Math.ceil(TILE_BYTES / 64) * 64;
 /** Most values that are loaded at once: they stay in the cache while they are worked on. */
 const MOST_VALUES = 256 * 1024;
-/** So many weights along K of each channel are among them, for their integers to fill lines of memory. */
-const DEEP = 128;
+/** So many weights along K of each channel are among them: more, and rows of 8192 values would be read in parts. */
+const DEEP = 32;
 export const SCRATCH_BYTES = VALUES_AT + 4 * MOST_VALUES;
 
 /** Blocks of some channels. */
@@ -25,9 +25,9 @@ export interface BlockGrid {
   readonly blocks: number;
   /** [channels, blocks, blockSize · bits / 8], low bits first; zero beyond K. */
   readonly packed: Uint8Array;
-  /** [blocks, channels]: threads that write to the same lines of memory all the time would wait for each other. */
+  /** [channels, blocks]. */
   readonly scales: Float32Array;
-  /** [blocks, channels], a byte each. */
+  /** [channels, blocks], a byte each. */
   readonly zeroPoints: Uint8Array;
 }
 
@@ -107,7 +107,7 @@ export class BlockTiles {
   quantize({ pitch, channel, block, tiles, blocks }: TileRun): boolean {
     const { grid, isTransposed } = this;
     const { blockSize, isSymmetric } = this.form;
-    const [blob, parameters] = [blobBytes(this.form), block * grid.channels + channel];
+    const [blob, parameters] = [blobBytes(this.form), channel * grid.blocks + block];
     const [tileAt, stride] = [this.scratch.byteOffset, grid.blocks * blob];
     const steps = isTransposed ? [TILE_CHANNELS * pitch, blockSize] : [TILE_CHANNELS, blockSize * pitch];
     const { quantizeRows, quantizeColumns } = this.functions;
@@ -115,7 +115,7 @@ export class BlockTiles {
       ...[tileAt + VALUES_AT, 4 * pitch, ...steps.map((values) => 4 * values)],
       ...[tiles, blocks, blockSize, isSymmetric ? 1 : 0, tileAt],
       ...[grid.packed.byteOffset + channel * stride + block * blob, stride, blob],
-      ...[grid.scales.byteOffset + 4 * parameters, grid.zeroPoints.byteOffset + parameters, grid.channels],
+      ...[grid.scales.byteOffset + 4 * parameters, grid.zeroPoints.byteOffset + parameters, grid.blocks],
     );
     return bad === 0;
   }

@@ -144,8 +144,8 @@ export function quantizeBlock(
   const { values, from, stride, count } = block;
   const { min, max, isFinite } = rangeOf(block);
   const { scale, zeroPoint } = given ?? parametersOf(block, form, blockParameters(min, max, form), isFinite);
-  grid.scales[index * grid.channels + channel] = scale;
-  grid.zeroPoints[index * grid.channels + channel] = zeroPoint;
+  grid.scales[channel * grid.blocks + index] = scale;
+  grid.zeroPoints[channel * grid.blocks + index] = zeroPoint;
   const factor = scale === 0 ? 0 : Math.fround(1 / scale);
   const { bits } = form;
   const out = (channel * grid.blocks + index) * blobBytes(form);

@@ -45,7 +45,7 @@ export function gridValues(
   const rounded = new Float32Array(depth * width);
   for (let n = 0; n < width; n++) {
     for (let k = 0; k < depth; k++) {
-      const block = Math.floor(k / blockSize) * width + n;
+      const block = n * blocks + Math.floor(k / blockSize);
       const bit = (n * blocks * blockSize + k) * bits;
       const q = ((packed[bit >>> 3] as number) >> (bit & 7)) & mask;
       rounded[k * kStride + n * nStride] = (q - (zeroPoints[block] as number)) * (scales[block] as number);

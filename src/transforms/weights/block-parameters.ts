@@ -1,6 +1,5 @@
 /** Scales and zero points of blocks: as kernels make them, and as MatMulNBits takes them. */
 import type { BlockBits, BlockForm, BlockTarget } from '../kernels/blocks.ts';
-import { SIDE, turned } from '../kernels/transpose.ts';
 
 /** Of all channels. */
 export interface BlockParameters {
@@ -19,7 +18,7 @@ export function keepParameters(
   const { firstChannel, channels, blocks, scales } = target;
   const rows = <T extends Float32Array | Uint8Array>(values: T, length: number): T =>
     values.subarray(firstChannel * length, (firstChannel + channels) * length) as T;
-  turned(scales, rows(all.scales, blocks), blocks, channels);
+  rows(all.scales, blocks).set(scales);
   packZeroPoints(target, rows(all.zeroPoints, zeroPointBytes(blocks, { bits })), bits);
 }
 
@@ -38,20 +37,25 @@ function packZeroPoints(
   packed: Uint8Array,
   bits: BlockBits,
 ): void {
-  const [perByte, middle] = [8 / bits, 2 ** (bits - 1)];
-  const rowBytes = packed.length / channels;
-  for (let first = 0; first < channels; first += SIDE) {
-    const end = Math.min(channels, first + SIDE);
-    for (let byte = 0; byte < rowBytes; byte++) {
-      for (let c = first; c < end; c++) {
-        let value = 0;
-        for (let i = 0; i < perByte; i++) {
-          const block = byte * perByte + i;
-          const zero = block < blocks ? (zeroPoints[block * channels + c] as number) : middle;
-          value |= zero << (i * bits);
-        }
-        packed[c * rowBytes + byte] = value;
-      }
-    }
+  const rowLength = (packed.length / channels) * (8 / bits);
+  let values = rowLength === blocks ? zeroPoints : lengthened(zeroPoints, blocks, rowLength, 2 ** (bits - 1));
+  for (let width: number = bits; width < 8; width *= 2) values = pairs(values, width);
+  packed.set(values);
+}
+
+/** Two numbers of so many bits to a byte each. */
+function pairs(values: Uint8Array, bits: number): Uint8Array {
+  const made = new Uint8Array(values.length / 2);
+  for (let i = 0; i < made.length; i++) {
+    made[i] = (values[2 * i] as number) | ((values[2 * i + 1] as number) << bits);
   }
+  return made;
+}
+
+/** The same rows, each with more of `filling` at its end. */
+function lengthened(values: Uint8Array, from: number, to: number, filling: number): Uint8Array {
+  const rows = values.length / from;
+  const made = new Uint8Array(rows * to).fill(filling);
+  for (let row = 0; row < rows; row++) made.set(values.subarray(row * from, (row + 1) * from), row * to);
+  return made;
 }

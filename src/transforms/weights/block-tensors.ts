@@ -42,7 +42,11 @@ export interface BlockTensors {
  */
 const BAND_BYTES = 16 * 1024 * 1024;
 /** As much is written at once. */
-const PIECE_BYTES = 1024 * 1024;
+const PIECE_BYTES = 4 * 1024 * 1024;
+/** The last of a band that is used again: it is copied. */
+const LAST_PIECE_BYTES = 64 * 1024;
+/** Most bytes that a thread reads for a job, in parts: the fewer jobs, the less this thread has to do. */
+const FILE_CHUNK_BYTES = 16 * 1024 * 1024;
 /** Bytes of float rows in work at once, beyond which fewer chunks are. */
 const IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 
@@ -209,10 +213,10 @@ class BlockPass {
       for (let isLast = false; !isLast;) {
         const band = next;
         await band.filled;
-        keepParameters(band, found, this.plan.form.bits);
         const end = band.firstChannel + band.channels;
         isLast = end === this.sizes.width;
         if (!isLast) next = this.beginBand(end, signal);
+        keepParameters(band, found, this.plan.form.bits);
         try {
           yield* pieces(band.packed, reuseBuffers);
         } finally {
@@ -236,7 +240,8 @@ class BlockPass {
   private async fill(target: BlockTarget, signal: AbortSignal | undefined): Promise<void> {
     const { width } = this.sizes;
     const { blockSize } = this.plan.form;
-    const groups = rowGroups(this.plan.source, width, blockSize, signal, target.channels);
+    const inFile = { columns: target.channels, mostBytes: FILE_CHUNK_BYTES };
+    const groups = rowGroups(this.plan.source, width, blockSize, signal, inFile);
     const done = mapOrdered(groups, parallel(width * blockSize), ({ start, values }) =>
       this.run(start, values, target),
     );
@@ -284,11 +289,10 @@ async function free({ filled, place }: Band): Promise<void> {
 
 /** @param reuseBuffers the bytes may change when the piece after the next one is asked for */
 function* pieces(bytes: Uint8Array, reuseBuffers: boolean): Generator<Uint8Array, void, undefined> {
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-    const piece = bytes.subarray(at, at + PIECE_BYTES);
-    // the last one may still be in use when the place of all is taken again
-    yield reuseBuffers && at + PIECE_BYTES < bytes.length ? piece : piece.slice();
-  }
+  const last = reuseBuffers ? Math.max(0, bytes.length - LAST_PIECE_BYTES) : 0;
+  for (let at = 0; at < last; at += PIECE_BYTES) yield bytes.subarray(at, Math.min(at + PIECE_BYTES, last));
+  // these may still be in use when the place of all is taken again
+  for (let at = last; at < bytes.length; at += PIECE_BYTES) yield bytes.slice(at, at + PIECE_BYTES);
 }
 
 /** Chunks in work at once, where one has `unit` elements or, if that is less, a chunk's worth. */

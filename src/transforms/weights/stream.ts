@@ -57,7 +57,7 @@ export async function* elementChunks(
   }
 }
 
-/** Most bytes of a chunk that a thread reads for itself: fewer and longer jobs. */
+/** Most bytes of a chunk that a thread reads for itself, unless a kernel says otherwise: fewer and longer jobs. */
 const FILE_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Float32 values of a weight, `start` the index of the first one. */
@@ -77,14 +77,15 @@ export function valueChunks(
 /**
  * As `valueChunks`, cut into groups of whole rows: as many as fit a chunk, at least one, always a multiple of `rows` but
  * for the last group.
- * @param columns so many values of each row will be read where they lie in a file
+ * @param inFile of a matrix that lies in a file: so many values of each row will be read, and so many bytes may be read
+ * for one chunk
  */
 export async function* rowGroups(
   source: WeightSource,
   rowElements: number,
   rows: number,
   signal?: AbortSignal,
-  columns = rowElements,
+  inFile: { readonly columns?: number; readonly mostBytes?: number } = {},
 ): AsyncGenerator<ValueChunk, void, undefined> {
   const sizeFor = (bytes: number, read = rowElements) =>
     rowElements * rows * Math.max(1, Math.floor(bytes / (4 * rows * read)));
@@ -93,10 +94,11 @@ export async function* rowGroups(
     yield* groupsOfChunks(source, sizeFor(CHUNK_BYTES), signal);
     return;
   }
+  const { columns = rowElements, mostBytes = FILE_CHUNK_BYTES } = inFile;
   const count = elementCount(source.tensor.dims);
   // every thread gets its share of a tensor
   const share = Math.ceil((4 * count * columns) / rowElements / executor().threads);
-  const size = sizeFor(Math.min(FILE_CHUNK_BYTES, Math.max(CHUNK_BYTES, share)), columns);
+  const size = sizeFor(Math.min(mostBytes, Math.max(CHUNK_BYTES, share)), columns);
   for (let start = 0; start < count; start += size) {
     signal?.throwIfAborted();
     yield {

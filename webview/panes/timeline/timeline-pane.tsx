@@ -1,13 +1,11 @@
-/** Bytes held at each step of a run, by cause: where the peak is, and what makes it. */
+/** Bytes alive at each step of a run: where the peak is, and what makes it. */
 import { useMemo, useState } from 'preact/hooks';
 import { formatBytes } from '../../../src/format.ts';
 import { t, wholeNumber } from '../../l10n/index.ts';
 import { selectLayer } from '../../state/actions.ts';
 import { budgetBytes, estimate, layers, patchView, selection, viewState } from '../../state/store.ts';
-import { causes, type Cause } from '../../lib/causes.ts';
 import { AliveList } from './alive-list.tsx';
 import type { PlotEvents, PlotInput } from './plot-options.ts';
-import { heldAt, peakStepOf } from './stack.ts';
 import { TimelinePlot } from './timeline-plot.tsx';
 import { type Hover, Tooltip } from './tooltip.tsx';
 
@@ -26,8 +24,7 @@ export function TimelinePane() {
   const { timeline } = current;
   const last = timeline.aliveBytes.length - 1;
   if (last < 0) return <p class="empty">{t('timeline.none')}</p>;
-  const { peakStep } = input;
-  const step = Math.min(last, pinned ?? peakStep);
+  const step = Math.min(last, pinned ?? timeline.peakStep);
   const pin = (next: number): void => {
     setPinned(next);
     const layer = layers.peek()[timeline.layerOfStep[next] ?? -1];
@@ -40,11 +37,10 @@ export function TimelinePane() {
         <span class="muted">
           {t('timeline.summary', {
             n: last + 1,
-            peak: formatBytes(heldAt(timeline, peakStep)),
-            step: peakStep + 1,
+            peak: formatBytes(timeline.peakBytes),
+            step: timeline.peakStep + 1,
           })}
         </span>
-        <Legend input={input} />
         <div class="selection-tools">
           {isZoomed && (
             <button type="button" class="button secondary small" onClick={() => setResets(resets + 1)}>
@@ -71,7 +67,7 @@ export function TimelinePane() {
         aria-valuenow={step + 1}
         aria-valuetext={t('timeline.step', {
           step: wholeNumber(step + 1),
-          bytes: formatBytes(heldAt(timeline, step)),
+          bytes: formatBytes(timeline.aliveBytes[step] ?? 0),
         })}
         title={t('timeline.hint')}
         onKeyDown={(e) => {
@@ -84,30 +80,8 @@ export function TimelinePane() {
         <TimelinePlot input={input} events={events} marks={selection.value} resets={resets} />
         {hover !== undefined && <Tooltip at={hover} timeline={timeline} />}
       </div>
-      <AliveList timeline={timeline} step={step} peakStep={peakStep} onPeak={() => pin(peakStep)} />
+      <AliveList timeline={timeline} step={step} onPeak={() => pin(timeline.peakStep)} />
     </>
-  );
-}
-
-/** The causes that are drawn. */
-function Legend({ input }: { readonly input: PlotInput }) {
-  const isShown: Readonly<Record<Cause['id'], boolean>> = {
-    weights: input.weightBytes > 0,
-    overhead: input.overheadBytes > 0,
-    activations: true,
-    workspace: input.workspaceBytes.some((bytes) => bytes > 0),
-  };
-  return (
-    <ul class="timeline-legend">
-      {causes
-        .filter((cause) => isShown[cause.id])
-        .map(({ id, title, hint }) => (
-          <li key={id} title={t(hint)}>
-            <span class={`swatch cause-${id}`} />
-            {t(title)}
-          </li>
-        ))}
-    </ul>
   );
 }
 
@@ -117,17 +91,12 @@ function plotInput(withWeights: boolean): PlotInput | undefined {
   const { timeline, totals } = current;
   const budget = budgetBytes.peek();
   const weightBytes = withWeights ? (totals.deviceWeightsBytes ?? 0) : 0;
-  const overheadBytes = withWeights ? (totals.overheadBytes ?? 0) : 0;
-  const peakStep = peakStepOf(timeline);
-  const peakBytes = heldAt(timeline, peakStep) + weightBytes + overheadBytes;
   return {
     aliveBytes: timeline.aliveBytes,
-    workspaceBytes: timeline.workspaceBytes ?? [],
     weightBytes,
-    overheadBytes,
-    peakStep,
+    peakStep: timeline.peakStep,
     budgetBytes: budget,
-    peakLabel: t('timeline.peak', { bytes: formatBytes(peakBytes) }),
+    peakLabel: t('timeline.peak', { bytes: formatBytes(timeline.peakBytes + weightBytes) }),
     budgetLabel: budget === undefined ? '' : t('timeline.budget', { bytes: formatBytes(budget) }),
     marked: () => chosenSteps(),
   };
