@@ -91,7 +91,7 @@ function parse(json: string): CheckReport {
 
 function shortened(report: CheckReport): CheckReport {
   const run = (stats: RunStats | undefined) =>
-    stats && { ...stats, fallbacks: stats.fallbacks?.slice(0, keptFallbacks) };
+    stats && { ...stats, times: undefined, fallbacks: stats.fallbacks?.slice(0, keptFallbacks) };
   const batch = (b: BatchResult) => ({ ...b, original: run(b.original), compressed: run(b.compressed) });
   return { ...report, batches: report.batches.map(batch) };
 }

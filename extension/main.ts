@@ -2,6 +2,7 @@
 import { l10n, Uri, window, type ExtensionContext } from 'vscode';
 import { ActiveDocument } from './active-document.ts';
 import { CheckHistory } from './check-history.ts';
+import { KernelTimes } from './kernel-times.ts';
 import { CheckItem } from './check-item.ts';
 import { CheckStates } from './check-states.ts';
 import { commandList } from './commands/index.ts';
@@ -63,9 +64,10 @@ function createServices(context: ExtensionContext): Services {
   const devices = new Devices();
   const viewStates = new ViewStates(context.workspaceState);
   const checks = new CheckHistory(context.workspaceState);
+  const kernelTimes = new KernelTimes(context.workspaceState);
   const checkStates = new CheckStates(checks);
-  const host = { devices, viewStates, checks, runner: () => runner.options() };
+  const host = { devices, viewStates, checks, kernelTimes, runner: () => runner.options() };
   const editors = new OnnxEditorProvider(documents, context.extensionUri, host);
   const texts = new TextViews(documents);
-  return { context, documents, devices, editors, texts, runner, checks, checkStates };
+  return { context, documents, devices, editors, texts, runner, checks, kernelTimes, checkStates };
 }

@@ -5,6 +5,7 @@ import type { CheckStates } from './check-states.ts';
 import type { Devices } from './devices.ts';
 import type { Documents } from './document/documents.ts';
 import type { OnnxEditorProvider } from './editor/provider.ts';
+import type { KernelTimes } from './kernel-times.ts';
 import type { RunnerClient } from './runner-client.ts';
 import type { TextViews } from './text/text-views.ts';
 
@@ -16,5 +17,6 @@ export interface Services {
   readonly texts: TextViews;
   readonly runner: RunnerClient;
   readonly checks: CheckHistory;
+  readonly kernelTimes: KernelTimes;
   readonly checkStates: CheckStates;
 }

@@ -10,25 +10,27 @@ ensureNode();
 ensureDependencies();
 
 const bin = (name) => path.join(root, 'node_modules', '.bin', name);
-const mocha = (...args) => [bin('mocha'), '--import=tsx', '--reporter', 'test/support/reporter.cjs', ...args];
+const reporter = 'test/support/reporter.cjs';
+const mocha = (timeoutMs, files, ...flags) => [
+  ...[bin('mocha'), '--import=tsx', '--reporter', reporter, '--timeout', String(timeoutMs)],
+  ...[...flags, files],
+];
 const tsx = (file) => [process.execPath, '--import=tsx', file];
 
-/** Each check counts as one test; each suite writes its own figures to $SUITE_SUMMARY. */
+/** TypeScript 7 checks types; typescript-eslint needs the JavaScript API of TypeScript 6, so there are both. */
+const typesOf = (project) => [process.execPath, 'node_modules/typescript-7/bin/tsc', '-p', project];
+/** Each check counts as one test. */
 const checks = {
-  types: [
-    ['tsc', '-p', 'src'],
-    ['tsc', '-p', 'extension'],
-    ['tsc', '-p', 'webview'],
-    ['tsc', '-p', 'test'],
-  ],
-  lint: [['eslint', '.']],
-  format: [['prettier', '--check', '--log-level', 'warn', '.']],
+  lint: [[bin('eslint'), '.']],
+  types: ['src', 'extension', 'webview', 'test'].map(typesOf),
+  format: [[bin('prettier'), '--check', '--log-level', 'warn', '.']],
 };
+/** Each command writes its own figures to $SUITE_SUMMARY. */
 const suites = {
-  unit: mocha('--timeout', '20000', 'test/unit/**/*.test.ts'),
-  webview: mocha('--timeout', '60000', 'test/e2e/webview/**/*.test.ts'),
-  integration: tsx('test/integration/run.ts'),
-  vscode: tsx('test/e2e/vscode/run.ts'),
+  unit: [mocha(20_000, 'test/unit/**/*.test.ts')],
+  webview: [mocha(60_000, 'test/e2e/webview/**/*.test.ts')],
+  integration: [tsx('test/integration/run.ts')],
+  vscode: [tsx('test/e2e/vscode/run.ts')],
 };
 const needsBrowser = new Set(['webview', 'integration', 'vscode']);
 
@@ -38,16 +40,11 @@ const folder = mkdtempSync(path.join(tmpdir(), 'vram-lens-test-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 const results = [];
-if (isWanted('checks')) {
-  for (const [name, commands] of Object.entries(checks)) {
-    const codes = [];
-    for (const [tool, ...args] of commands) codes.push(await run(name, [bin(tool), ...args], {}));
-    const failed = codes.some((c) => c !== 0);
-    results.push({ name, passes: failed ? 0 : 1, failures: failed ? 1 : 0, pending: 0 });
-  }
-}
-build('--tests');
+const chosenChecks = Object.keys(checks).filter((name) => isWanted('checks') || wanted.includes(name));
+if (chosenChecks.length > 0) console.log(`\n── ${chosenChecks.join(', ')} …`);
+results.push(...(await Promise.all(chosenChecks.map(check))));
 const chosen = Object.keys(suites).filter(isWanted);
+if (chosen.length > 0) build('--tests');
 if (chosen.some((s) => needsBrowser.has(s))) runOrExit(...split(tsx('test/support/setup-vscode.ts')));
 for (const name of chosen) results.push(await suite(name));
 
@@ -60,27 +57,54 @@ const total = (key) => results.reduce((sum, r) => sum + r[key], 0);
 console.log(`${total('passes')} passed, ${total('failures')} failed`);
 process.exitCode = total('failures') === 0 && total('passes') > 0 ? 0 : 1;
 
+/** All that the commands of a check say is shown when it is done, since others are under way. */
+async function check(name) {
+  let isRight = true;
+  for (const command of checks[name]) {
+    const said = [];
+    const code = await run(command, { stdio: ['ignore', 'pipe', 'pipe'] }, (chunk) => said.push(chunk));
+    console.log(`\n${heading(name, command)}`);
+    process.stdout.write(said.join(''));
+    isRight &&= code === 0;
+  }
+  return { name, passes: isRight ? 1 : 0, failures: isRight ? 0 : 1, pending: 0 };
+}
+
 async function suite(name) {
-  const summary = path.join(folder, `${name}.json`);
-  const code = await run(name, suites[name], { SUITE_SUMMARY: summary });
+  const sum = { name, passes: 0, failures: 0, pending: 0 };
+  for (const [i, command] of suites[name].entries()) {
+    console.log(`\n${heading(name, command)}`);
+    const part = await suitePart(command, path.join(folder, `${name}-${i}.json`));
+    for (const key of ['passes', 'failures', 'pending']) sum[key] += part[key];
+  }
+  return sum;
+}
+
+async function suitePart(command, summary) {
+  const code = await run(command, { stdio: 'inherit', env: { ...process.env, SUITE_SUMMARY: summary } });
   try {
     const { passes, failures, pending = 0 } = JSON.parse(readFileSync(summary, 'utf8'));
-    // A suite that ends badly without a failed test (a crash, nothing run) has failed all the same.
-    return { name, passes, failures: failures || (code === 0 && passes > 0 ? 0 : 1), pending };
+    // One that ends badly without a failed test (a crash, nothing run) has failed all the same.
+    return { passes, failures: failures || (code === 0 && passes > 0 ? 0 : 1), pending };
   } catch {
-    return { name, passes: 0, failures: 1, pending: 0 };
+    return { passes: 0, failures: 1, pending: 0 };
   }
 }
 
-function run(name, [command, ...args], env) {
-  console.log(`\n── ${name}: ${[path.basename(command), ...args].join(' ')}`);
+function heading(name, [command, ...args]) {
+  return `── ${name}: ${[path.basename(command), ...args].join(' ')}`;
+}
+
+/** Resolves with the exit code. */
+function run([command, ...args], options, onOutput) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+    const child = spawn(command, args, { cwd: root, ...options });
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', onOutput);
     child.once('error', (error) => {
       console.error(error.message);
       resolve(1);
     });
-    child.once('exit', (code) => resolve(code ?? 1));
+    child.once('close', (code) => resolve(code ?? 1));
   });
 }
 

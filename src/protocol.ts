@@ -61,6 +61,8 @@ export interface HostApi {
   /** Removes one edit of the recipe. */
   revertEdit(index: number): Promise<EstimateView>;
   largestBatch(budgetBytes: number): Promise<LargestBatchView>;
+  /** Bytes held at the peak from the second run on; undefined where not known, or as those of the first. */
+  laterPeak(): Promise<number | undefined>;
   /** The GPUs of this machine, once the system has answered (up to seconds the first time). */
   listDevices(): Promise<readonly DeviceView[]>;
   /** Opens what VS Code itself shows. `node`: reveal that line. */

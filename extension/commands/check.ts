@@ -54,6 +54,8 @@ export const checkAccuracy: Command = {
             ),
           tracked,
         );
+        const { optimization } = document.options;
+        await services.kernelTimes.keep(uri, report, { ...otherDims(document), optimization });
         // of the report as it was made: what is kept is shortened
         return { report, check: await services.checks.add(uri, report, { label, recipe: recipeKey(edits) }) };
       });

@@ -1,13 +1,32 @@
-/** The fix of unused and duplicate initializers. It takes (model URI as text, code of the problem) and is in no menu. */
-import { l10n, ProgressLocation, Uri, ViewColumn } from 'vscode';
+/** Unused and duplicate initializers go: "Clean Up Initializers", and the fixes of their problems in the text view. */
+import { l10n, ProgressLocation, Uri, ViewColumn, window } from 'vscode';
 import type { CleanEdit } from '../../src/transforms/index.ts';
 import { applyEdit, showEditor } from '../apply-edit.ts';
 import { withJobProgress } from '../document/job-progress.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { isWaste, UNUSED } from '../text/waste.ts';
 import type { Command } from './command.ts';
-import { reportNothingDone } from './report-edit.ts';
+import { targetModel } from '../target.ts';
+import { reportEdit, reportNothingDone } from './report-edit.ts';
 
+/** Both at once. */
+export const clean: Command = {
+  id: 'vramLens.clean',
+  run: async (services, argument) => {
+    const uri = await targetModel(argument);
+    if (uri === undefined) return;
+    await services.documents.use(uri, async (document) => {
+      const edit: CleanEdit = { ...(await duplicatesEdit(document)), unused: true };
+      const applied = await applyEdit(services, uri, { edits: [edit] });
+      if (applied.changed > 0) return reportEdit(document, applied);
+      if (applied.blocked.length > 0) return void reportNothingDone(applied);
+      const said = l10n.t('{0}: every initializer is used, and none equals another.', document.fileName);
+      void window.showInformationMessage(said);
+    });
+  },
+};
+
+/** Takes (model URI as text, code of the problem) and is in no menu. */
 export const cleanModel: Command = {
   id: 'vramLens.model.clean',
   run: async (services, model, code) => {

@@ -1,6 +1,6 @@
 /** Every command there is. */
 import { checkAccuracy } from './check.ts';
-import { cleanModel } from './clean.ts';
+import { clean, cleanModel } from './clean.ts';
 import type { Command } from './command.ts';
 import { compareFiles, compareWithHead } from './compare-files.ts';
 import { compareLayers } from './compare-layers.ts';
@@ -41,6 +41,7 @@ export const commandList: readonly Command[] = [
   installCudaSupport,
   removeCudaSupport,
   measureError,
+  clean,
   save,
   saveCompressed,
   revertAllEdits,

@@ -1,5 +1,6 @@
 /** "Quantize…": from the Explorer, the editor's title or the palette. Opens the editor with the recipe, unsaved. */
 import type { Uri } from 'vscode';
+import type { LayerSelector } from '../../src/transforms/index.ts';
 import { autoAddition, whyNothing, type Addition } from '../addition.ts';
 import { applyEdit } from '../apply-edit.ts';
 import { withSignal } from '../document/abort.ts';
@@ -42,14 +43,15 @@ async function additionOf(
 }
 
 /**
- * For keybindings and other extensions, of all layers, without a question: `{ "granularity": "per-tensor" }` is dynamic
- * int8; `{ "form": "auto", "minSqnrDb": 30 }`; `{ "form": "static", "data": "calibration.npz" }`, seen from the model;
- * `{ "form": "blocks-4" }`, or another form's name.
+ * For keybindings and other extensions, without a question: `{ "granularity": "per-tensor" }` is dynamic int8;
+ * `{ "form": "auto", "minSqnrDb": 30 }`; `{ "form": "static", "data": "calibration.npz" }`, seen from the model;
+ * `{ "form": "blocks-4" }`, or another form's name. Of all layers, or of `"layers"`: a glob over node ids, or a list of
+ * ids.
  */
 function givenQuantization(given: unknown, model: Uri): Quantization | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
-  const { form, granularity, minSqnrDb, data }: Partial<Record<string, unknown>> = { ...given };
-  const layers = { all: true } as const;
+  const { form, granularity, minSqnrDb, data, ...others }: Partial<Record<string, unknown>> = { ...given };
+  const layers = givenLayers(others['layers']);
   if (form === 'auto')
     return { layers, form: { minSqnrDb: typeof minSqnrDb === 'number' ? minSqnrDb : usualSqnrDb } };
   if (isFormName(form)) {
@@ -59,4 +61,9 @@ function givenQuantization(given: unknown, model: Uri): Quantization | undefined
   if (granularity !== 'per-tensor' && granularity !== 'per-channel') return undefined;
   const { reduceRange } = settings;
   return { layers, form: (of) => quantizeEdit(of, { form: 'dynamic-int8', granularity, reduceRange }) };
+}
+
+function givenLayers(given: unknown): LayerSelector {
+  if (typeof given === 'string') return { glob: given };
+  return Array.isArray(given) ? { nodes: given.map(String) } : { all: true };
 }

@@ -25,6 +25,7 @@ import { createPeer, RpcError, type Answering, type Asking, type Peer, type Port
 import { additionFor, whyNothing, type Addition } from '../addition.ts';
 import { calibrationData, calibrationView } from '../calibration-data.ts';
 import type { CheckHistory } from '../check-history.ts';
+import type { KernelTimes } from '../kernel-times.ts';
 import type { Devices } from '../devices.ts';
 import { Owner } from '../disposable.ts';
 import { measureSqnr } from '../document/measure-sqnr.ts';
@@ -43,6 +44,7 @@ import type { ViewStates } from './view-state.ts';
 
 export interface HostServices {
   readonly checks: CheckHistory;
+  readonly kernelTimes: KernelTimes;
   readonly devices: Devices;
   readonly viewStates: ViewStates;
   /** @throws Error in an untrusted workspace */
@@ -118,7 +120,8 @@ export class WebviewHost implements Answering<HostApi> {
   }
 
   async preview(edit: EditRequest): ReturnType<HostApi['preview']> {
-    return this.#document.ask('previewView', await this.#additionFor(edit));
+    const kept = this.#services.kernelTimes.of(this.#document.uri);
+    return this.#document.ask('previewView', await this.#additionFor(edit), kept);
   }
 
   async forms(layerIds: readonly string[]): ReturnType<HostApi['forms']> {
@@ -147,6 +150,10 @@ export class WebviewHost implements Answering<HostApi> {
 
   largestBatch(budgetBytes: number): ReturnType<HostApi['largestBatch']> {
     return this.#document.ask('largestBatchView', budgetBytes);
+  }
+
+  laterPeak(): ReturnType<HostApi['laterPeak']> {
+    return this.#document.ask('laterPeak');
   }
 
   listDevices(): ReturnType<HostApi['listDevices']> {

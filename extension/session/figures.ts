@@ -1,5 +1,5 @@
 /** What commands and messages ask of a document: a few figures of it. */
-import { largestBatch, type EpName } from '../../src/analysis/index.ts';
+import { laterPeakBytes, largestBatch, type EpName } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
 import { predictedMemory, type PredictedMemory } from '../../src/runtime/index.ts';
 import { needsData, recommendForm, type Edit } from '../../src/transforms/index.ts';
@@ -49,6 +49,13 @@ export function peaksAt(
     original: predictedMemory(snapshot.base.analysis().estimate(at)),
     changed: predictedMemory(snapshot.analysis().estimate(at)),
   };
+}
+
+/** What is held at the peak from the second run on, where that is known and not what the first run holds. */
+export function laterPeak({ snapshot, options, estimate }: Shown): number | undefined {
+  if (options.ep !== 'cpu') return undefined;
+  const bytes = laterPeakBytes(snapshot.analysis().estimate({ ...options, isRepeated: true }));
+  return bytes === estimate.heldPeak.bytes ? undefined : bytes;
 }
 
 /** Undefined where none fits, or nothing can be said. */

@@ -14,6 +14,15 @@ import {
 
 /** e.g. `Quantize 3 layers to int8, per channel` */
 export function editLabel(edit: Edit): string {
+  return closed(textOf(edit));
+}
+
+/** Chinese stands without spaces, but where what is put into it is Latin: 将 2 层量化为 int8. */
+function closed(text: string): string {
+  return text.replaceAll(/(?<=\p{Script=Han}) (?=\p{Script=Han})/gu, '');
+}
+
+function textOf(edit: Edit): string {
   if (edit.type === 'clean') return cleanLabel(edit);
   const where = layersText(edit.layers);
   if (edit.type === 'prune-blocks') return blocksLabel(edit.layers);

@@ -118,11 +118,15 @@ function changeView(document: Shown, layer: LayerState): LayerRow['change'] {
   };
 }
 
-function timelineView({ timeline }: MemoryEstimate, rows: readonly LayerRow[]): TimelineView {
+function timelineView(
+  { timeline, stepWorkspaceBytes }: MemoryEstimate,
+  rows: readonly LayerRow[],
+): TimelineView {
   const layerOf = new Map(rows.flatMap((row, i) => (row.nodes ?? []).map((id) => [id, i] as const)));
   const { aliveBytes, nodes, peakStep, peakBytes, peakTensors } = timeline;
   return {
     aliveBytes,
+    workspaceBytes: stepWorkspaceBytes,
     nodes,
     peakStep,
     peakBytes,

@@ -3,18 +3,26 @@ import type { PreviewView } from '../../src/protocol.ts';
 import {
   needsData,
   type ChosenForms,
+  type Edit,
   type LayerChange,
   type PruneChannelsEdit,
 } from '../../src/transforms/index.ts';
 import type { Addition } from '../addition.ts';
 import type { Shown } from '../session/shown.ts';
+import type { KeptTimes } from '../kernel-times.ts';
 import type { Snapshot } from '../session/snapshot.ts';
 import { localize } from '../l10n/domain-text.ts';
 import { channelGroups, type Side } from './channel-groups.ts';
 import { isNoteworthy, sum } from './layers.ts';
+import { latencyView } from './latency-view.ts';
 import { totalsView } from './totals.ts';
 
-export function previewView(document: Shown, { edits, calibration, chosen }: Addition): PreviewView {
+/** @param kept of the last check */
+export function previewView(
+  document: Shown,
+  { edits, calibration, chosen }: Addition,
+  kept?: KeptTimes,
+): PreviewView {
   const next = document.preview(edits, calibration);
   const first = next.recipe.edits.length - edits.length;
   const changes = next.applied().changes.filter((c) => c.edit >= first);
@@ -46,8 +54,14 @@ export function previewView(document: Shown, { edits, calibration, chosen }: Add
       .map((w) => localize(w.message)),
     needsCalibration: needsData(next.applied()),
     macs: { before: sum(now.nodes.map((n) => n.macs)), after: sum(after.nodes.map((n) => n.macs)) },
+    latency: removes(edit) ? latencyView(document, next, kept) : undefined,
     groups: edit?.type === 'prune-channels' ? groupsOf(document, next, edit, changes) : undefined,
   };
+}
+
+/** Nothing else makes kernels do less of the same. */
+function removes(edit: Edit | undefined): boolean {
+  return edit?.type === 'prune-channels' || edit?.type === 'prune-blocks';
 }
 
 function groupsOf(

@@ -3,14 +3,9 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { withCalibration } from '../../src/calibrated.ts';
-import { openModel, saveModel, type Model } from '../../src/onnx/index.ts';
+import { openModel, saveModel } from '../../src/onnx/index.ts';
 import { analyze } from '../../src/analysis/index.ts';
-import {
-  predictedMemory,
-  type PredictedMemory,
-  type Runner,
-  type RunStats,
-} from '../../src/runtime/index.ts';
+import type { Runner } from '../../src/runtime/index.ts';
 import type { Edit, Recipe } from '../../src/transforms/index.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
@@ -46,14 +41,6 @@ export interface Outcome {
   readonly parameterBytes: readonly [before: number, after: number];
   readonly macs: readonly [before: number, after: number];
   readonly fileBytes: number;
-  /** As measured while the labelled data ran. */
-  readonly before: RunStats | undefined;
-  readonly after: RunStats | undefined;
-}
-
-/** At the batch size that is measured. */
-function predictedOf(model: Model): PredictedMemory {
-  return predictedMemory(analyze(model).estimate({ dims: { batch: 100 }, isRepeated: true }));
 }
 
 export async function prunedAccuracy(runner: Runner, network: Network, edit: Edit): Promise<Outcome> {
@@ -80,7 +67,6 @@ export async function prunedAccuracy(runner: Runner, network: Network, edit: Edi
       data: { kind: 'numpy', path: network.test, limit: 2000 },
       dims: {},
       optimization: 'all',
-      predicted: { 100: { original: predictedOf(model), compressed: predictedOf(changed) } },
     });
     const [batch] = report.batches;
     const [before, after] = [analyze(model).estimate(), analyze(changed).estimate()];
@@ -91,8 +77,6 @@ export async function prunedAccuracy(runner: Runner, network: Network, edit: Edi
       parameterBytes: [before.parameterBytes, after.parameterBytes],
       macs: [macs(before), macs(after)],
       fileBytes: (await stat(output)).size,
-      before: batch?.original,
-      after: batch?.compressed,
     };
   } finally {
     await model.source.close();

@@ -2,7 +2,8 @@
  * `npm run proof:prune`: channel pruning against zeroing on every group of the larger real models and on a thousand
  * random networks; accuracy with and without repair; memory and time as measured and as predicted; beside
  * Torch-Pruning, and through onnx.checker, where PYTHON names an interpreter that has them (`PYTHON=… npm run
- * proof:prune`). One part alone: `npm run proof:prune -- exact`. Tables in Markdown.
+ * proof:prune`). One part alone: `npm run proof:prune -- exact`, of some networks: `npm run proof:prune -- accuracy
+ * fmnist_mobres`. Tables in Markdown.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -20,9 +21,10 @@ import { channels, compare, feeds } from '../../test/unit/transforms/prune/zeroe
 import { ZOO } from '../../test/unit/transforms/prune/zoo.ts';
 import { ATTENTION_ZOO } from '../../test/unit/transforms/prune/zoo-attention.ts';
 import { RMS_ZOO } from '../../test/unit/transforms/prune/zoo-norm.ts';
-import { NETWORKS, prunedAccuracy } from './accuracy.ts';
+import { NETWORKS, prunedAccuracy, type Network } from './accuracy.ts';
 import { blockTable } from './blocks.ts';
 import { Checker } from './checker.ts';
+import { measuredTable } from './measured.ts';
 
 const RANDOM_NETWORKS = 1000;
 /** Of those, so many go through onnx.checker. */
@@ -86,10 +88,10 @@ async function zoo(checker: Checker): Promise<void> {
   );
 }
 
-async function accuracy(runner: Runner): Promise<void> {
+async function accuracy(runner: Runner, networks: readonly Network[]): Promise<void> {
   console.log('\n| network | importance | repair | top-1 before | after | parameters left | MACs left |');
   console.log('|---|---|---|---|---|---|---|');
-  for (const network of NETWORKS) {
+  for (const network of networks) {
     for (const importance of ['l1', 'activation'] satisfies ChannelImportance[]) {
       for (const repair of ['none', 'bias', 'statistics', 'least-squares'] satisfies ChannelRepair[]) {
         const o = await prunedAccuracy(runner, network, channels({ importance, repair }));
@@ -102,11 +104,11 @@ async function accuracy(runner: Runner): Promise<void> {
 }
 
 /** The group behind a LayerNormalization, which is not exact. */
-async function residualStream(runner: Runner): Promise<void> {
+async function residualStream(runner: Runner, networks: readonly Network[]): Promise<void> {
   console.log(
     '\n| network | ratio | importance | repair | top-1 | parameters left |\n|---|---|---|---|---|---|',
   );
-  for (const network of NETWORKS) {
+  for (const network of networks) {
     const model = await openModel(network.file);
     const group = pruneGroups(model).find((g) => g.approximation !== undefined);
     await model.source.close();
@@ -122,25 +124,6 @@ async function residualStream(runner: Runner): Promise<void> {
         }
       }
     }
-  }
-}
-
-async function measured(runner: Runner): Promise<void> {
-  console.log(
-    '\n| network | batch | peak before, measured / predicted | after | latency before → after | latency left | MACs left |',
-  );
-  console.log('|---|---|---|---|---|---|---|');
-  for (const network of NETWORKS) {
-    const o = await prunedAccuracy(runner, network, channels({}));
-    const [a, b] = [o.before, o.after];
-    const ratio = (s: typeof a): string =>
-      s?.peakBytes === undefined || s.predictedPeakBytes === undefined
-        ? '–'
-        : `${(s.peakBytes / 1e6).toFixed(2)} / ${(s.predictedPeakBytes / 1e6).toFixed(2)} MB`;
-    const time = `${a?.latencyP50Ms.toFixed(2) ?? '–'} → ${b?.latencyP50Ms.toFixed(2) ?? '–'} ms`;
-    console.log(
-      `| ${network.name} | 100 | ${ratio(a)} | ${ratio(b)} | ${time} | ${percent((b?.latencyP50Ms ?? NaN) / (a?.latencyP50Ms ?? NaN))} | ${percent(o.macs[1] / o.macs[0])} |`,
-    );
   }
 }
 
@@ -190,18 +173,23 @@ async function main(): Promise<void> {
   const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
   const runner = new Runner({ workerPath: path.join(bundles, 'worker.cjs') });
   const python = process.env['PYTHON'];
+  const named = NETWORKS.filter((n) => process.argv.includes(n.name));
+  const networks = named.length > 0 ? named : NETWORKS;
   const parts: Readonly<Record<string, () => Promise<void>>> = {
-    accuracy: () => accuracy(runner),
-    residual: () => residualStream(runner),
-    measured: () => measured(runner),
-    blocks: () => blockTable(runner, NETWORKS),
+    accuracy: () => accuracy(runner, networks),
+    residual: () => residualStream(runner, networks),
+    measured: () => measuredTable(runner, networks),
+    blocks: () => blockTable(runner, networks),
     torch: async () => (python === undefined ? undefined : sideBySide(runner, python)),
     exact: () => exact(python),
   };
-  const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts);
+  const chosen = process.argv.slice(2).filter((arg) => !named.some((n) => n.name === arg));
+  const wanted = chosen.length > 0 ? chosen : Object.keys(parts);
   const unknown = wanted.find((name) => !(name in parts));
   if (unknown !== undefined)
-    throw new Error(`no part "${unknown}": there are ${Object.keys(parts).join(', ')}`);
+    throw new Error(
+      `no part or network "${unknown}": there are ${[...Object.keys(parts), ...NETWORKS.map((n) => n.name)].join(', ')}`,
+    );
   try {
     for (const name of wanted) await parts[name]?.();
   } finally {

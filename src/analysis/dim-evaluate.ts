@@ -1,5 +1,5 @@
 /**
- * Values of dims: one at a time ({@link evaluateDim}), or many at once and again and again ({@link compileDims}:
+ * Values of dims: one at a time ({@link evaluateDim}), or many at once and again and again ({@link DimProgram}:
  * each distinct formula and sub-formula is computed once per call, so that a slider moves without waiting).
  */
 import { add, floorDiv, isUnknown, max, min, mul } from './dim.ts';
@@ -49,35 +49,34 @@ function quotient(a: number, b: number): number {
 }
 
 /**
- * Prepares `dims` for evaluation. The function it returns gives one value per dim, in the same array at each call
- * (copy what must outlive the next call); NaN where a dim has no value.
+ * Formulas prepared for evaluation: a straight-line program in which each distinct formula and sub-formula is one slot,
+ * computed from earlier ones.
  */
-export function compileDims(dims: readonly Dim[]): (bindings: Bindings) => Float64Array {
-  const out = new Float64Array(dims.length);
-  const program = new Program();
-  const slots = dims.map((d) => (isUnknown(d) ? -1 : program.slotOf(d)));
-  return (bindings) => {
-    const values = program.run(bindings);
-    for (let i = 0; i < slots.length; i++) out[i] = values[slots[i] ?? -1] ?? NaN;
-    return out;
-  };
-}
-
-/** Straight-line program: each step computes one slot from earlier ones. */
-class Program {
+export class DimProgram {
   private readonly slots = new Map<string, number>();
-  private readonly steps: ((v: Float64Array, bindings: Bindings) => number)[] = [];
+  /** Formulas are mostly the same objects again, and numbers the same numbers. */
+  private readonly slotOfKnown = new Map<KnownDim, number>();
+  private readonly steps: ((v: Float64Array, bindings: Bindings) => number)[] = [() => NaN];
   private values = new Float64Array(0);
 
+  /** The value of each slot, in the same array at each call (copy what must outlive the next). */
   run(bindings: Bindings): Float64Array {
     if (this.values.length !== this.steps.length) this.values = new Float64Array(this.steps.length);
     for (const [i, step] of this.steps.entries()) this.values[i] = step(this.values, bindings);
     return this.values;
   }
 
-  slotOf(d: KnownDim): number {
-    if (typeof d === 'number') return this.remember(String(d), () => d);
-    return this.slots.get(d.key) ?? this.remember(d.key, this.polynomial(d));
+  /** Where the dim's value will stand; NaN where it has none. Slot 0 is that of unknown dims. */
+  slotOf(d: Dim): number {
+    if (isUnknown(d)) return 0;
+    const known = this.slotOfKnown.get(d);
+    if (known !== undefined) return known;
+    const slot =
+      typeof d === 'number'
+        ? this.steps.push(() => d) - 1
+        : (this.slots.get(d.key) ?? this.remember(d.key, this.polynomial(d)));
+    this.slotOfKnown.set(d, slot);
+    return slot;
   }
 
   private remember(key: string, step: (v: Float64Array, bindings: Bindings) => number): number {

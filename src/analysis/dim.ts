@@ -40,7 +40,7 @@ import type { Dim } from './types.ts';
 export { isExpr, isIntegral, isUnknown, unknown } from './dim-expr.ts';
 export type { Atom, DimExpr, Factor, KnownDim, Term } from './dim-expr.ts';
 export { isIdentifier, parseDim } from './dim-parse.ts';
-export { compileDims, dimSymbols, evaluateDim, substituteDim } from './dim-evaluate.ts';
+export { DimProgram, dimSymbols, evaluateDim, substituteDim } from './dim-evaluate.ts';
 
 /** The symbol `name`, of which is known that it is at least `low`. */
 export function symbol(name: string, low = 1): DimExpr {

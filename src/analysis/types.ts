@@ -147,6 +147,8 @@ export interface MemoryEstimate {
   readonly peakActivation: Figure;
   /** Scratch space of kernels at the peak. */
   readonly workspace: Figure;
+  /** The same at each step of the timeline; undefined where the EP's is not known. */
+  readonly stepWorkspaceBytes?: readonly number[] | undefined;
   /** What the EP holds beside tensors. */
   readonly overhead: Figure;
   /** What the EP's allocator holds at the peak: `mem_in_use_peak` where the EP reports it. */

@@ -147,10 +147,10 @@ export function decibels({ sqnrDb }: OutputComparison): string {
   return sqnrDb > 0 ? '∞' : '−∞';
 }
 
-/** The arena's highest may come after the first run, which predictions are for. */
+/** The arena's highest may come after the first run. */
 function peakText({ peakBytes, peakSource, firstRunPeakBytes }: RunStats): string {
   if (firstRunPeakBytes === undefined || firstRunPeakBytes === peakBytes) return peakSource;
-  return `${peakSource}, the highest of two runs; predicted is the first one's (${formatBytes(firstRunPeakBytes)})`;
+  return `${peakSource}, the highest of two runs; the first held ${formatBytes(firstRunPeakBytes)}`;
 }
 
 function placement(run: RunStats): string {

@@ -11,15 +11,10 @@ import {
   type Edit,
 } from '../transforms/index.ts';
 import { UsageError } from './failure.ts';
+import { layersOf } from './layers.ts';
 import { parsePositiveInteger, parseRatio } from './options.ts';
 import { BLOCK_IMPORTANCES, wantedBlocks } from './prune-blocks.ts';
-import {
-  layersOf,
-  transformFile,
-  withTransformOptions,
-  type TransformFlags,
-  type Wanted,
-} from './transform.ts';
+import { transformFile, withTransformOptions, type TransformFlags, type Wanted } from './transform.ts';
 
 interface Flags extends TransformFlags {
   readonly method?: string;
@@ -102,7 +97,7 @@ function weightEdit(flags: Flags): Edit {
     throw new UsageError(`--sparse does not go with --global: ${SPARSE_GLOBAL}`);
   return {
     type: 'prune',
-    layers: layersOf(flags),
+    layers: layersOf(flags.layers),
     method,
     ratio,
     seed,
@@ -119,7 +114,7 @@ function channelEdit(flags: Flags): Edit {
     throw new UsageError('--bias, --global, --pattern and --sparse do not go with --structured');
   return {
     type: 'prune-channels',
-    layers: layersOf(flags),
+    layers: layersOf(flags.layers),
     importance: oneOf(flags.method ?? 'l1', CHANNEL_IMPORTANCES),
     ratio,
     seed,

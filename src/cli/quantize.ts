@@ -10,15 +10,10 @@ import { bfloat16, float16 } from './forms/cast.ts';
 import { dynamicInt8 } from './forms/dynamic-int8.ts';
 import { oneOf, optionName, type Form } from './forms/form.ts';
 import { staticForm } from './forms/static.ts';
+import { layersOf, namedLayers } from './layers.ts';
 import { epNames } from './options.ts';
 import { progressLine } from './terminal.ts';
-import {
-  layersOf,
-  transformFile,
-  withTransformOptions,
-  type TransformFlags,
-  type Wanted,
-} from './transform.ts';
+import { transformFile, withTransformOptions, type TransformFlags, type Wanted } from './transform.ts';
 
 const FORMS = {
   'dynamic-int8': dynamicInt8,
@@ -82,7 +77,7 @@ function wantedBy(flags: Flags, command: Command, signal: AbortSignal): Wanted {
   }
   if (flags.recipe !== undefined) return fromFile(flags.recipe, given('layers'));
   if (way === 'auto' || way === 'recipe') return chosen(flags, signal);
-  return FORMS[way].edit({ ...flags }, layersOf(flags));
+  return FORMS[way].edit({ ...flags }, layersOf(flags.layers));
 }
 
 /** What was asked for, however it was said. */
@@ -111,7 +106,7 @@ function chosen(flags: Flags, signal: AbortSignal): Wanted {
     const show = progressLine();
     const onProgress = (done: number, total: number) =>
       show?.({ fraction: done / total, message: 'trying forms' });
-    const options = { ep, minSqnrDb, layers: layersOf(flags), signal, onProgress };
+    const options = { ep, minSqnrDb, layers: namedLayers(model, flags.layers), signal, onProgress };
     const { edits, layers } = await chooseForms(model, options);
     if (edits.length > 0) return { edits };
     const [first] = layers;

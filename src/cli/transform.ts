@@ -15,7 +15,6 @@ import {
   type AppliedRecipe,
   type Edit,
   type LayerChange,
-  type LayerSelector,
   type Recipe,
   type TensorChange,
   type Warning,
@@ -23,6 +22,7 @@ import {
 import { withCalibration } from '../calibrated.ts';
 import { lazyRunner, sizesOf } from './check.ts';
 import { UsageError } from './failure.ts';
+import { withNodeIds } from './layers.ts';
 import { batchSymbols, withModel } from './model.ts';
 import { parseEp, parsePositiveInteger } from './options.ts';
 import { print, printJson } from './output.ts';
@@ -31,7 +31,7 @@ import { colour, progressLine, table, wrap } from './terminal.ts';
 
 export interface TransformFlags extends SessionFlags {
   readonly output: string;
-  readonly layers?: string;
+  readonly layers?: readonly string[];
   readonly ep: EpName;
   readonly json?: boolean;
   readonly calibration?: string;
@@ -46,7 +46,11 @@ export function withTransformOptions(command: Command): Command {
   return withSessionOptions(command)
     .argument('<model>', 'an .onnx file; it is not changed')
     .requiredOption('-o, --output <file>', 'where to write the new model')
-    .option('--layers <glob>', 'only nodes whose id matches, e.g. "/encoder/**"')
+    .option(
+      '--layers <glob>',
+      'only layers of such a name, or node id, e.g. "/encoder/**"; repeat for several',
+      (glob, before: readonly string[] | undefined) => [...(before ?? []), glob],
+    )
     .option('--ep <name>', 'execution provider to warn for', parseEp, 'cpu')
     .option(
       '--calibration <file>',
@@ -66,10 +70,6 @@ export const DEFAULT_SAMPLES = 128;
 /** Small: what a batch of every intermediate result takes must fit beside the model. */
 export const calibrationBatch = 8;
 
-export function layersOf({ layers }: TransformFlags): LayerSelector {
-  return layers === undefined ? { all: true } : { glob: layers };
-}
-
 export async function transformFile(
   file: string,
   flags: TransformFlags,
@@ -80,11 +80,11 @@ export async function transformFile(
   // they start while the model is opened and looked at
   executor().warmUp();
   await withModel(file, signal, async (model) => {
-    const recipe = calibratedBy(await recipeOf(model, file, wanted), file, flags);
+    const recipe = calibratedBy(await recipeOf(model, file, wanted, flags), file, flags);
     const plan = applyRecipe(model, recipe);
     const { model: changed, changes, tensors, warnings } = plan;
     if (![...changes, ...tensors].some((c) => c.status === 'applied')) {
-      throw new UsageError(nothingToDo(recipe, plan, flags.layers));
+      throw new UsageError(nothingToDo(recipe, plan, flags));
     }
     const analysis = analyze(model);
     const before = analysis.estimate({ ep: flags.ep });
@@ -146,8 +146,14 @@ export function recipeFor(model: Model, file: string, ...edits: readonly Edit[])
   };
 }
 
-async function recipeOf(model: Model, file: string, wanted: Wanted): Promise<Recipe> {
-  const { edits, calibration } = typeof wanted === 'function' ? await wanted(model) : { edits: [wanted] };
+async function recipeOf(
+  model: Model,
+  file: string,
+  wanted: Wanted,
+  { layers }: TransformFlags,
+): Promise<Recipe> {
+  const { edits, calibration } =
+    typeof wanted === 'function' ? await wanted(model) : { edits: [withNodeIds(model, wanted, layers)] };
   const { version, source } = recipeFor(model, file);
   return { version, source, edits, ...(calibration === undefined ? {} : { calibration }) };
 }
@@ -250,7 +256,7 @@ function tensorsTable(tensors: readonly TensorChange[]): string[] {
 function nothingToDo(
   { edits }: Recipe,
   { changes, tensors }: AppliedRecipe,
-  glob: string | undefined,
+  { layers }: TransformFlags,
 ): string {
   const [kept] = tensors;
   if (kept !== undefined) return `no initializer can go; ${kept.name}: ${kept.reason ?? 'blocked'}`;
@@ -259,5 +265,6 @@ function nothingToDo(
   const [blocked] = changes;
   if (blocked !== undefined)
     return `no layer can be changed; ${blocked.node}: ${blocked.reason ?? 'blocked'}`;
-  return glob === undefined ? 'the model has no layer this can be applied to' : `no layer matches "${glob}"`;
+  const where = layers === undefined ? 'the model' : `what --layers ${layers.join(', ')} names`;
+  return `${where} has no layer this can be applied to`;
 }

@@ -289,6 +289,9 @@ export function opsetVersion(model: Pick<Model, 'opsetImports'>, domain = ''): n
  * Nodes of a subgraph get `parentId/attribute/id` from the caller by `prefix` (`'parentId/attribute/'`).
  */
 export function nodeIds(nodes: readonly Node[], prefix = ''): string[] {
+  const names = new Set<string>();
+  for (const n of nodes) names.add(n.name);
+  if (names.size === nodes.length && !names.has('')) return nodes.map((n) => prefix + n.name);
   const count = new Map<string, number>();
   for (const n of nodes) count.set(n.name, (count.get(n.name) ?? 0) + 1);
   const isNamed = (n: Node) => n.name !== '' && count.get(n.name) === 1;

@@ -153,9 +153,23 @@ export interface PreviewView {
   readonly needsCalibration: boolean;
   /** Of the whole model; undefined: unknown. */
   readonly macs?: { readonly before: number | undefined; readonly after: number | undefined } | undefined;
+  /** Where channels or blocks go: what a run then takes. */
+  readonly latency?: LatencyView | undefined;
   /** Where channels go: the groups of the chosen layers. */
   readonly groups?: readonly ChannelGroupView[] | undefined;
 }
+
+/** A prediction of a run's time: as a share of what it takes without the edit, or why it is not known. */
+export type LatencyView =
+  | {
+      /** 0.69: 31 % less. */
+      readonly share: number;
+      /** Of the check whose kernel times it is by; left out: by the work of the kernels alone. */
+      readonly batchSize?: number | undefined;
+      readonly unknown?: undefined;
+    }
+  /** `ep`: it is made for the CPU. `kernels`: ONNX Runtime would run others than those that were timed, or sizes are unknown. */
+  | { readonly unknown: 'ep' | 'kernels' };
 
 export interface LayerPreview {
   readonly layerId: string;

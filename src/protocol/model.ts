@@ -85,6 +85,8 @@ export interface LayerRow {
 export interface TimelineView {
   /** Activation bytes alive per step. */
   readonly aliveBytes: readonly number[];
+  /** Scratch space of the kernel per step; absent where the EP's is not known. */
+  readonly workspaceBytes?: readonly number[] | undefined;
   /** Node id per step; `layerOfStep` the index into `layers` or -1. */
   readonly nodes: readonly string[];
   readonly layerOfStep: readonly number[];

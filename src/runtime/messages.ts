@@ -9,6 +9,7 @@ import type {
   FallbackNode,
   LabelMetric,
   ModelProfile,
+  NodeTime,
   OutputComparison,
   Progress,
   SessionSettings,
@@ -134,7 +135,8 @@ export interface RunResult {
   readonly boxes?: BoxReading | undefined;
   readonly placement: Readonly<Record<string, number>>;
   readonly fallbacks: readonly FallbackNode[];
-  /** After each of the profiled runs. */
+  readonly times: readonly NodeTime[];
+  /** After each of the first two profiled runs. */
   readonly memInUsePeakBytes: readonly (number | undefined)[];
   readonly processPeakBytes: number;
   readonly memory: MemoryByCause;

@@ -3,7 +3,7 @@
  * what it held. Byte figures are ORT's own, as decimal strings in the file.
  */
 import type { EpName } from '../analysis/types.ts';
-import type { FallbackNode, ProfiledNode } from './types.ts';
+import type { FallbackNode, NodeTime, ProfiledNode } from './types.ts';
 
 interface TraceEvent {
   readonly cat?: unknown;
@@ -99,6 +99,29 @@ export function placementOf(nodes: readonly Pick<ProfiledNode, 'ep'>[]): Record<
 export function peakInUse(nodes: readonly ProfiledNode[]): number | undefined {
   const peak = nodes.reduce((max, n) => Math.max(max, n.memInUsePeakBytes ?? 0), 0);
   return peak > 0 ? peak : undefined;
+}
+
+/**
+ * What each node of the optimized graph took in one run, all its kernel runs (in a loop there are several) together: the
+ * least of the runs after the first, which allocates; what else the machine does only adds. In the order of their first
+ * kernel run; of one run: that one's.
+ */
+export function nodeTimesOf(runs: readonly (readonly ProfiledNode[])[]): NodeTime[] {
+  const counted = runs.length > 1 ? runs.slice(1) : runs;
+  const found = new Map<string, { name: string; opType: string; perRun: number[] }>();
+  counted.forEach((nodes, run) => {
+    for (const { name, opType, durationMs } of nodes) {
+      const key = `${opType} ${name}`;
+      const node = found.get(key) ?? { name, opType, perRun: Array<number>(counted.length).fill(0) };
+      node.perRun[run] = (node.perRun[run] ?? 0) + durationMs;
+      found.set(key, node);
+    }
+  });
+  return [...found.values()].map(({ name, opType, perRun }) => ({
+    name,
+    opType,
+    durationMs: Math.min(...perRun),
+  }));
 }
 
 /** Kernel runs on other EPs than `ep`, the slowest first: at most {@link maxFallbacks}. */

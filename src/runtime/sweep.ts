@@ -181,6 +181,8 @@ function statsOf(
     labelMetrics: result.labelMetrics,
     placement: result.placement,
     fallbacks: result.fallbacks,
+    // of what the other is predicted from
+    ...(side === 'original' ? { times: result.times } : {}),
   };
 }
 

@@ -69,6 +69,8 @@ export interface RunStats {
   readonly placement: Readonly<Record<string, number>>;
   /** Nodes that ran on another EP than the one asked for, the slowest first. */
   readonly fallbacks?: readonly FallbackNode[] | undefined;
+  /** What each node took, at the quickest of some runs with the profiler on; of runs of the outputs alone: none. */
+  readonly times?: readonly NodeTime[] | undefined;
 }
 
 /** What a node cost that the EP did not take; the copies to and from its device are listed as `Memcpy…` nodes. */
@@ -77,6 +79,14 @@ export interface FallbackNode {
   readonly opType: string;
   readonly ep: string;
   /** Of one run, with the profiler on. */
+  readonly durationMs: number;
+}
+
+/** What one node of the graph as ONNX Runtime optimized it takes in a run, with the profiler on. */
+export interface NodeTime {
+  /** As {@link ProfiledNode.name}. */
+  readonly name: string;
+  readonly opType: string;
   readonly durationMs: number;
 }
 
@@ -373,6 +383,8 @@ export interface ModelProfile {
   readonly ortVersion: string;
   /** The kernel runs of the first run, in order. */
   readonly nodes: readonly ProfiledNode[];
+  /** Of the runs after the first, where there are any. */
+  readonly times: readonly NodeTime[];
   /** Kernel runs per EP, of the first run. */
   readonly placement: Readonly<Record<string, number>>;
   /** `mem_in_use_peak` after each run; undefined where the EP's allocators report nothing. */

@@ -10,6 +10,7 @@ interface Words {
   readonly error: RegExp;
   readonly note: RegExp;
   readonly check: RegExp;
+  readonly edit: string;
 }
 
 const words: Readonly<Record<string, Words>> = {
@@ -18,12 +19,14 @@ const words: Readonly<Record<string, Words>> = {
     error: /^# This is not an ONNX model$/m,
     note: /^Activations at the peak: exact$/m,
     check: /^A check.*\n\ntrying batch size 8/,
+    edit: 'Quantize 2 layers to int8, per channel',
   },
   'zh-cn': {
     lens: /^权重 64\.5 KiB · 激活值 1\.00 KiB @ 批大小 1$/,
     error: /^# 这不是 ONNX 模型$/m,
     note: /^峰值时的激活值：精确$/m,
     check: /^正在检查。.*\n\n正在尝试批大小 ?8/,
+    edit: '将 2 层量化为 int8，逐通道',
   },
 };
 
@@ -59,6 +62,17 @@ describe('The language of VS Code', () => {
     await openEditor(uri);
     const { estimate } = await viewOf(uri);
     assert.match(estimate.totals.notes.join('\n'), expected.note);
+  });
+
+  it('is that of the recipe', async () => {
+    const uri = await copyOfSample('language-edit.onnx');
+    await openEditor(uri);
+    const options = { granularity: 'per-channel', layers: ['/fc1/Gemm', '/f/f.3/f.3.0/Conv'] };
+    await vscode.commands.executeCommand('vramLens.quantize', uri, undefined, options);
+    assert.deepEqual(
+      (await viewOf(uri)).estimate.edits.map((e) => e.label),
+      [expected.edit],
+    );
   });
 
   it('is that of a check in the status bar', () => {

@@ -1,6 +1,7 @@
 /** What the page asks and is told, over a port in memory, on a document that is opened here. */
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
+import { KernelTimes } from '../../extension/kernel-times.ts';
 import { CheckHistory } from '../../extension/check-history.ts';
 import { Devices } from '../../extension/devices.ts';
 import { OnnxDocument } from '../../extension/document/onnx-document.ts';
@@ -32,6 +33,7 @@ describe('The page', () => {
   let webviewHost: WebviewHost;
   let viewStates: ViewStates;
   let checks: CheckHistory;
+  let kernelTimes: KernelTimes;
 
   async function open(uri: vscode.Uri): Promise<void> {
     document = await OnnxDocument.open(uri, {
@@ -44,7 +46,8 @@ describe('The page', () => {
     const [a, b] = channel();
     viewStates = new ViewStates(memento());
     checks = new CheckHistory(memento());
-    const services = { devices: new Devices(), viewStates, checks, runner: noRunner };
+    kernelTimes = new KernelTimes(memento());
+    const services = { devices: new Devices(), viewStates, checks, kernelTimes, runner: noRunner };
     webviewHost = new WebviewHost(a, document, services);
     page = new Page();
     host = createPeer<WebviewApi, HostApi>(b, page).remote;
@@ -125,6 +128,40 @@ describe('The page', () => {
   const conv = '/f/f.3/f.3.0/Conv';
   const channels = { kind: 'channels', importance: 'l1', ratio: 0.5, repair: 'none' } as const;
 
+  it('predicts the time of a run by the kernels of the last check, on the CPU', async () => {
+    const ask = async () =>
+      (await host.preview({ type: 'prune', layerIds: [conv], options: channels })).latency;
+    const { options, batchSymbols } = document;
+    const kernels = ['f/f.0', 'f/f.1', 'f/f.3', 'f/f.4', 'f/f.6'];
+    // the one before the last, whose input gets half as large, takes nearly all of the time
+    const times = kernels.map((name, i) => ({ name, opType: 'Conv', durationMs: i === 3 ? 96 : 1 }));
+    const stats = {
+      latencyP50Ms: 100,
+      latencyP95Ms: 100,
+      samplesPerSecond: 320,
+      peakBytes: 1,
+      peakSource: '',
+    };
+    const original = { ...stats, accuracy: undefined, placement: {}, times };
+    const batch = { batchSize: 32, samples: 32, original, compressed: undefined, outputs: [] };
+    const at = { dims: options.dims, batchSymbols, optimization: options.optimization } as const;
+    const report: CheckReport = {
+      ...{ original: '/a.onnx', compressed: '/b.onnx', ep: 'cpu', device: 'a CPU', data: 'random inputs' },
+      ...{ hasLabels: false, ortVersion: '1.0', warnings: [], batches: [batch] },
+    };
+    await kernelTimes.keep(document.uri, report, at);
+    const found = await ask();
+    assert.ok(found !== undefined && found.unknown === undefined);
+    assert.equal(found.batchSize, 32);
+    assert.ok(Math.abs(found.share - 0.5) < 0.02, String(found.share));
+    // those of another EP do not replace them
+    const other = [{ ...batch, batchSize: 8 }];
+    await kernelTimes.keep(document.uri, { ...report, ep: 'webgpu', batches: other }, at);
+    assert.equal(kernelTimes.of(document.uri)?.batchSize, 32);
+    await host.setEp('webgpu');
+    assert.deepEqual(await ask(), { unknown: 'ep' });
+  });
+
   it('learns what removing channels pulls along, and finds it done so', async () => {
     const preview = await host.preview({ type: 'prune', layerIds: [conv], options: channels });
     // 64 channels of 32 · 3 · 3 weights, which 64 kernels of the next layer read
@@ -146,6 +183,10 @@ describe('The page', () => {
       ],
     );
     assert.ok((preview.macs?.after ?? 0) < (preview.macs?.before ?? 0));
+    const byCost = preview.latency?.unknown === undefined ? preview.latency : undefined;
+    // a quarter of the multiply-accumulates goes, which is nearly all that the model does
+    assert.ok(byCost !== undefined && byCost.share > 0.7 && byCost.share < 0.8);
+    assert.equal(byCost.batchSize, undefined);
     assert.equal(document.hasEdits, false);
     const after = await host.prune([conv], channels);
     assert.deepEqual(after.totals, preview.after);
@@ -310,7 +351,7 @@ describe('The page', () => {
 
   it('stays in step with another page of the same document', async () => {
     const [a, b] = channel();
-    const services = { devices: new Devices(), viewStates, checks, runner: noRunner };
+    const services = { devices: new Devices(), viewStates, checks, kernelTimes, runner: noRunner };
     const other = new WebviewHost(a, document, services);
     const otherPage = new Page();
     createPeer<WebviewApi, HostApi>(b, otherPage);

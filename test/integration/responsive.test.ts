@@ -1,6 +1,7 @@
 /** The extension host with a model of 10,000 nodes: whatever is done, other extensions wait no longer than 50 ms. */
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
+import { KernelTimes } from '../../extension/kernel-times.ts';
 import { CheckHistory } from '../../extension/check-history.ts';
 import { Devices } from '../../extension/devices.ts';
 import { OnnxDocument } from '../../extension/document/onnx-document.ts';
@@ -103,6 +104,7 @@ describe('A model of 10,000 nodes', function () {
     const services = {
       ...{ devices: new Devices(), viewStates: new ViewStates(memento()) },
       checks: new CheckHistory(memento()),
+      kernelTimes: new KernelTimes(memento()),
       runner: noRunner,
     };
     const host = new WebviewHost(a, document, services);

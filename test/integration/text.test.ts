@@ -63,7 +63,7 @@ describe('The text view', () => {
     const titles = lenses.filter((l) => l.range.start.line === line).map((l) => l.command?.title);
     assert.deepEqual(titles, [
       '64.5 KiB weights · 1.00 KiB activations @ batch 1',
-      'Quantize int8',
+      'Quantize int8: −73 %',
       'Prune…',
     ]);
     assert.ok(lenses.every((l) => l.range.start.line !== lineWith(document, '/f/f.2/MaxPool')));
@@ -221,6 +221,25 @@ describe('The text view', () => {
         ['Merge 2 duplicate initializers', 8000, 0],
       ],
     );
+  });
+
+  it('cleans them up by one command, which says where there is nothing to do', async () => {
+    const uri = inWorkspace('waste-command.onnx');
+    const used = ['bias1', 'bias2'];
+    const g = graph({
+      inputs: [value('x', ['batch', 1000])],
+      outputs: [value('x2', ['batch', 1000])],
+      initializers: [floats('spare', [2000]), ...used.map((name) => floats(name, [1000]))],
+      nodes: used.map((name, i) => node('Add', [i === 0 ? 'x' : 'x1', name], [`x${i + 1}`])),
+    });
+    await vscode.workspace.fs.writeFile(uri, await encode(model(g)));
+    await vscode.commands.executeCommand('vramLens.clean', uri);
+    const edits = async () =>
+      (await viewOf(uri)).estimate.edits.map((e) => [e.label, e.beforeBytes, e.afterBytes]);
+    const expected = [['Remove unused initializers, merge 1 duplicates', 12_000, 0]];
+    assert.deepEqual(await edits(), expected);
+    await vscode.commands.executeCommand('vramLens.clean', uri);
+    assert.deepEqual(await edits(), expected);
   });
 
   it('shows a model with nested subgraphs', async () => {

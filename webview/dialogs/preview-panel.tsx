@@ -7,6 +7,7 @@ import { t } from '../l10n/index.ts';
 import { peakOf } from '../lib/causes.ts';
 import type { Draft } from '../state/store.ts';
 import { ChannelGroups } from './channel-groups.tsx';
+import { Latency } from './latency.tsx';
 
 export interface PreviewPanelProps {
   readonly preview: Draft['preview'];
@@ -63,6 +64,7 @@ function Known({ view, type }: { readonly view: PreviewView; readonly type: Edit
             </dd>
           </div>
         )}
+        {view.latency !== undefined && <Latency view={view.latency} />}
       </dl>
       <StackedBar totals={view.before} scale={scale} label={t('peak.before')} isFaded />
       <StackedBar totals={view.after} scale={scale} label={t('peak.after')} />

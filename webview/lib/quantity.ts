@@ -32,9 +32,10 @@ export function signedPercent(before: number, after: number): string {
   return `${percent < 0 ? '−' : '+'}${size} %`;
 }
 
-/** A part of a whole to a tenth of a percent: '12.5 %'. */
+/** A part of a whole to a tenth of a percent: '12.5 %'; '< 0.1 %' of little, which is not nothing. */
 export function sharePercent(part: number, whole: number): string {
-  return formatPercent(whole === 0 ? 0 : Math.round((1000 * part) / whole) / 1000);
+  const share = whole === 0 ? 0 : Math.round((1000 * part) / whole) / 1000;
+  return share === 0 && part > 0 ? '< 0.1 %' : formatPercent(share);
 }
 
 /** '38.2 dB'; '∞ dB' where nothing is lost; '' where it is not known. */

@@ -13,6 +13,7 @@ import {
   draft,
   estimate,
   largest,
+  laterPeak,
   opened,
   patchView,
   pending,
@@ -71,9 +72,19 @@ export function showEstimate(view: EstimateView): void {
     if (kept.length !== selection.peek().size) selection.value = new Set(kept);
     const at = cursor.peek();
     if (at !== undefined && !isGroupKey(at) && !ids.has(at)) cursor.value = undefined;
+    laterPeak.value = undefined;
   });
+  askLaterPeak(undefined);
   refreshLargest();
 }
+
+const askLaterPeak = latest(
+  () => host().laterPeak(),
+  (bytes) => {
+    laterPeak.value = bytes;
+  },
+  (error) => complain('failed.later', error),
+);
 
 function failed(what: TextKey, error: unknown): void {
   complain(what, error);

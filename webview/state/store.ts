@@ -54,6 +54,9 @@ export type Largest =
   | { readonly kind: 'known'; readonly view: LargestBatchView };
 export const largest = signal<Largest>({ kind: 'none' });
 
+/** Bytes held from the second run on, of the estimate that is shown; undefined where not known, or as of the first. */
+export const laterPeak = signal<number | undefined>(undefined);
+
 /** Reports of this model, newest first. */
 export const checks = signal<readonly CheckView[]>([]);
 /** The last comparison of layers of this session. */

@@ -1,15 +1,17 @@
 /** What stands over each layer with weights: what it costs, and what can be done about it. */
 import { l10n } from 'vscode';
 import { weightBehaviour } from '../../../src/analysis/index.ts';
-import { formatBytes } from '../../../src/format.ts';
+import { formatBytes, formatPercent } from '../../../src/format.ts';
+import type { FormName } from '../../../src/protocol.ts';
 import { recommendForm } from '../../../src/transforms/index.ts';
-import { nameOfChoice } from '../../forms.ts';
+import { nameOfChoice, type UsualSettings } from '../../forms.ts';
 import { localize } from '../../l10n/domain-text.ts';
 import type { Side } from '../../text/text-uri.ts';
 import { batchText } from '../../views/batch-text.ts';
 import { whatCanBeDone } from '../../views/estimate-view.ts';
 import type { LayerState } from '../../views/layers.ts';
 import type { Shown } from '../shown.ts';
+import { savingsBy } from './savings.ts';
 import { layersOfSide, sideView } from './side.ts';
 
 export interface LensView {
@@ -29,7 +31,7 @@ export interface QuantizeLens {
   readonly form?: string | undefined;
 }
 
-export function lensViews(shown: Shown, side: Side): LensView[] {
+export function lensViews(shown: Shown, side: Side, usual: UsualSettings): LensView[] {
   const view = sideView(shown, side);
   const batch = batchText(shown);
   return layersOfSide(view)
@@ -40,7 +42,7 @@ export function lensViews(shown: Shown, side: Side): LensView[] {
         layerId: layer.id,
         nodes: layer.nodes,
         cost: `${costText(layer)}${batch}`,
-        quantize: can.canQuantize ? quantizeLens(view.estimate.ep, layer.opType) : undefined,
+        quantize: can.canQuantize ? quantizeLens(shown, layer, usual) : undefined,
         canPrune: can.canPrune,
         isChanged: layer.changes.length > 0,
       };
@@ -62,21 +64,40 @@ function costText(layer: LayerState): string {
   return `${weights} · ${activations}`;
 }
 
-/** Offers the form that stays small on the EP; where there is none, says so before it is applied. */
-function quantizeLens(ep: Shown['options']['ep'], opType: string): QuantizeLens {
-  const int8 = weightBehaviour(ep, opType, 'dynamic-int8');
+/** Offers the form that stays small on the EP, with what it saves; where there is none, says so before it is applied. */
+function quantizeLens(shown: Shown, layer: LayerState, usual: UsualSettings): QuantizeLens {
+  const { ep } = shown.options;
+  const int8 = weightBehaviour(ep, layer.opType, 'dynamic-int8');
   const tooltip = localize(int8.note);
-  if (int8.fate === 'small') return { title: l10n.t('Quantize int8'), tooltip };
-  const better = recommendForm(ep, opType);
-  if (better?.settings.form === 'blocks') {
+  const saving = (title: string, form: FormName): string => withSaving(title, shown, layer, form, usual);
+  if (int8.fate === 'small') return { title: saving(l10n.t('Quantize int8'), 'dynamic-int8'), tooltip };
+  const better = recommendForm(ep, layer.opType);
+  const form = better && nameOfChoice(better);
+  if (better?.settings.form === 'blocks' && form !== undefined) {
     const title = l10n.t('Quantize int{0} in blocks', better.settings.bits);
-    return { title, tooltip, form: nameOfChoice(better) };
+    return { title: saving(title, form), tooltip, form };
   }
-  if (better?.settings.form === 'static') {
-    const title = l10n.t('Quantize static int8');
-    return { title, tooltip: localize(better.behaviour.note), form: nameOfChoice(better) };
-  }
+  if (better?.settings.form === 'static' && form !== undefined)
+    return {
+      title: saving(l10n.t('Quantize static int8'), form),
+      tooltip: localize(better.behaviour.note),
+      form,
+    };
   return int8.fate === 'cpu-fallback'
     ? { title: l10n.t('Quantize int8 (leaves {0} for the CPU)', ep), tooltip }
     : { title: l10n.t('Quantize int8 (saves nothing on {0})', ep), tooltip };
+}
+
+/** `Quantize int8: −73 %`, of all weights of the layer. */
+function withSaving(
+  title: string,
+  { snapshot }: Shown,
+  { nodes, parameterBytes }: LayerState,
+  form: FormName,
+  usual: UsualSettings,
+): string {
+  const savings = savingsBy(snapshot, form, usual);
+  const lessBytes = nodes.reduce((sum, id) => sum + (savings.get(id) ?? 0), 0);
+  if (lessBytes <= 0) return title;
+  return l10n.t('{0}: −{1}', title, formatPercent(Math.round((100 * lessBytes) / parameterBytes) / 100));
 }

@@ -55,7 +55,8 @@ class Collector implements ArenaWeights {
   }
 
   block(block: RuntimeBlock): void {
-    const packed = new Set(block.nodes.flatMap((n) => packingOf(n).map((p) => n.inputs[p.input])));
+    const packings = block.nodes.flatMap((n) => packingOf(n).map((packing) => ({ n, packing })));
+    const packed = new Set(packings.map(({ n, packing }) => n.inputs[packing.input]));
     const blocked = new Set(block.nodes.filter((n) => n.domain === nchwcDomain).flatMap((n) => n.inputs));
     for (const v of block.constants) {
       const bytes = this.sizes.knownBytes(v);
@@ -63,7 +64,7 @@ class Collector implements ArenaWeights {
       // what is packed is given back as stored (measured: 128 MiB of MatMul weights take 168 MiB resident, not 280)
       else if (!packed.has(v)) this.besideBytes += blocked.has(v) ? blockedCopies * bytes : bytes;
     }
-    for (const n of block.nodes) for (const p of packingOf(n)) this.pack(n, p);
+    for (const { n, packing } of packings) this.pack(n, packing);
     for (const n of block.nodes) for (const body of n.bodies) this.block(body.block);
   }
 
@@ -93,7 +94,17 @@ const tellingBytes = 16;
 function likenessOf(n: RuntimeNode): string[] {
   return n.inputs.flatMap((v) => {
     const bytes = v?.constant?.small;
-    if (bytes === undefined || new Set(bytes).size < tellingBytes) return [];
-    return [hashOf(bytes)];
+    return bytes === undefined ? [] : (likenessOfBytes(bytes) ?? []);
   });
+}
+
+/** An edit leaves nearly all of them what they are. */
+const likenesses = new WeakMap<Uint8Array, string | null>();
+
+function likenessOfBytes(bytes: Uint8Array): string | null {
+  const known = likenesses.get(bytes);
+  if (known !== undefined) return known;
+  const likeness = new Set(bytes).size < tellingBytes ? null : hashOf(bytes);
+  likenesses.set(bytes, likeness);
+  return likeness;
 }

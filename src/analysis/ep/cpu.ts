@@ -2,6 +2,7 @@
 import { leastCertain } from '../memory/estimate.ts';
 import type { EpFigures, Situation } from '../memory/estimate.ts';
 import { simulate } from '../memory/simulate.ts';
+import { stepKernels } from '../memory/timeline.ts';
 import type { Figure } from '../types.ts';
 import { arenaWeights } from './cpu-weights.ts';
 
@@ -24,6 +25,7 @@ export function cpuFigures(s: Situation): EpFigures {
       note: 'outside the arena, as stored and as laid out anew for blocked convolutions',
     },
     workspace: { bytes: run.workspaceBytes, certainty: 'estimate', note: `with ${s.threads} threads` },
+    stepWorkspaceBytes: stepKernels(s.runtime.main).map((kernel) => run.workspaces.get(kernel) ?? 0),
     overhead: {
       bytes: Math.max(0, peakBytes - weightBytes - run.activationBytes - run.workspaceBytes),
       certainty: 'estimate',

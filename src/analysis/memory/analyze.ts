@@ -41,7 +41,7 @@ export function analyze(model: Model, previous?: Analysis): Analysis {
   const compiled = compile(model, inference);
   const variantAt = variants(model, inference, compiled);
   const { program, weightsOf } = compiled;
-  const byId = new Map(program.nodes.map((n) => [n.id, n]));
+  const byId = once(() => new Map(program.nodes.map((n) => [n.id, n])));
   const nodes = analyzedNodes(compiled);
   const { main } = inference;
   const analysis: Analysis = {
@@ -61,34 +61,48 @@ export function analyze(model: Model, previous?: Analysis): Analysis {
       return type?.kind === 'tensor' && type.elemType !== 0 ? type.elemType : undefined;
     },
     activationFormula: (id) => {
-      const formula = compiled.activation[byId.get(id)?.index ?? -1];
+      const formula = compiled.activation[byId().get(id)?.index ?? -1];
       return formula === undefined || isUnknown(formula) ? undefined : dimToString(formula);
     },
     estimate: (options) => estimateMemory(variantAt(options?.dims), options),
   };
-  kept.set(analysis, { inference, compiled, byId, variantAt });
+  kept.set(analysis, {
+    inference,
+    compiled,
+    get byId() {
+      return byId();
+    },
+    variantAt,
+  });
   return analysis;
+}
+
+/** What `make` gives, made when it is first asked for: many an analysis is asked for its nodes only. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 /**
  * Where a choice between shapes of different ranks falls otherwise than at the sizes the inference began with, the model
- * is inferred again at the sizes asked for; once for each way the choices can fall.
+ * is inferred again at the sizes asked for; once for each way the choices can fall. An inference may come upon choices
+ * that another one does not: each is asked for its own.
  */
 function variants(
   model: Model,
   inference: ModelInference,
   compiled: Compiled,
 ): (given?: Readonly<Record<string, number>>) => Compiled {
-  const { assumptions } = inference;
-  const found = new Map([[assumptions.map((a) => a.assumed).join(), compiled]]);
+  const found = [compiled];
   return (given = {}) => {
-    if (assumptions.length === 0) return compiled;
+    if (inference.assumptions.length === 0) return compiled;
     const { dims } = bindSymbols(inference, given);
-    const key = assumptions.map((a) => evaluateDim(a.condition, dims) ?? a.assumed).join();
-    const known = found.get(key);
+    const known = found.find((c) =>
+      c.inference.assumptions.every((a) => (evaluateDim(a.condition, dims) ?? a.assumed) === a.assumed),
+    );
     if (known !== undefined) return known;
     const variant = compile(model, reinfer(inference, model, { at: dims }));
-    found.set(key, variant);
+    found.push(variant);
     return variant;
   };
 }
@@ -103,26 +117,35 @@ export function internals(analysis: Analysis): Kept {
 function compile(model: Model, inference: ModelInference): Compiled {
   const program = programOf(inference, model);
   const weightsOf = firstUses(program);
-  const activation = program.nodes.map(outputBytes);
-  const macs = program.nodes.map(macsOf);
-  const half = widenedBytes(program);
+  // many an analysis is asked for its nodes only
+  const layers = once(() => layersOf(program, weightsOf));
+  const own = once(() => program.nodes.map((n) => ownCosts(n, weightsOf.get(n) ?? [])));
+  const activation = once(() => program.nodes.map(outputBytes));
+  const macs = once(() => program.nodes.map(macsOf));
+  const half = once(() => widenedBytes(program));
   const levels = new Map<string, CompiledLevel>();
   const makeLevel = (optimization: Optimization, target: Target): CompiledLevel => {
     const runtime = runtimeOf(program, { optimization, target, blockSize: thisMachine().nchwcBlock });
-    return { runtime, sizesAt: compileSizes(runtime.values, [...activation, ...macs, ...half]) };
+    return { runtime, sizesAt: compileSizes(runtime.values, [...activation(), ...macs(), ...half()]) };
   };
   return {
     inference,
     program,
-    layers: layersOf(program, weightsOf),
     weightsOf,
-    own: program.nodes.map((n) => ownCosts(n, weightsOf.get(n) ?? [])),
     parameterBytes: program.constants.reduce((sum, v) => sum + (v.constant?.bytes ?? 0), 0),
     parameterCount: program.constants.reduce((sum, v) => sum + (v.constant?.count ?? 0), 0),
-    activation,
-    macs,
-    half,
-    // made when first needed: many an analysis is asked for its nodes only
+    get layers() {
+      return layers();
+    },
+    get own() {
+      return own();
+    },
+    get activation() {
+      return activation();
+    },
+    get half() {
+      return half();
+    },
     level: (optimization, target) => {
       const key = `${optimization} ${target}`;
       const level = levels.get(key) ?? makeLevel(optimization, target);
@@ -155,11 +178,16 @@ function widenedBytes(program: Program): Dim[] {
 
 /** Each constant at the first node that uses it, in execution order. */
 function firstUses(program: Program): Map<ExecutedNode, Value[]> {
-  const seen = new Set<Value>();
+  const isSeen = new Uint8Array(program.values.length);
   const found = new Map<ExecutedNode, Value[]>();
   for (const n of program.nodes) {
-    const own = n.inputs.filter((v) => v?.kind === 'constant' && !seen.has(v) && seen.add(v)) as Value[];
-    if (own.length > 0) found.set(n, own);
+    let own: Value[] | undefined;
+    for (const v of n.inputs) {
+      if (v?.kind !== 'constant' || isSeen[v.slot] === 1) continue;
+      isSeen[v.slot] = 1;
+      if (own) own.push(v);
+      else found.set(n, (own = [v]));
+    }
   }
   return found;
 }

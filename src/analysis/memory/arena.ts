@@ -147,7 +147,9 @@ export function roundUp(bytes: number): number {
 
 /** Bin b holds chunks of 256·2^b bytes and more. */
 function binOf(bytes: number): number {
-  return Math.min(binCount - 1, Math.floor(Math.log2(Math.max(bytes, alignment) / alignment)));
+  const units = Math.floor(bytes / alignment);
+  if (units >= 2 ** (binCount - 1)) return binCount - 1;
+  return units === 0 ? 0 : 31 - Math.clz32(units);
 }
 
 /** Index of the first chunk not less than (size, address); bins are sorted by both. */

@@ -37,12 +37,11 @@ export interface Compiled {
   readonly own: readonly OwnCosts[];
   readonly parameterBytes: number;
   readonly parameterCount: number;
-  /** Formula of each node's output bytes and multiply-accumulates, by its index. */
+  /** Formula of each node's output bytes, by its index. */
   readonly activation: readonly Dim[];
-  readonly macs: readonly Dim[];
   /** Bytes of each node's float16 outputs that the CPU computes in float32, twice as many; empty where there are none. */
   readonly half: readonly Dim[];
-  /** The graph as it runs, and its formulas compiled (extras: `activation`, `macs`, `half`); made when first asked for. */
+  /** The graph as it runs, and its formulas compiled (extras: `activation`, multiply-accumulates, `half`); made when first asked for. */
   level(optimization: Optimization, target: Target): CompiledLevel;
 }
 
@@ -52,7 +51,14 @@ export function targetOf(ep: EpName): Target {
   return ep === 'tensorrt' || ep === 'dml' ? 'int8-device' : 'device';
 }
 
-export type OwnCosts = Pick<NodeMemory, 'parameterBytes' | 'parameterCount' | 'outputType'>;
+/** What does not change with the dims. */
+export interface OwnCosts extends Pick<
+  NodeMemory,
+  'id' | 'opType' | 'parameterBytes' | 'parameterCount' | 'outputType'
+> {
+  /** Slot of the first output; undefined without one. */
+  readonly output: number | undefined;
+}
 
 export interface CompiledLevel {
   readonly runtime: Runtime;
@@ -73,7 +79,13 @@ export interface Situation {
 
 export type EpFigures = Pick<
   MemoryEstimate,
-  'deviceWeights' | 'weightsBeside' | 'workspace' | 'overhead' | 'totalPeak' | 'repeatedPeakBytes'
+  | 'deviceWeights'
+  | 'weightsBeside'
+  | 'workspace'
+  | 'stepWorkspaceBytes'
+  | 'overhead'
+  | 'totalPeak'
+  | 'repeatedPeakBytes'
 >;
 
 export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}): MemoryEstimate {
@@ -84,7 +96,7 @@ export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}
   const { runtime } = level;
   const timeline = timelineOf(runtime.main, sizes, compiled.program.nodes.length);
   const widens = ep === 'cpu' && compiled.half.length > 0;
-  const nodes = compiled.program.nodes.map((n) => nodeMemory(compiled, n, sizes, timeline, widens));
+  const nodes = compiled.own.map((own, i) => nodeMemory(compiled, own, i, sizes, timeline, widens));
   const unknown = unknownCosts(compiled, nodes);
   const peakActivation = activationFigure(compiled, timeline, bounded, unknown.length);
   const situation: Situation = {
@@ -137,37 +149,45 @@ function chosenDims(
   return Object.fromEntries(names.map((name) => [name, all[name] ?? 0]));
 }
 
+/** Looks at nothing but the lists: the objects of 10,000 nodes are far apart in memory. */
 function nodeMemory(
-  compiled: Compiled,
-  n: ExecutedNode,
+  { own: all }: Compiled,
+  own: OwnCosts,
+  index: number,
   sizes: Sizes,
   timeline: Timeline,
   widens: boolean,
 ): NodeMemory {
-  const { own, program } = compiled;
-  const count = program.nodes.length;
-  const fixed = own[n.index];
-  const step = timeline.stepOf[n.index] ?? -1;
+  const count = all.length;
+  const widened = widens ? sizes.extra(2 * count + index) : 0;
   return {
-    id: n.id,
-    opType: n.node.opType,
-    parameterBytes: fixed?.parameterBytes ?? 0,
-    parameterCount: fixed?.parameterCount ?? 0,
-    activationBytes: known(sizes.extra(n.index) + (widens ? sizes.extra(2 * count + n.index) : 0)),
-    outputShape: sizes.shape(n.outputs[0]),
-    outputType: fixed?.outputType,
-    macs: known(sizes.extra(count + n.index)),
-    aliveBytes: timeline.aliveBytes[step] ?? 0,
+    id: own.id,
+    opType: own.opType,
+    parameterBytes: own.parameterBytes,
+    parameterCount: own.parameterCount,
+    activationBytes: known(sizes.extra(index) + widened),
+    outputShape: sizes.shape(own.output),
+    outputType: own.outputType,
+    macs: known(sizes.extra(count + index)),
+    aliveBytes: timeline.aliveBytes[timeline.stepOf[index] ?? -1] ?? 0,
   };
 }
 
-/** What does not change with the dims. */
 export function ownCosts(n: ExecutedNode, constants: readonly Value[]): OwnCosts {
   const type = elemTypeOfValue(n.outputs[0]);
+  let parameterBytes = 0;
+  let parameterCount = 0;
+  for (const { constant } of constants) {
+    parameterBytes += constant?.bytes ?? 0;
+    parameterCount += constant?.count ?? 0;
+  }
   return {
-    parameterBytes: constants.reduce((sum, v) => sum + (v.constant?.bytes ?? 0), 0),
-    parameterCount: constants.reduce((sum, v) => sum + (v.constant?.count ?? 0), 0),
+    id: n.id,
+    opType: n.node.opType,
+    parameterBytes,
+    parameterCount,
     outputType: type === 0 ? undefined : dataTypeName(type),
+    output: n.outputs[0]?.slot,
   };
 }
 
@@ -205,13 +225,15 @@ function plus(a: number | undefined, b: number | undefined): number | undefined 
 }
 
 function unknownCosts(compiled: Compiled, nodes: readonly NodeMemory[]) {
-  return nodes.flatMap((m, i) => {
-    if (m.activationBytes !== undefined) return [];
+  const found: { node: string; reason: string }[] = [];
+  for (const [i, m] of nodes.entries()) {
+    if (m.activationBytes !== undefined) continue;
     const n = compiled.program.nodes[i];
     const formula = compiled.activation[i];
     const why = formula !== undefined && isUnknown(formula) ? formula.reason : undefined;
-    return [{ node: m.id, reason: why ?? n?.unknown ?? 'its size is only known when it runs' }];
-  });
+    found.push({ node: m.id, reason: why ?? n?.unknown ?? 'its size is only known when it runs' });
+  }
+  return found;
 }
 
 function activationFigure(

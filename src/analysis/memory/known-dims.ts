@@ -93,21 +93,26 @@ const contentInputs: Readonly<Record<string, readonly number[]>> = {
 function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | undefined {
   const ours = dimsOfValue(v);
   if (ours === undefined) return undefined;
-  const rank = ours.map(() => undefined);
-  if (n.source.bodies.length > 0) return rank; // what a branch or a loop gives
-  const content = contentInputs[n.opType] ?? [];
-  for (const [i, input] of n.inputs.entries()) {
+  if (n.source.bodies.length > 0) return rankOf(ours); // what a branch or a loop gives
+  const content = contentInputs[n.opType];
+  for (let i = 0; i < n.inputs.length; i++) {
+    const input = n.inputs[i];
     if (input === undefined || input.kind === 'constant') continue;
-    const isContent = content.includes(i);
+    const isContent = content?.includes(i) === true;
     if (isContent ? isStaticShape(input, known) : known.has(input)) continue;
-    return tellsRank(n, isContent) ? rank : undefined;
+    return tellsRank(n, isContent) ? rankOf(ours) : undefined;
   }
   const data = n.inputs.map((input) => (input ? (known.get(input) ?? []) : undefined));
   const rule = rules[n.opType];
   if (rule) return rule(n, data, ours);
   // without a rule for the operator: ours, where everything that it comes from is known
   const isWhole = data.every((dims) => dims === undefined || dims.every((d) => d !== undefined));
-  return isWhole ? ours.map((d) => carried(d, data)) : rank;
+  return isWhole ? ours.map((d) => carried(d, data)) : rankOf(ours);
+}
+
+/** As many dims, of which nothing is known. */
+function rankOf(ours: readonly Dim[]): KnownSizes {
+  return Array<undefined>(ours.length).fill(undefined);
 }
 
 /**
@@ -143,14 +148,16 @@ const sameAsFirst: Rule = (_, data) => data[0] ?? [];
 /** A number beats all; a symbol stays where nothing else meets it but 1. */
 const broadcast: Rule = (_, data, ours) =>
   ours.map((_d, axis) => {
-    const met = data.flatMap((dims) => {
+    let [met, differ]: [KnownSize, boolean] = [1, false];
+    for (const dims of data) {
       const at = dims === undefined ? -1 : axis - ours.length + dims.length;
-      return dims === undefined || at < 0 ? [] : [dims[at]];
-    });
-    const number = met.find((d) => typeof d === 'number' && d !== 1);
-    if (number !== undefined) return number;
-    const others = met.filter((d) => d !== 1);
-    return others.length === 0 ? 1 : others.every((d) => d === others[0]) ? others[0] : undefined;
+      const d = at < 0 ? 1 : dims?.[at];
+      if (d === 1) continue;
+      if (typeof d === 'number') return d;
+      if (met !== 1 && met !== d) differ = true;
+      met = d;
+    }
+    return differ ? undefined : met;
   });
 
 const transpose: Rule = (n, [data = []]) => {

@@ -1,5 +1,5 @@
-/** The largest batch of which everything held at the peak is within a budget. */
-import type { Analysis, EpName, Optimization } from '../types.ts';
+/** The largest batch of which everything held at the peak, of the first run and of later ones, is within a budget. */
+import type { Analysis, EpName, MemoryEstimate, Optimization } from '../types.ts';
 
 export interface LargestBatchOptions {
   /** Sizes of the other symbols; those of the batch are what is sought. */
@@ -29,12 +29,25 @@ export function largestBatch(analysis: Analysis, options: LargestBatchOptions): 
     return { kind: 'unknown', reason: 'the model has no batch dim that can be chosen' };
   const peakAt = (batch: number): number | undefined => {
     const dims = { ...options.dims, ...Object.fromEntries(symbols.map((s) => [s, batch])) };
-    return analysis.estimate({ ...options, dims }).heldPeak.bytes;
+    const estimate = analysis.estimate({ ...options, dims, isRepeated: true });
+    const { bytes } = estimate.heldPeak;
+    return bytes && Math.max(bytes, laterPeakBytes(estimate) ?? 0);
   };
   const first = peakAt(1);
   if (first === undefined) return { kind: 'unknown', reason: 'the peak is not known' };
   if (first > options.budgetBytes) return { kind: 'too-large', heldPeakBytes: first };
   return search(peakAt, options.budgetBytes, first);
+}
+
+/** `heldPeak` from the second run on; undefined where the estimate does not hold it (see `repeatedPeakBytes`). */
+export function laterPeakBytes({
+  heldPeak,
+  totalPeak,
+  repeatedPeakBytes,
+}: MemoryEstimate): number | undefined {
+  if (repeatedPeakBytes === undefined || heldPeak.bytes === undefined || totalPeak.bytes === undefined)
+    return undefined;
+  return heldPeak.bytes - totalPeak.bytes + repeatedPeakBytes;
 }
 
 function search(

@@ -49,41 +49,58 @@ export function layersOf(program: Program, weightsOf: ReadonlyMap<ExecutedNode, 
   return new Grouping(program, weightsOf).run();
 }
 
+const none: readonly ExecutedNode[] = [];
+
 class Grouping {
   private readonly program: Program;
   private readonly weightsOf: ReadonlyMap<ExecutedNode, readonly Value[]>;
-  private readonly readers = new Map<Value, ExecutedNode[]>();
-  private readonly outputs: ReadonlySet<Value | undefined>;
-  /** Main node of each node's layer. */
-  private readonly mainOf = new Map<ExecutedNode, ExecutedNode>();
+  /** By slot of the value; lists by number, as maps of objects take most of the time that grouping takes. */
+  private readonly readersAt: (ExecutedNode[] | undefined)[];
+  private readonly isOutput: Uint8Array;
+  /** Main node of each node's layer, by its index. */
+  private readonly mainAt: (ExecutedNode | undefined)[];
 
   constructor(program: Program, weightsOf: ReadonlyMap<ExecutedNode, readonly Value[]>) {
     this.program = program;
     this.weightsOf = weightsOf;
-    const inner = program.nodes.flatMap((n) => n.bodies.flatMap((b) => b.block.outputs));
-    this.outputs = new Set([...program.main.outputs, ...inner]);
-    for (const n of program.nodes)
+    this.isOutput = new Uint8Array(program.values.length);
+    this.readersAt = Array<ExecutedNode[] | undefined>(program.values.length).fill(undefined);
+    this.mainAt = Array<ExecutedNode | undefined>(program.nodes.length).fill(undefined);
+    for (const v of program.main.outputs) if (v) this.isOutput[v.slot] = 1;
+    for (const n of program.nodes) {
+      for (const { block } of n.bodies) for (const v of block.outputs) if (v) this.isOutput[v.slot] = 1;
       for (const v of n.inputs) {
         if (!v) continue;
-        const list = this.readers.get(v);
+        const list = this.readersAt[v.slot];
         if (list) list.push(n);
-        else this.readers.set(v, [n]);
+        else this.readersAt[v.slot] = [n];
       }
+    }
+  }
+
+  private mainOf(n: ExecutedNode): ExecutedNode | undefined {
+    return this.mainAt[n.index];
+  }
+
+  private readersOf(v: Value): readonly ExecutedNode[] {
+    return this.readersAt[v.slot] ?? none;
   }
 
   run(): Layer[] {
     const { nodes } = this.program;
-    for (const n of nodes) if (this.isMain(n)) this.mainOf.set(n, n);
+    const { mainAt } = this;
+    const fromEnd = nodes.toReversed();
+    for (const n of nodes) if (this.isMain(n)) mainAt[n.index] = n;
     for (const n of nodes) this.joinProducer(n);
     // from the end: a chain that leads to a layer joins it link by link
-    for (const n of nodes.toReversed()) this.joinReader(n, isPreparation(n) || isQuantization(n));
+    for (const n of fromEnd)
+      if (!this.mainOf(n) && (isPreparation(n) || isQuantization(n))) this.joinReader(n);
     for (const n of nodes) this.joinProducer(n);
-    this.joinModules(nodes.filter((n) => !this.mainOf.has(n) && !isShapeArithmetic(n)));
-    for (const n of nodes.toReversed()) this.joinReader(n, true);
-    for (const n of nodes) if (!this.mainOf.has(n)) this.mainOf.set(n, n);
+    this.joinModules(nodes.filter((n) => !this.mainOf(n) && !isShapeArithmetic(n)));
+    for (const n of fromEnd) if (!this.mainOf(n)) this.joinReader(n);
     const members = new Map<ExecutedNode, ExecutedNode[]>();
     for (const n of nodes) {
-      const main = this.mainOf.get(n) ?? n;
+      const main = (mainAt[n.index] ??= n);
       const list = members.get(main);
       if (list) list.push(n);
       else members.set(main, [n]);
@@ -112,7 +129,7 @@ class Grouping {
     return n.outputs.some(
       (v) =>
         v !== undefined &&
-        (this.outputs.has(v) || (this.readers.get(v) ?? []).some((r) => this.mainOf.get(r) !== main)),
+        (this.isOutput[v.slot] === 1 || this.readersOf(v).some((r) => this.mainOf(r) !== main)),
     );
   }
 
@@ -131,40 +148,48 @@ class Grouping {
         list.find((n) => heavy.has(n.node.opType)) ??
         list.find((n) => !leading.has(n.node.opType)) ??
         list[0];
-      if (main) for (const n of list) this.mainOf.set(n, main);
+      if (main) for (const n of list) this.mainAt[n.index] = main;
     }
   }
 
   /** A cheap node whose data come from one layer only, which nobody else outside that layer reads. */
   private joinProducer(n: ExecutedNode): void {
-    if (this.mainOf.has(n) || !trailing.has(n.node.opType)) return;
-    const data = n.inputs.filter((v) => v?.kind === 'produced' && !isOfConstants(v));
-    const mains = new Set(data.map((v) => v?.producer && this.mainOf.get(v.producer)));
-    const [main] = mains;
-    if (mains.size !== 1 || main === undefined) return;
-    const readers = data.flatMap((v) => (v && this.readers.get(v)) ?? []);
-    const isAlone = readers.every((r) => r === n || this.mainOf.get(r) === main || this.wouldJoin(r, main));
-    if (isAlone && main.depth === n.depth) this.mainOf.set(n, main);
+    if (this.mainOf(n) || !trailing.has(n.node.opType)) return;
+    let main: ExecutedNode | undefined;
+    const data: Value[] = [];
+    for (const v of n.inputs) {
+      if (v?.kind !== 'produced' || isOfConstants(v)) continue;
+      const own = v.producer && this.mainOf(v.producer);
+      if (own === undefined || (main !== undefined && own !== main)) return;
+      main = own;
+      data.push(v);
+    }
+    if (main?.depth !== n.depth) return;
+    const belongsTo = main;
+    const belongs = (r: ExecutedNode) =>
+      r === n || this.mainOf(r) === belongsTo || this.wouldJoin(r, belongsTo);
+    if (data.every((v) => this.readersOf(v).every(belongs))) this.mainAt[n.index] = main;
   }
 
   /** `x · sigmoid(x)` reads x twice; both belong to x's layer. */
   private wouldJoin(n: ExecutedNode, main: ExecutedNode): boolean {
-    if (this.mainOf.has(n) || !trailing.has(n.node.opType)) return false;
+    if (this.mainOf(n) || !trailing.has(n.node.opType)) return false;
     return n.inputs.every((v) => {
       if (v?.kind !== 'produced') return true;
       const producer = v.producer;
-      return (
-        producer !== undefined && (this.mainOf.get(producer) === main || trailing.has(producer.node.opType))
-      );
+      return producer !== undefined && (this.mainOf(producer) === main || trailing.has(producer.node.opType));
     });
   }
 
   /** What prepares the input or weight of a layer, or computes a shape for it, belongs to the first that reads it. */
-  private joinReader(n: ExecutedNode, belongs: boolean): void {
-    if (!belongs || this.mainOf.has(n)) return;
-    const [first] = n.outputs.flatMap((v) => (v && this.readers.get(v)) ?? []);
-    const main = first && this.mainOf.get(first);
-    if (main?.depth === n.depth) this.mainOf.set(n, main);
+  private joinReader(n: ExecutedNode): void {
+    for (const v of n.outputs) {
+      const [first] = v ? this.readersOf(v) : none;
+      if (first === undefined) continue;
+      const main = this.mainOf(first);
+      if (main?.depth === n.depth) this.mainAt[n.index] = main;
+      return;
+    }
   }
 }
 

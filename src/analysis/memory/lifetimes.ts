@@ -30,6 +30,8 @@ interface Span {
   readonly slot: number;
   readonly first: number;
   readonly last: number;
+  /** Inputs, then buffers as they are made. */
+  readonly order: number;
 }
 
 interface Source {
@@ -52,8 +54,7 @@ export function tensorLifetimes(timeline: MemoryTimeline, limit: number = defaul
   const source = sources.get(timeline);
   if (source === undefined) throw new TypeError('a timeline comes from Analysis.estimate()');
   const { main, stepCount, known } = source;
-  const found = spans.get(main) ?? new Walk().spansOf(main, stepCount);
-  spans.set(main, found);
+  const found = spansOf(main, stepCount);
   const bytesOf = (s: Span) => known[s.slot] ?? 0;
   const sorted = found
     .filter((s) => bytesOf(s) > 0)
@@ -71,24 +72,55 @@ export function tensorLifetimes(timeline: MemoryTimeline, limit: number = defaul
   };
 }
 
+/** The tensors alive at one step, largest first, at equal size in the order in which their buffers were made. */
+export function tensorsAt(
+  main: RuntimeBlock,
+  stepCount: number,
+  known: Float64Array,
+  step: number,
+): AliveTensor[] {
+  const bytesOf = (s: Span) => known[s.slot] ?? 0;
+  return spansOf(main, stepCount)
+    .filter((s) => s.first <= step && step <= s.last && bytesOf(s) > 0)
+    .sort((a, b) => bytesOf(b) - bytesOf(a) || a.order - b.order)
+    .map((s) => ({ name: s.value.name, bytes: bytesOf(s), producer: s.value.producer?.id }));
+}
+
+/** Once per level: they do not depend on the dims. */
+function spansOf(main: RuntimeBlock, stepCount: number): readonly Span[] {
+  const found = spans.get(main) ?? new Walk().spansOf(main, stepCount);
+  spans.set(main, found);
+  return found;
+}
+
 /** The plan's steps in a row, subgraphs after the node that holds them, as the timeline counts them. */
 class Walk {
   private readonly spans: Span[] = [];
   private step = 0;
+  private nextOrder = 0;
 
   spansOf(main: RuntimeBlock, stepCount: number): readonly Span[] {
-    for (const v of main.inputs) this.spans.push({ value: v, slot: v.slot, first: 0, last: stepCount - 1 });
+    for (const v of main.inputs)
+      this.spans.push({ value: v, slot: v.slot, first: 0, last: stepCount - 1, order: this.nextOrder++ });
     this.block(main, false);
     return this.spans;
   }
 
   private block(block: RuntimeBlock, outputsAreCounted: boolean): void {
-    const open = new Map<Buffer, { readonly value: Value; readonly first: number }>();
+    const open = new Map<Buffer, Pick<Span, 'value' | 'first' | 'order'>>();
     const close = (buffer: Buffer, last: number) => {
       const held = open.get(buffer);
       open.delete(buffer);
       // taken over at the step that made it: never alive by itself
-      if (held && last >= held.first) this.spans.push({ ...held, slot: buffer.first.slot, last });
+      if (held && last >= held.first)
+        this.spans.push({
+          value: held.value,
+          slot: buffer.first.slot,
+          first: held.first,
+          last,
+          order: held.order,
+        });
+      return held?.order;
     };
     for (const [i, node] of block.nodes.entries()) {
       const plan = block.plan.steps[i];
@@ -96,8 +128,8 @@ class Walk {
       plan?.outputs.forEach((buffer, o) => {
         const value = node.outputs[o];
         if (!buffer || !value || (outputsAreCounted && buffer.isOutput)) return;
-        close(buffer, step - 1);
-        open.set(buffer, { value, first: step });
+        const order = close(buffer, step - 1) ?? this.nextOrder++;
+        open.set(buffer, { value, first: step, order });
       });
       for (const body of node.bodies) this.block(body.block, node.opType === 'If');
       for (const buffer of plan?.freed ?? []) close(buffer, this.step - 1);

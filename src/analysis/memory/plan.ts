@@ -53,7 +53,8 @@ export interface Plan {
   /** The same as in `steps`, laid out to be walked again and again. */
   readonly allocated: BufferLists;
   readonly freed: BufferLists;
-  readonly bufferOf: ReadonlyMap<Value, Buffer>;
+  /** The buffer that the value lies in; undefined where it is not our memory. */
+  bufferOf(value: Value): Buffer | undefined;
 }
 
 interface State {
@@ -116,7 +117,7 @@ class Planner {
       steps,
       allocated: listsOf(steps.map((s) => s.allocated)),
       freed: listsOf(freed),
-      bufferOf: new Map([...this.states].map(([v, s]) => [v, s.buffer])),
+      bufferOf: (v) => this.states.get(v)?.buffer,
     };
   }
 
@@ -130,7 +131,8 @@ class Planner {
       this.states.set(value, state);
       return state.buffer;
     });
-    for (const value of [...node.inputs, ...node.implicit]) this.release(value, step);
+    for (const value of node.inputs) this.release(value, step);
+    for (const value of node.implicit) this.release(value, step);
     for (const value of node.outputs) this.release(value, step);
     return { outputs, allocated };
   }

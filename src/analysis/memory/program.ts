@@ -163,10 +163,13 @@ class Builder {
   private addNodes(frame: Frame, prefix: string, depth: number, into: MutableBlock): void {
     const { graph, order } = frame.inference;
     const ids = nodeIds(graph.nodes, prefix);
-    const idOf = new Map(graph.nodes.map((n, i) => [n, ids[i] ?? n.name]));
-    for (const node of order) {
-      const id = idOf.get(node) ?? node.name;
-      const called = frame.inference.calls.get(node);
+    let places: ReadonlyMap<Node, number> | undefined;
+    const { calls } = frame.inference;
+    for (const [i, node] of order.entries()) {
+      // mostly the file's order is the one in which they run
+      if (node !== graph.nodes[i]) places ??= new Map(graph.nodes.map((n, at) => [n, at]));
+      const id = ids[places?.get(node) ?? i] ?? node.name;
+      const called = calls.size > 0 ? calls.get(node) : undefined;
       if (node.opType === 'Constant' && node.domain === '') this.addConstantNode(frame, node, into);
       else if (called) this.call(frame, node, called, `${id}/`, depth, into);
       else this.addNode(frame, node, id, depth, into);
@@ -182,6 +185,7 @@ class Builder {
   private addNode(frame: Frame, node: Node, id: string, depth: number, into: MutableBlock): void {
     const bodies: Body[] = [];
     const outputs: (Value | undefined)[] = [];
+    const { unknown, subgraphs } = frame.inference;
     const executed: ExecutedNode = {
       id,
       node,
@@ -191,11 +195,11 @@ class Builder {
       bodies,
       version: this.opsets.get(node.domain) ?? 1,
       depth,
-      unknown: frame.inference.unknown.get(node),
+      unknown: unknown.size > 0 ? unknown.get(node) : undefined,
     };
     this.nodes.push(executed);
     into.nodes.push(executed);
-    for (const { attribute, inference, taken } of frame.inference.subgraphs.get(node) ?? [])
+    for (const { attribute, inference, taken } of (subgraphs.size > 0 && subgraphs.get(node)) || [])
       bodies.push({
         attribute,
         block: this.block(new Frame(inference, frame), executed, `${id}/${attribute}/`, depth + 1),

@@ -9,7 +9,7 @@ import { knownDims } from './known-dims.ts';
 import type { KnownDims } from './known-dims.ts';
 import { planBuffers } from './plan.ts';
 import type { BufferCounter, Plan, PlannedNode } from './plan.ts';
-import type { Block, ExecutedNode, Program } from './program.ts';
+import type { Block, Body, ExecutedNode, Program } from './program.ts';
 import { rewrite } from './rewrite/rewrite.ts';
 import type { RewriteOptions } from './rewrite/rewrite.ts';
 import { bytesOfType } from './values.ts';
@@ -45,6 +45,8 @@ export interface RuntimeBody {
 
 export interface RuntimeBlock {
   readonly nodes: readonly RuntimeNode[];
+  /** 1 for a node that holds no graph and takes no scratch space. */
+  readonly isPlain: Uint8Array;
   readonly plan: Plan;
   readonly inputs: readonly Value[];
   readonly outputs: readonly (Value | undefined)[];
@@ -106,6 +108,7 @@ class RuntimeBuilder implements ValueFactory {
     const planned = nodes.map((d) => this.node(d, known));
     return {
       nodes: planned,
+      isPlain: Uint8Array.from(planned, (n) => (n.bodies.length === 0 && n.scratch === undefined ? 1 : 0)),
       plan: planBuffers(planned, rewritten.outputs, known, this.buffers),
       inputs: block.inputs,
       outputs: rewritten.outputs,
@@ -114,21 +117,32 @@ class RuntimeBuilder implements ValueFactory {
   }
 
   private node(draft: Draft, known: KnownDims): RuntimeNode {
-    const { bodies } = draft.source;
-    const implicit = new Set(bodies.flatMap((b) => b.block.captured));
+    const { source, sources, index, domain, opType, node, inputs, outputs } = draft;
+    const { bodies } = source;
+    const hasBodies = bodies.length > 0;
     return {
-      ...draft,
-      implicit: [...implicit],
+      source,
+      sources,
+      index,
+      domain,
+      opType,
+      node,
+      inputs,
+      outputs,
+      implicit: hasBodies ? [...new Set(bodies.flatMap((b) => b.block.captured))] : noValues,
       scratch: scratchOf(draft),
-      inplace: inplaceRule(draft.domain, draft.opType),
-      bodies: bodies.map(({ attribute, taken, block }) => ({
-        attribute,
-        taken,
-        block: this.block(block, known),
-      })),
+      inplace: inplaceRule(domain, opType),
+      bodies: hasBodies ? bodies.map((b) => this.body(b, known)) : noBodies,
     };
   }
+
+  private body({ attribute, taken, block }: Body, known: KnownDims): RuntimeBody {
+    return { attribute, taken, block: this.block(block, known) };
+  }
 }
+
+const noValues: readonly Value[] = [];
+const noBodies: readonly RuntimeBody[] = [];
 
 /** The node as the model has it. */
 export function draftOf(source: ExecutedNode, index: number): Draft {

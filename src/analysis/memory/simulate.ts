@@ -17,12 +17,11 @@ import type { Value } from './values.ts';
 export interface Simulation {
   /** Highest sum of what is in use: weights in the arena, activations, scratch space, rounding. */
   readonly peakBytes: number;
-  /** Bytes the arena took from the system. */
-  readonly heldBytes: number;
   /** At the step of the peak: */
   readonly activationBytes: number;
   readonly workspaceBytes: number;
-  readonly node: RuntimeNode | undefined;
+  /** Scratch space of the kernels that take any. */
+  readonly workspaces: ReadonlyMap<RuntimeNode, number>;
   /** `peakBytes` from the second run on. Undefined where not asked for, and with subgraphs, which are not followed there. */
   readonly repeatedPeakBytes: number | undefined;
 }
@@ -34,8 +33,6 @@ export interface SimulationOptions {
   readonly chunks: readonly number[];
   readonly threads: number;
   readonly isRepeated?: boolean | undefined;
-  /** Called after each node with what is in use, as the profile's `mem_bytes_in_use`. */
-  readonly onStep?: ((node: RuntimeNode, inUseBytes: number) => void) | undefined;
 }
 
 export function simulate(
@@ -48,7 +45,7 @@ export function simulate(
   for (const bytes of options.chunks) run.arena.allocate(bytes);
   run.block(main);
   const { arena, atPeak } = run;
-  const first = { peakBytes: arena.peakBytes, heldBytes: arena.heldBytes, ...atPeak };
+  const first = { peakBytes: arena.peakBytes, workspaces: run.workspaces, ...atPeak };
   const isRepeated = options.isRepeated === true && main.nodes.every((n) => n.bodies.length === 0);
   if (isRepeated) run.again(main);
   return { ...first, repeatedPeakBytes: isRepeated ? arena.peakBytes : undefined };
@@ -56,14 +53,10 @@ export function simulate(
 
 class Run {
   readonly arena = new Arena();
-  atPeak: Pick<Simulation, 'activationBytes' | 'workspaceBytes' | 'node'> = {
-    activationBytes: 0,
-    workspaceBytes: 0,
-    node: undefined,
-  };
+  atPeak: Pick<Simulation, 'activationBytes' | 'workspaceBytes'> = { activationBytes: 0, workspaceBytes: 0 };
+  readonly workspaces = new Map<RuntimeNode, number>();
   private readonly sizes: Sizes;
   private readonly threads: number;
-  private readonly onStep: SimulationOptions['onStep'];
   /** By buffer: its chunk; null where it takes none, undefined while it does not exist. */
   private readonly held: (Chunk | null | undefined)[];
   private requested = 0;
@@ -71,11 +64,10 @@ class Run {
   /** What is no output lies in the pattern's block. */
   private isPlanned = false;
 
-  constructor(sizes: Sizes, bufferCount: number, { threads, onStep, isRepeated }: SimulationOptions) {
+  constructor(sizes: Sizes, bufferCount: number, { threads, isRepeated }: SimulationOptions) {
     this.sizes = sizes;
     this.held = Array<Chunk | null | undefined>(bufferCount).fill(undefined);
     this.threads = threads;
-    this.onStep = onStep;
     this.pattern = isRepeated ? new MemoryPattern() : undefined;
   }
 
@@ -88,22 +80,30 @@ class Run {
     this.block(main);
   }
 
-  block({ nodes, plan }: RuntimeBlock): void {
-    const { allocated, freed } = plan;
-    // plain loops: this runs for every node of the model at each move of a slider
-    for (let i = 0; i < nodes.length; i++) {
-      const node = nodes[i];
-      if (node === undefined) continue;
-      if (node.bodies.length > 0) this.controlFlow(node, plan.steps[i]?.allocated ?? []);
-      else
-        for (let k = allocated.start[i] ?? 0; k < (allocated.start[i + 1] ?? 0); k++)
-          if (!this.isInPattern(allocated, k))
-            this.allocate(allocated.buffer[k] ?? 0, allocated.slot[k] ?? 0, node);
-      if (node.scratch) this.scratch(node, node.scratch);
-      this.onStep?.(node, this.arena.inUseBytes);
-      for (let k = freed.start[i] ?? 0; k < (freed.start[i + 1] ?? 0); k++)
-        this.free(freed.buffer[k] ?? 0, freed.slot[k] ?? 0);
+  block(block: RuntimeBlock): void {
+    const { isPlain } = block;
+    const { allocated, freed } = block.plan;
+    // plain loops, which leave the objects of plain nodes alone: this runs for the whole model at each move of a slider
+    for (let i = 0; i < isPlain.length; i++) {
+      if (isPlain[i] === 1) this.allocateAt(allocated, i);
+      else this.special(block, i);
+      const end = freed.start[i + 1] ?? 0;
+      for (let k = freed.start[i] ?? 0; k < end; k++) this.free(freed.buffer[k] ?? 0, freed.slot[k] ?? 0);
     }
+  }
+
+  private allocateAt(lists: BufferLists, step: number): void {
+    const end = lists.start[step + 1] ?? 0;
+    for (let k = lists.start[step] ?? 0; k < end; k++)
+      if (!this.isInPattern(lists, k)) this.allocate(lists.buffer[k] ?? 0, lists.slot[k] ?? 0);
+  }
+
+  private special({ nodes, plan }: RuntimeBlock, step: number): void {
+    const node = nodes[step];
+    if (node === undefined) return;
+    if (node.bodies.length > 0) this.controlFlow(node, plan.steps[step]?.allocated ?? []);
+    else this.allocateAt(plan.allocated, step);
+    if (node.scratch) this.scratch(node, node.scratch);
   }
 
   /** Whether the memory is there already; if not, it is traced. */
@@ -115,8 +115,8 @@ class Run {
     return this.isPlanned;
   }
 
-  private allocate(buffer: number, slot: number, node: RuntimeNode): void {
-    this.held[buffer] ??= this.take(this.sizes.known[slot] ?? 0, node) ?? null;
+  private allocate(buffer: number, slot: number): void {
+    this.held[buffer] ??= this.take(this.sizes.known[slot] ?? 0) ?? null;
   }
 
   private free(buffer: number, slot: number): void {
@@ -128,12 +128,11 @@ class Run {
     this.requested -= this.sizes.known[slot] ?? 0;
   }
 
-  private take(bytes: number, node: RuntimeNode): Chunk | undefined {
+  private take(bytes: number): Chunk | undefined {
     const before = this.arena.peakBytes;
     const chunk = this.arena.allocate(bytes);
     if (chunk) this.requested += bytes;
-    if (this.arena.peakBytes > before)
-      this.atPeak = { activationBytes: this.requested, workspaceBytes: 0, node };
+    if (this.arena.peakBytes > before) this.atPeak = { activationBytes: this.requested, workspaceBytes: 0 };
     return chunk;
   }
 
@@ -150,12 +149,12 @@ class Run {
     const block = this.heaviest(node);
     const pairs = outputs.map((buffer) => {
       const value = block?.outputs[node.outputs.indexOf(buffer.first)];
-      return { buffer, inner: value && block.plan.bufferOf.get(value) };
+      return { buffer, inner: value && block.plan.bufferOf(value) };
     });
     const ready = new Set<Buffer>();
     for (const { buffer, inner } of pairs) {
       if (!isFixed(buffer.first)) continue;
-      this.allocate(buffer.index, buffer.first.slot, node);
+      this.allocate(buffer.index, buffer.first.slot);
       if (inner?.isOutput !== true) continue;
       this.held[inner.index] = null; // lies in the node's output
       ready.add(inner);
@@ -163,7 +162,7 @@ class Run {
     if (block) this.block(block);
     for (const { buffer, inner } of pairs) {
       if (inner?.isOutput === true && !ready.has(inner)) this.held[buffer.index] = this.held[inner.index];
-      else this.allocate(buffer.index, buffer.first.slot, node);
+      else this.allocate(buffer.index, buffer.first.slot);
       if (inner) this.held[inner.index] = undefined;
     }
   }
@@ -172,15 +171,15 @@ class Run {
   private loop(node: RuntimeNode, outputs: readonly Buffer[]): void {
     const carried = node.opType === 'Loop' ? Math.max(0, node.inputs.length - 2) : node.outputs.length;
     for (const { block } of node.bodies) this.block(block);
-    const collected = node.outputs.slice(carried).map((v) => this.take(this.bytesOf(v), node));
-    for (const buffer of outputs) this.allocate(buffer.index, buffer.first.slot, node);
+    const collected = node.outputs.slice(carried).map((v) => this.take(this.bytesOf(v)));
+    for (const buffer of outputs) this.allocate(buffer.index, buffer.first.slot);
     node.outputs.slice(carried).forEach((v, i) => {
       this.arena.free(collected[i]);
       if (collected[i]) this.requested -= this.bytesOf(v);
     });
     for (const { block } of node.bodies)
       for (const v of block.outputs) {
-        const buffer = v && block.plan.bufferOf.get(v);
+        const buffer = v && block.plan.bufferOf(v);
         if (buffer) this.free(buffer.index, buffer.first.slot);
       }
   }
@@ -218,8 +217,8 @@ class Run {
       const chunk = this.arena.allocate(bytes);
       return () => this.arena.free(chunk);
     });
-    if (this.arena.peakBytes > before)
-      this.atPeak = { activationBytes: this.requested, workspaceBytes, node };
+    if (this.arena.peakBytes > before) this.atPeak = { activationBytes: this.requested, workspaceBytes };
+    if (workspaceBytes > 0) this.workspaces.set(node, workspaceBytes);
     for (const give of giveBack) give();
   }
 

@@ -1,5 +1,5 @@
 /** Sizes of all values at one set of dims: every formula of the model compiled once, evaluated at each change. */
-import { compileDims, dimSymbols, evaluateDim, isUnknown } from '../dim.ts';
+import { DimProgram, dimSymbols, evaluateDim, isUnknown } from '../dim.ts';
 import type { ModelInference } from '../inference.ts';
 import type { Dim } from '../types.ts';
 import { dimsOfValue } from './values.ts';
@@ -14,51 +14,83 @@ export interface Sizes {
   readonly known: Float64Array;
   /** A dim without a size is NaN; undefined where the rank is not known. */
   dims(value: Value | undefined): readonly number[] | undefined;
-  /** The same, with null for a dim without a size. */
-  shape(value: Value | undefined): readonly (number | null)[] | undefined;
+  /** The same by the value's slot, with null for a dim without a size. */
+  shape(slot: number | undefined): readonly (number | null)[] | undefined;
   /** Value of an extra formula, by its index. */
   extra(index: number): number;
 }
 
-/** `extra`: further formulas (multiply-accumulates, …). What the function gives is valid until its next call. */
+/**
+ * `extra`: further formulas (multiply-accumulates, …). What the function gives is valid until its next call, but for
+ * the dims and shapes, of which those of values with the same formulas are the same array.
+ */
 export function compileSizes(
   values: readonly Value[],
   extra: readonly Dim[],
 ): (bindings: Readonly<Record<string, number>>) => Sizes {
-  const formulas: Dim[] = values.map((v) => v.bytes);
-  const firstExtra = formulas.length;
-  formulas.push(...extra);
-  const firstDim = values.map((v) => {
-    const at = formulas.length;
-    formulas.push(...(dimsOfValue(v) ?? []));
-    return at;
-  });
-  const evaluate = compileDims(formulas);
+  const program = new DimProgram();
+  const bytesAt = Int32Array.from(values, (v) => program.slotOf(v.bytes));
+  const extraAt = Int32Array.from(extra, (d) => program.slotOf(d));
+  const kinds = new ShapeKinds(program);
+  const kindOf = Int32Array.from(values, (v) => kinds.of(dimsOfValue(v)));
   const known = new Float64Array(values.length);
-  const dimsWith = <T>(results: ArrayLike<number>, v: Value | undefined, missing: T) => {
-    const dims = dimsOfValue(v);
-    const from = v && firstDim[v.slot];
-    if (dims === undefined || from === undefined) return undefined;
-    return dims.map((d, i): number | T => {
-      const size = typeof d === 'number' ? d : (results[from + i] ?? NaN);
-      return Number.isNaN(size) ? missing : size;
-    });
-  };
   return (bindings) => {
-    const results = evaluate(bindings);
+    const results = program.run(bindings);
     for (let i = 0; i < known.length; i++) {
-      const bytes = results[i] ?? NaN;
+      const bytes = results[bytesAt[i] ?? 0] ?? NaN;
       known[i] = bytes > 0 ? bytes : 0;
     }
+    const dims = kinds.evaluate(results, NaN);
+    const shapes = kinds.evaluate(results, null);
     return {
-      bytes: (v) => results[v.slot] ?? NaN,
+      bytes: (v) => results[bytesAt[v.slot] ?? 0] ?? NaN,
       known,
       knownBytes: (v) => known[v.slot] ?? 0,
-      dims: (v) => dimsWith(results, v, NaN),
-      shape: (v) => dimsWith(results, v, null),
-      extra: (i) => results[firstExtra + i] ?? NaN,
+      dims: (v) => v && dims[kindOf[v.slot] ?? 0],
+      shape: (slot) => (slot === undefined ? undefined : shapes[kindOf[slot] ?? 0]),
+      extra: (i) => results[extraAt[i] ?? 0] ?? NaN,
     };
   };
+}
+
+/** Shapes with the same formulas are one kind; of 10,000 values there are a few dozen. Kind 0: the rank is not known. */
+class ShapeKinds {
+  private readonly program: DimProgram;
+  /** By kind: the slots of its dims. */
+  private readonly slots: (readonly number[] | undefined)[] = [undefined];
+  private readonly root: ShapePrefix = { kind: undefined, next: undefined };
+
+  constructor(program: DimProgram) {
+    this.program = program;
+  }
+
+  of(dims: readonly Dim[] | undefined): number {
+    if (dims === undefined) return 0;
+    let at = this.root;
+    for (const d of dims) {
+      const slot = this.program.slotOf(d);
+      at.next ??= new Map();
+      let next = at.next.get(slot);
+      if (next === undefined) at.next.set(slot, (next = { kind: undefined, next: undefined }));
+      at = next;
+    }
+    return (at.kind ??= this.slots.push(dims.map((d) => this.program.slotOf(d))) - 1);
+  }
+
+  /** By kind: its dims, with `missing` for one without a size. */
+  evaluate<T>(results: Float64Array, missing: T): (readonly (number | T)[] | undefined)[] {
+    return this.slots.map((slots) =>
+      slots?.map((s): number | T => {
+        const size = results[s] ?? NaN;
+        return Number.isNaN(size) ? missing : size;
+      }),
+    );
+  }
+}
+
+interface ShapePrefix {
+  kind: number | undefined;
+  next: Map<number, ShapePrefix> | undefined;
 }
 
 export interface Bindings {

@@ -1,8 +1,8 @@
 /** Bytes of activations alive at each step: the buffers of the plan, without the arena's rounding. */
-import type { AliveTensor, MemoryTimeline } from '../types.ts';
-import { rememberSizes } from './lifetimes.ts';
-import type { Buffer, BufferLists } from './plan.ts';
-import type { RuntimeBlock } from './runtime.ts';
+import type { MemoryTimeline } from '../types.ts';
+import { rememberSizes, tensorsAt } from './lifetimes.ts';
+import type { BufferLists } from './plan.ts';
+import type { RuntimeBlock, RuntimeNode } from './runtime.ts';
 import type { Sizes } from './sizes.ts';
 import type { Value } from './values.ts';
 
@@ -17,6 +17,7 @@ export interface Timeline extends MemoryTimeline {
  */
 interface Script {
   readonly nodes: readonly string[];
+  readonly kernels: readonly RuntimeNode[];
   readonly stepOf: Int32Array;
   readonly stretches: readonly Stretch[];
 }
@@ -50,14 +51,20 @@ export function timelineOf(main: RuntimeBlock, sizes: Sizes, nodeCount: number):
     stepOf,
     peakStep,
     peakBytes: alive[peakStep] ?? 0,
-    peakTensors: peakTensors(main, sizes, peakStep),
+    peakTensors: tensorsAt(main, nodes.length, sizes.known, peakStep),
   };
   rememberSizes(timeline, main, sizes.known);
   return timeline;
 }
 
+/** What runs at each step of the timeline that was made of `main`. */
+export function stepKernels(main: RuntimeBlock): readonly RuntimeNode[] {
+  return scripts.get(main)?.kernels ?? [];
+}
+
 class ScriptWriter {
   private readonly nodes: string[] = [];
+  private readonly kernels: RuntimeNode[] = [];
   private readonly stepOf: Int32Array;
   private readonly stretches: Stretch[] = [];
 
@@ -67,7 +74,7 @@ class ScriptWriter {
 
   write(main: RuntimeBlock): Script {
     this.block(main, undefined, false);
-    return { nodes: this.nodes, stepOf: this.stepOf, stretches: this.stretches };
+    return { nodes: this.nodes, kernels: this.kernels, stepOf: this.stepOf, stretches: this.stretches };
   }
 
   private block(block: RuntimeBlock, holder: number | undefined, outputsAreCounted: boolean): void {
@@ -84,6 +91,7 @@ class ScriptWriter {
     };
     block.nodes.forEach((node, i) => {
       const step = this.nodes.push(node.source.id) - 1;
+      this.kernels.push(node);
       for (const source of node.sources) this.stepOf[source.index] = step;
       if (node.bodies.length === 0) return;
       close(i + 1);
@@ -124,46 +132,4 @@ function sum(lists: BufferLists, step: number, known: Float64Array, withoutOutpu
   for (let i = lists.start[step] ?? 0; i < end; i++)
     if (!withoutOutputs || lists.isOutput[i] === 0) bytes += known[lists.slot[i] ?? -1] ?? 0;
   return bytes;
-}
-
-/** What is alive at a step, largest first: found by going there once more, with the values in view. */
-function peakTensors(main: RuntimeBlock, sizes: Sizes, peakStep: number): AliveTensor[] {
-  const alive = new Map<Buffer | Value, Value>(main.inputs.map((v) => [v, v]));
-  new Search(peakStep, alive).block(main, false);
-  return [...alive]
-    .map(([buffer, value]) => ({
-      name: value.name,
-      bytes: sizes.knownBytes('first' in buffer ? buffer.first : buffer),
-      producer: value.producer?.id,
-    }))
-    .filter((t) => t.bytes > 0)
-    .sort((a, b) => b.bytes - a.bytes);
-}
-
-class Search {
-  private step = 0;
-  private readonly target: number;
-  /** By buffer, the value that lies in it. */
-  private readonly alive: Map<Buffer | Value, Value>;
-
-  constructor(target: number, alive: Map<Buffer | Value, Value>) {
-    this.target = target;
-    this.alive = alive;
-  }
-
-  /** True once the step is found. */
-  block(block: RuntimeBlock, outputsAreCounted: boolean): boolean {
-    for (const [i, node] of block.nodes.entries()) {
-      const step = block.plan.steps[i];
-      if (step === undefined) continue;
-      step.outputs.forEach((buffer, o) => {
-        const value = node.outputs[o];
-        if (buffer && value && !(outputsAreCounted && buffer.isOutput)) this.alive.set(buffer, value);
-      });
-      if (this.step++ === this.target) return true;
-      for (const body of node.bodies) if (this.block(body.block, node.opType === 'If')) return true;
-      for (const buffer of step.freed) this.alive.delete(buffer);
-    }
-    return false;
-  }
 }

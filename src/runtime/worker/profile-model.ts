@@ -6,8 +6,8 @@ import { openData } from '../data/open.ts';
 import { RunnerError } from '../failure.ts';
 import { planAtDims, planInputs } from '../inputs.ts';
 import type { ProfileJob, ProfileResult, RunJob } from '../messages.ts';
-import { parseProfile, peakInUse, placementOf } from '../profile.ts';
-import type { ProfiledNode } from '../types.ts';
+import { nodeTimesOf, parseProfile, peakInUse, placementOf } from '../profile.ts';
+import type { NodeTime, ProfiledNode } from '../types.ts';
 import type { Say } from './main.ts';
 import { peakBytes, resetPeak, residentBytes } from './memory.ts';
 import { createSession, describeTensors, loadOrt, runSession, tensorOutputs, toFeeds } from './session.ts';
@@ -16,6 +16,8 @@ import type { Ort } from './session.ts';
 export interface ProfiledRuns {
   /** Of the first run. */
   readonly nodes: readonly ProfiledNode[];
+  /** Of the others. */
+  readonly times: readonly NodeTime[];
   /** `mem_in_use_peak` after each run. */
   readonly peaks: readonly (number | undefined)[];
 }
@@ -40,7 +42,7 @@ export async function profiledSession(
     const full = path.join(job.scratch, file);
     const perRun = parseProfile(await readFile(full, 'utf8'));
     await rm(full);
-    return { nodes: perRun[0] ?? [], peaks: perRun.map(peakInUse) };
+    return { nodes: perRun[0] ?? [], times: nodeTimesOf(perRun), peaks: perRun.map(peakInUse) };
   };
   return { session, end };
 }
@@ -66,10 +68,11 @@ export async function profileModel(job: ProfileJob, say: Say): Promise<ProfileRe
   resetPeak();
   say.phase(`loading and running ${path.basename(job.model)} on ${job.session.ep}`);
   let warnings: readonly string[] = [];
-  const { nodes, peaks } = await profileRuns(ort, job, feedsFor, job.runs);
+  const { nodes, times, peaks } = await profileRuns(ort, job, feedsFor, job.runs);
   return {
     ortVersion: ort.env.versions.node ?? 'unknown',
     nodes,
+    times,
     placement: placementOf(nodes),
     memInUsePeakBytes: peaks,
     processPeakBytes: Math.max(0, peakBytes() - baseline),

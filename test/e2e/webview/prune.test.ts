@@ -33,6 +33,10 @@ describe('webview: removing channels', () => {
         assert.equal(/touched/.test((await row(name).getAttribute('class')) ?? ''), isTouched, name);
       await dialog.getByText(/Removed channels are gone/).waitFor();
       await textBecomes(dialog.locator('.preview-figures'), /MACs ?21\.9 M → 16\.5 M −25 %/);
+      await textBecomes(
+        dialog.locator('.preview-latency'),
+        /^Time of a run ?about 2\d % less ?By the kernel times of the last check on the CPU, at batch 32\.$/,
+      );
       await dialog.getByRole('slider').fill('75');
       await textBecomes(dialog.locator('.channel-group caption'), '64 → 16 channels in');
       const ids = host.estimateNow().layers.filter((l) => l.name === 'f.3.0').map((l) => l.id); // prettier-ignore
@@ -164,7 +168,8 @@ describe('webview: zeroing weights', () => {
         JSON.parse(JSON.stringify(host.calls.findLast((c) => c.method === 'prune')?.args[1]));
       let dialog = await openDialog(editor, 'fc1');
       await dialog.getByLabel(/Zero weights/).check();
-      await dialog.getByText(/saves no GPU memory by itself/).waitFor();
+      await dialog.getByText(/CPU, WebGPU, CUDA .* dense kernels: .*saves no GPU memory by itself/).waitFor();
+      assert.equal(await dialog.locator('.preview-latency').count(), 0, 'nothing gets faster');
       // the weight alone, its bias stays: 128 × 128 × 4 bytes
       await textBecomes(dialog.locator('.preview-figures'), /layer ?64\.0 KiB → 64\.0 KiB ±0 %/);
       await dialog.getByRole('slider').fill('70');

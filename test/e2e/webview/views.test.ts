@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { formatBytes } from '../../../src/format.ts';
 import { sampleCheck } from './support/checks.ts';
+import type { TimelineView } from '../../../src/protocol.ts';
 import {
   exactly,
   plain,
@@ -11,6 +12,10 @@ import {
   withEditor,
 } from './support/harness.ts';
 
+function heldBytes({ aliveBytes, workspaceBytes = [] }: TimelineView): number[] {
+  return aliveBytes.map((bytes, step) => bytes + (workspaceBytes[step] ?? 0));
+}
+
 describe('webview: timeline', () => {
   it('marks the peak, lists its tensors, goes step by step and to the layer', async () => {
     const host = await transformerHost();
@@ -18,22 +23,36 @@ describe('webview: timeline', () => {
       await rows.first().waitFor();
       await tab('timeline');
       const { timeline, layers } = host.estimateNow();
+      const held = heldBytes(timeline);
+      const peakStep = held.indexOf(Math.max(...held));
       const slider = page.getByRole('slider', { name: 'Memory at each step' });
-      assert.equal(await slider.getAttribute('aria-valuenow'), String(timeline.peakStep + 1));
+      assert.equal(await slider.getAttribute('aria-valuenow'), String(peakStep + 1));
       await textBecomes(page.locator('.alive h2'), /^Alive at the peak/);
+      await textBecomes(page.locator('.alive h2 .amount'), formatBytes(held[peakStep] ?? 0));
       const tensors = await page.locator('.alive li .tensor-name').allInnerTexts();
+      assert.equal(peakStep, timeline.peakStep);
+      const workspace = { name: 'Workspace', bytes: timeline.workspaceBytes?.[peakStep] ?? 0 };
+      const largestFirst = [...timeline.peakTensors, workspace].sort((a, b) => b.bytes - a.bytes);
       assert.deepEqual(
         tensors,
-        timeline.peakTensors.map((tensor) => tensor.name),
+        largestFirst.map((alive) => alive.name),
       );
+      await textBecomes(
+        page.locator('.alive li', { hasText: 'Workspace' }).locator('.amount'),
+        formatBytes(workspace.bytes),
+      );
+      assert.deepEqual(await page.locator('.timeline-legend li').allInnerTexts(), [
+        'Activations',
+        'Workspace',
+      ]);
       await slider.focus();
       await page.keyboard.press('ArrowRight');
       assert.equal(
         await slider.getAttribute('aria-valuetext'),
-        `Step ${timeline.peakStep + 2}: ${formatBytes(timeline.aliveBytes[timeline.peakStep + 1] ?? 0)}`,
+        `Step ${peakStep + 2}: ${formatBytes(held[peakStep + 1] ?? 0)}`,
       );
       await page.getByRole('button', { name: 'Go to Peak' }).click();
-      const peakLayer = layers[timeline.layerOfStep[timeline.peakStep] ?? -1];
+      const peakLayer = layers[timeline.layerOfStep[peakStep] ?? -1];
       await textBecomes(page.locator('.inspector-name'), peakLayer?.name ?? '');
       await page.locator('.alive h2 .link').click();
       await page.locator('.grid-row.selected .name', { hasText: exactly(peakLayer?.name ?? '') }).waitFor();
@@ -56,7 +75,7 @@ describe('webview: timeline', () => {
       const tooltip = page.locator('.tooltip');
       await textBecomes(
         tooltip.locator('.tooltip-line').first(),
-        `step 31 of ${steps} ${formatBytes(timeline.aliveBytes[30] ?? 0)}`,
+        `step 31 of ${steps} ${formatBytes(heldBytes(timeline)[30] ?? 0)}`,
       );
       await page.mouse.click(x(30), y);
       await textBecomes(page.locator('.inspector-name'), layers[timeline.layerOfStep[30] ?? -1]?.name ?? '');

@@ -18,7 +18,7 @@ function buffers(nodes: readonly Node[], output: string): Record<string, string>
   return Object.fromEntries(
     runtime.main.nodes.map((n) => {
       const [out] = n.outputs;
-      const buffer = out && runtime.main.plan.bufferOf.get(out);
+      const buffer = out && runtime.main.plan.bufferOf(out);
       return [out?.name ?? '', buffer?.first.name ?? '–'];
     }),
   );

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   epFromProvider,
   fallbacksOf,
+  nodeTimesOf,
   parseProfile,
   peakInUse,
   placementOf,
@@ -90,6 +91,27 @@ describe('a profile', () => {
     );
     assert.equal(nodes.length, 1);
     assert.equal(peakInUse(nodes), undefined);
+  });
+
+  it('tells what each node took at the quickest of the runs after the first, in a loop all its runs together', () => {
+    const [node] = parseProfile(JSON.stringify(events)).flat();
+    assert.ok(node !== undefined);
+    const at = (name: string, durationMs: number) => ({ ...node, name, durationMs });
+    const loop = [
+      [at('body', 50), at('body', 50), at('tail', 9)],
+      [at('body', 2), at('body', 3), at('tail', 1)],
+      [at('body', 4), at('body', 2), at('tail', 0.5)],
+    ];
+    const expected = [
+      { name: 'body', opType: 'Conv', durationMs: 5 },
+      { name: 'tail', opType: 'Conv', durationMs: 0.5 },
+    ];
+    assert.deepEqual(nodeTimesOf(loop), expected);
+    assert.deepEqual(
+      nodeTimesOf(loop.slice(0, 1)).map((t) => t.durationMs),
+      [100, 9],
+    );
+    assert.deepEqual(nodeTimesOf([]), []);
   });
 
   it('without events has no run', () => {

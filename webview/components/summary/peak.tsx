@@ -1,8 +1,9 @@
 /** The peak and what it is made of; before and after where the recipe has edits. */
 import { Fragment } from 'preact';
+import { formatBytes } from '../../../src/format.ts';
 import type { EstimateView, TotalsView } from '../../../src/protocol.ts';
 import { selectLayer } from '../../state/actions.ts';
-import { patchView } from '../../state/store.ts';
+import { laterPeak, patchView } from '../../state/store.ts';
 import { t, wholeNumber } from '../../l10n/index.ts';
 import { causes, peakOf } from '../../lib/causes.ts';
 import { Amount } from '../amount.tsx';
@@ -87,7 +88,19 @@ function PeakStep({ current }: { readonly current: EstimateView }) {
       >
         {layer?.name ?? node}
       </button>
+      <LaterRuns />
     </p>
+  );
+}
+
+function LaterRuns() {
+  const bytes = laterPeak.value;
+  if (bytes === undefined) return null;
+  return (
+    <span class="later-runs" title={t('peak.later.hint')}>
+      {' · '}
+      {t('peak.later', { bytes: formatBytes(bytes) })}
+    </span>
   );
 }
 

@@ -4,15 +4,20 @@ import type { TotalsView } from '../../../src/protocol.ts';
 import { t, wholeNumber } from '../../l10n/index.ts';
 import { peakOf } from '../../lib/causes.ts';
 import { setDim } from '../../state/actions.ts';
-import { budgetBytes, estimate, largest } from '../../state/store.ts';
+import { budgetBytes, estimate, largest, laterPeak } from '../../state/store.ts';
 import { Icon } from '../icon.tsx';
 import { StackedBar } from '../stacked-bar.tsx';
 
 type Fit = 'fits' | 'over' | 'unknown';
 
+/** What is to fit: the run that holds the most. */
+function neededOf(totals: TotalsView): ReturnType<typeof peakOf> {
+  const { bytes, isAtLeast } = peakOf(totals);
+  return { bytes: Math.max(bytes, laterPeak.value ?? 0), isAtLeast };
+}
+
 /** A lower bound above the budget is an answer; one below it is none. */
-function fitOf(totals: TotalsView, budget: number): Fit {
-  const peak = peakOf(totals);
+function fitOf(peak: ReturnType<typeof peakOf>, budget: number): Fit {
   if (peak.bytes > budget) return 'over';
   return peak.isAtLeast ? 'unknown' : 'fits';
 }
@@ -32,8 +37,9 @@ export function FitGauge() {
       </div>
     );
   }
-  const fit = fitOf(totals, budget);
-  const { bytes, isAtLeast } = peakOf(totals);
+  const needed = neededOf(totals);
+  const fit = fitOf(needed, budget);
+  const { bytes, isAtLeast } = needed;
   const peak = `${isAtLeast ? '≥ ' : ''}${formatBytes(bytes)}`;
   return (
     <div class={`fit ${fit}`} role="group" aria-label={t('fit.label')}>

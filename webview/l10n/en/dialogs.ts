@@ -135,7 +135,7 @@ export const dialogs = {
   'prune.shrinks':
     'Removed channels are gone from the tensors: less memory and less to compute. Repair by least squares keeps far more of the accuracy.',
   'prune.honest':
-    'At run time zeros are stored and multiplied like any other weight: this saves no GPU memory by itself, and no time.',
+    'CPU, WebGPU, CUDA and the other EPs run dense kernels: zeros are stored and multiplied like any other weight. This saves no GPU memory by itself, and no time; “Leave zeros out of the file” makes the file smaller.',
   'importance.title': 'Importance',
   'importance.layer': 'Layer whose importance is shown',
   'importance.channels': '{gone} of {n} channels, below {cut}, go',
@@ -153,4 +153,17 @@ export const dialogs = {
   'preview.pending': 'Working out what it saves …',
   'preview.weights': 'Weights of {n} {n?layer:layers}',
   'preview.peak': 'Peak memory',
+  'latency.title': 'Time of a run',
+  'latency.less': 'about {n} % less',
+  'latency.more': 'about {n} % more',
+  'latency.same': 'about the same',
+  'latency.unknown': 'unknown',
+  'latency.profile': 'By the kernel times of the last check on the CPU, at batch {n}.',
+  'latency.cost':
+    'By what the kernels compute and move, on the CPU. Check the model there, and it is by the times that they took.',
+  'latency.ep': 'The time of a run is predicted for the CPU only.',
+  'latency.kernels':
+    'ONNX Runtime would run other kernels than before, for which no time is known: measure it with a check.',
+  'latency.slower':
+    'Channels that are no multiple of 8 leave the fast layout of convolutions: “Stay a multiple of 8” may be quicker.',
 } as const satisfies Readonly<Record<string, string>>;

@@ -46,6 +46,9 @@ export const frame = {
   'summary.show': 'Show summary',
   'peak.title': 'Peak memory',
   'peak.step': 'Most activations at step {step} of {n}:',
+  'peak.later': 'Later runs: {bytes}',
+  'peak.later.hint':
+    'From the second run at the same dims on, ONNX Runtime takes one block for what the first run held piece by piece (its memory pattern).',
   'peak.toTimeline': 'Show in the timeline',
   'peak.before': 'Original',
   'peak.after': 'As edited',

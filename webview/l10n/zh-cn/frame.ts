@@ -48,6 +48,9 @@ export const frame: Readonly<Record<keyof typeof en, string>> = {
   'summary.show': '显示摘要',
   'peak.title': '显存峰值',
   'peak.step': '激活在第 {step} / {n} 步最多：',
+  'peak.later': '后续运行：{bytes}',
+  'peak.later.hint':
+    '从相同维度的第二次运行起，ONNX Runtime 会一次性申请一整块内存，取代首次运行的逐块申请（内存模式）。',
   'peak.toTimeline': '在时间线中显示',
   'peak.before': '原模型',
   'peak.after': '编辑后',

@@ -1,12 +1,15 @@
-/** The timeline's plot: bytes alive at each step as a staircase, the peak marked, drag to zoom. */
+/** The timeline's plot: bytes held at each step as staircases upon each other, the peak marked, drag to zoom. */
 import uPlot from 'uplot';
 import { formatBytes } from '../../../src/format.ts';
 import { resolveColour, tint } from '../../lib/colour.ts';
 
 export interface PlotInput {
   readonly aliveBytes: readonly number[];
-  /** Under the activations; 0 to leave it out. */
+  /** On the activations; empty where it is not known. */
+  readonly workspaceBytes: readonly number[];
+  /** Under the activations, at every step; 0 to leave them out. */
   readonly weightBytes: number;
+  readonly overheadBytes: number;
   readonly peakStep: number;
   /** Drawn as a line where it is in reach. */
   readonly budgetBytes: number | undefined;
@@ -24,11 +27,28 @@ export interface PlotEvents {
   readonly onZoom: (isZoomed: boolean) => void;
 }
 
-/** x: steps and one more, since a step reaches to the next; y: everything alive, then the weights beneath. */
-export function plotData({ aliveBytes, weightBytes }: PlotInput): uPlot.AlignedData {
-  const ends = [...aliveBytes, aliveBytes.at(-1) ?? 0];
-  const x = ends.map((_, i) => i);
-  return [x, ends.map((bytes) => bytes + weightBytes), ends.map(() => weightBytes)];
+/** x: steps and one more, since a step reaches to the next; y: from the top of the pile to its bottom. */
+export function plotData(input: PlotInput): uPlot.AlignedData {
+  const { aliveBytes, workspaceBytes, weightBytes } = input;
+  const base = baseOf(input);
+  const steps = aliveBytes.length;
+  const ends = Array.from({ length: steps + 1 }, (_, i) => Math.max(0, Math.min(i, steps - 1)));
+  const tensors = ends.map((step) => base + (aliveBytes[step] ?? 0));
+  return [
+    ends.map((_, i) => i),
+    tensors.map((bytes, i) => bytes + (workspaceBytes[ends[i] ?? 0] ?? 0)),
+    tensors,
+    ends.map(() => base),
+    ends.map(() => weightBytes),
+  ];
+}
+
+function baseOf({ weightBytes, overheadBytes }: PlotInput): number {
+  return weightBytes + overheadBytes;
+}
+
+function heightAt(input: PlotInput, step: number): number {
+  return baseOf(input) + (input.aliveBytes[step] ?? 0) + (input.workspaceBytes[step] ?? 0);
 }
 
 export function fullRange({ aliveBytes }: PlotInput): { readonly min: number; readonly max: number } {
@@ -63,8 +83,16 @@ export function plotOptions(
     ],
     series: [
       {},
-      staircase(resolveColour('var(--activations)'), tint('--activations', 0.34)),
-      { ...staircase(resolveColour('var(--weights)'), tint('--weights', 0.34)), show: input.weightBytes > 0 },
+      // lines beneath are covered by those above where the two are one
+      staircase('--workspace', input.workspaceBytes.length > 0),
+      staircase('--activations'),
+      staircase('--overhead', input.overheadBytes > 0),
+      { ...staircase('--weights', input.weightBytes > 0), fill: tint('--weights', 0.34) },
+    ],
+    bands: [
+      { series: [1, 2], fill: tint('--workspace', 0.34) },
+      { series: [2, 3], fill: tint('--activations', 0.34) },
+      { series: [3, 4], fill: tint('--overhead', 0.34) },
     ],
     cursor: {
       y: false,
@@ -81,9 +109,11 @@ export function plotOptions(
   };
 }
 
-function staircase(stroke: string, fill: string): uPlot.Series {
+/** One that is not there has its path all the same: the band above it ends there. */
+function staircase(cause: string, isThere = true): uPlot.Series {
   const paths = uPlot.paths.stepped?.({ align: 1 });
-  return { stroke, fill, width: 1.5, points: { show: false }, ...(paths === undefined ? {} : { paths }) };
+  const stroke = isThere ? resolveColour(`var(${cause})`) : 'transparent';
+  return { stroke, width: 1.5, points: { show: false }, ...(paths === undefined ? {} : { paths }) };
 }
 
 const wholeIncrements = [
@@ -92,16 +122,18 @@ const wholeIncrements = [
 /** So that marks are round in KiB, MiB and GiB. */
 const binaryIncrements = Array.from({ length: 50 }, (_, power) => 2 ** power);
 
-function top({ aliveBytes, weightBytes, budgetBytes }: PlotInput): number {
-  const highest = weightBytes + aliveBytes.reduce((a, b) => Math.max(a, b), 1);
+function top(input: PlotInput): number {
+  const { aliveBytes, budgetBytes } = input;
+  const highest = aliveBytes.reduce((most, _, step) => Math.max(most, heightAt(input, step)), 1);
   // A budget far above would press the picture flat.
-  return budgetBytes !== undefined && isBudgetInReach(highest, budgetBytes, weightBytes)
+  return budgetBytes !== undefined && isBudgetInReach(highest, budgetBytes, input)
     ? Math.max(highest, budgetBytes) * 1.08
     : highest * 1.08;
 }
 
-function isBudgetInReach(highest: number, budget: number, weightBytes: number): boolean {
-  return weightBytes > 0 && budget < highest * 2.5;
+/** It is one for everything that is held, not for what stands on the weights. */
+function isBudgetInReach(highest: number, budget: number, input: PlotInput): boolean {
+  return baseOf(input) > 0 && budget < highest * 2.5;
 }
 
 function isZoomed(u: uPlot, max: number): boolean {
@@ -159,17 +191,17 @@ function drawMarked(u: uPlot, steps: ReadonlySet<number>): void {
 function drawPeak(u: uPlot, input: PlotInput): void {
   const { ctx, bbox } = u;
   const ratio = devicePixelRatio;
-  const peak = input.aliveBytes[input.peakStep];
-  if (peak === undefined) return;
+  if (input.aliveBytes.length === 0) return;
+  const peak = heightAt(input, input.peakStep);
   ctx.save();
   ctx.font = `600 ${12 * ratio}px ${getComputedStyle(document.body).fontFamily}`;
   ctx.lineWidth = ratio;
-  if (isBudgetInReach(peak + input.weightBytes, input.budgetBytes ?? Infinity, input.weightBytes)) {
+  if (isBudgetInReach(peak, input.budgetBytes ?? Infinity, input)) {
     drawLevel(u, input.budgetBytes ?? 0, input.budgetLabel);
   }
   const x = u.valToPos(input.peakStep + 0.5, 'x', true);
   if (x >= bbox.left && x <= bbox.left + bbox.width) {
-    const y = u.valToPos(peak + input.weightBytes, 'y', true);
+    const y = u.valToPos(peak, 'y', true);
     const colour = resolveColour('var(--bad)');
     ctx.fillStyle = colour;
     ctx.beginPath();

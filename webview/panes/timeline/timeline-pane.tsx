@@ -1,11 +1,13 @@
-/** Bytes alive at each step of a run: where the peak is, and what makes it. */
+/** Bytes held at each step of a run, by cause: where the peak is, and what makes it. */
 import { useMemo, useState } from 'preact/hooks';
 import { formatBytes } from '../../../src/format.ts';
 import { t, wholeNumber } from '../../l10n/index.ts';
 import { selectLayer } from '../../state/actions.ts';
 import { budgetBytes, estimate, layers, patchView, selection, viewState } from '../../state/store.ts';
+import { causes, type Cause } from '../../lib/causes.ts';
 import { AliveList } from './alive-list.tsx';
 import type { PlotEvents, PlotInput } from './plot-options.ts';
+import { heldAt, peakStepOf } from './stack.ts';
 import { TimelinePlot } from './timeline-plot.tsx';
 import { type Hover, Tooltip } from './tooltip.tsx';
 
@@ -24,7 +26,8 @@ export function TimelinePane() {
   const { timeline } = current;
   const last = timeline.aliveBytes.length - 1;
   if (last < 0) return <p class="empty">{t('timeline.none')}</p>;
-  const step = Math.min(last, pinned ?? timeline.peakStep);
+  const { peakStep } = input;
+  const step = Math.min(last, pinned ?? peakStep);
   const pin = (next: number): void => {
     setPinned(next);
     const layer = layers.peek()[timeline.layerOfStep[next] ?? -1];
@@ -37,10 +40,11 @@ export function TimelinePane() {
         <span class="muted">
           {t('timeline.summary', {
             n: last + 1,
-            peak: formatBytes(timeline.peakBytes),
-            step: timeline.peakStep + 1,
+            peak: formatBytes(heldAt(timeline, peakStep)),
+            step: peakStep + 1,
           })}
         </span>
+        <Legend input={input} />
         <div class="selection-tools">
           {isZoomed && (
             <button type="button" class="button secondary small" onClick={() => setResets(resets + 1)}>
@@ -67,7 +71,7 @@ export function TimelinePane() {
         aria-valuenow={step + 1}
         aria-valuetext={t('timeline.step', {
           step: wholeNumber(step + 1),
-          bytes: formatBytes(timeline.aliveBytes[step] ?? 0),
+          bytes: formatBytes(heldAt(timeline, step)),
         })}
         title={t('timeline.hint')}
         onKeyDown={(e) => {
@@ -80,8 +84,30 @@ export function TimelinePane() {
         <TimelinePlot input={input} events={events} marks={selection.value} resets={resets} />
         {hover !== undefined && <Tooltip at={hover} timeline={timeline} />}
       </div>
-      <AliveList timeline={timeline} step={step} onPeak={() => pin(timeline.peakStep)} />
+      <AliveList timeline={timeline} step={step} peakStep={peakStep} onPeak={() => pin(peakStep)} />
     </>
+  );
+}
+
+/** The causes that are drawn. */
+function Legend({ input }: { readonly input: PlotInput }) {
+  const isShown: Readonly<Record<Cause['id'], boolean>> = {
+    weights: input.weightBytes > 0,
+    overhead: input.overheadBytes > 0,
+    activations: true,
+    workspace: input.workspaceBytes.some((bytes) => bytes > 0),
+  };
+  return (
+    <ul class="timeline-legend">
+      {causes
+        .filter((cause) => isShown[cause.id])
+        .map(({ id, title, hint }) => (
+          <li key={id} title={t(hint)}>
+            <span class={`swatch cause-${id}`} />
+            {t(title)}
+          </li>
+        ))}
+    </ul>
   );
 }
 
@@ -91,12 +117,17 @@ function plotInput(withWeights: boolean): PlotInput | undefined {
   const { timeline, totals } = current;
   const budget = budgetBytes.peek();
   const weightBytes = withWeights ? (totals.deviceWeightsBytes ?? 0) : 0;
+  const overheadBytes = withWeights ? (totals.overheadBytes ?? 0) : 0;
+  const peakStep = peakStepOf(timeline);
+  const peakBytes = heldAt(timeline, peakStep) + weightBytes + overheadBytes;
   return {
     aliveBytes: timeline.aliveBytes,
+    workspaceBytes: timeline.workspaceBytes ?? [],
     weightBytes,
-    peakStep: timeline.peakStep,
+    overheadBytes,
+    peakStep,
     budgetBytes: budget,
-    peakLabel: t('timeline.peak', { bytes: formatBytes(timeline.peakBytes + weightBytes) }),
+    peakLabel: t('timeline.peak', { bytes: formatBytes(peakBytes) }),
     budgetLabel: budget === undefined ? '' : t('timeline.budget', { bytes: formatBytes(budget) }),
     marked: () => chosenSteps(),
   };

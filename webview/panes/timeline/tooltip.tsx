@@ -4,6 +4,7 @@ import { Amount } from '../../components/amount.tsx';
 import { t, wholeNumber } from '../../l10n/index.ts';
 import { layers } from '../../state/store.ts';
 import { aliveAt } from './alive.ts';
+import { heldAt } from './stack.ts';
 
 export interface Hover {
   readonly step: number;
@@ -15,7 +16,8 @@ export interface Hover {
 const shownTensors = 5;
 
 export function Tooltip({ at, timeline }: { readonly at: Hover; readonly timeline: TimelineView }) {
-  const bytes = timeline.aliveBytes[at.step];
+  const bytes = heldAt(timeline, at.step);
+  const workspaceBytes = timeline.workspaceBytes?.[at.step] ?? 0;
   const layer = layers.value[timeline.layerOfStep[at.step] ?? -1];
   const tensors = aliveAt(timeline, at.step)?.slice(0, shownTensors) ?? [];
   return (
@@ -41,6 +43,11 @@ export function Tooltip({ at, timeline }: { readonly at: Hover; readonly timelin
           <span class="muted tensor-name">{tensor.name}</span> <Amount value={tensor.bytes} />
         </p>
       ))}
+      {workspaceBytes > 0 && (
+        <p class="tooltip-line">
+          <span class="muted">{t('cause.workspace')}</span> <Amount value={workspaceBytes} />
+        </p>
+      )}
     </div>
   );
 }

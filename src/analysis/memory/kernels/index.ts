@@ -18,7 +18,7 @@ const kernels: ReadonlyMap<string, Kernel> = new Map(
 );
 
 function kernelOf({ domain, opType }: Pick<Draft, 'domain' | 'opType'>): Kernel | undefined {
-  return kernels.get(domain === '' ? opType : `${domain}::${opType}`);
+  return domain === '' ? kernels.get(opType) : kernels.get(`${domain}::${opType}`);
 }
 
 /** What the node's kernel allocates while it runs; undefined where nothing is known of. */
@@ -28,9 +28,8 @@ export function scratchOf(n: Draft): Scratch | undefined {
 
 /** The copies that the kernel makes of its constant inputs; empty where it takes them as they are. */
 export function packingOf(n: Draft): readonly Packed[] {
-  return (
-    kernelOf(n)
-      ?.packing?.(n)
-      .filter((p) => p.bytes > 0) ?? []
-  );
+  const packing = kernelOf(n)?.packing;
+  return packing === undefined ? nothing : packing(n).filter((p) => p.bytes > 0);
 }
+
+const nothing: readonly Packed[] = [];

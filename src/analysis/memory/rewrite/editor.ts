@@ -58,6 +58,10 @@ export class GraphEditor {
     return value ? [...(this.readers.get(value) ?? [])] : [];
   }
 
+  readerCount(value: Value): number {
+    return this.readers.get(value)?.size ?? 0;
+  }
+
   /** Whether a subgraph or the caller uses the value, so that it must stay. */
   isPinned(value: Value): boolean {
     return this.captured.has(value) || this.outputs.includes(value);

@@ -69,16 +69,11 @@ function constantLike(editor: GraphEditor, v: Value, key: string | undefined): V
 
 /** The same operator with the same attributes on the same values is computed once. */
 export function mergeEqualNodes(editor: GraphEditor): void {
-  const seen = new Map<string, Draft>();
+  const seen = new Seen(editor);
   for (const node of editor.nodes) {
     if (node.source.bodies.length > 0 || random.has(node.opType) || node.inputs.length === 0) continue;
-    const key = keyOf(node);
-    if (key === undefined) continue;
-    const first = seen.get(key);
-    if (first === undefined) {
-      seen.set(key, node);
-      continue;
-    }
+    const first = seen.equalTo(node);
+    if (first === undefined) continue;
     if (node.outputs.some((v) => v && editor.isPinned(v))) continue;
     if (node.outputs.length !== first.outputs.length) continue;
     node.outputs.forEach((v, i) => {
@@ -88,6 +83,49 @@ export function mergeEqualNodes(editor: GraphEditor): void {
     editor.change(first, { sources: [...first.sources, ...node.sources] });
     editor.remove(node);
   }
+}
+
+/** The nodes gone through so far. A node can only equal one that reads what it reads, and most values have one reader. */
+class Seen {
+  private readonly editor: GraphEditor;
+  /** By index of the node: which it was, from 1 on. */
+  private readonly turns: number[] = [];
+  private turn = 0;
+  private readonly ofConstants = new Map<string, Draft>();
+
+  constructor(editor: GraphEditor) {
+    this.editor = editor;
+  }
+
+  /** The first of those before that equals `node`, which is one of them from now on. */
+  equalTo(node: Draft): Draft | undefined {
+    this.turns[node.index] = ++this.turn;
+    const value = node.inputs.find((v) => v && v.kind !== 'constant');
+    if (value === undefined) return this.equalOfConstants(node);
+    if (this.editor.readerCount(value) < 2) return undefined;
+    let first: Draft | undefined;
+    for (const other of this.editor.readersOf(value))
+      if (other !== node && this.turnOf(other) < (first ? this.turnOf(first) : this.turn))
+        if (areEqual(node, other)) first = other;
+    return first;
+  }
+
+  private turnOf(node: Draft): number {
+    return this.turns[node.index] ?? Infinity;
+  }
+
+  private equalOfConstants(node: Draft): Draft | undefined {
+    const key = keyOf(node);
+    const first = key === undefined ? undefined : this.ofConstants.get(key);
+    if (first === undefined && key !== undefined) this.ofConstants.set(key, node);
+    return first;
+  }
+}
+
+function areEqual(a: Draft, b: Draft): boolean {
+  if (a.opType !== b.opType || a.domain !== b.domain) return false;
+  const key = keyOf(a);
+  return key !== undefined && key === keyOf(b);
 }
 
 /** Undefined where an attribute cannot be compared by its text. */

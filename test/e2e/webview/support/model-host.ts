@@ -5,6 +5,7 @@
 import {
   analyze,
   describeNode,
+  laterPeakBytes,
   largestBatch,
   type Analysis,
   type EpName,
@@ -176,6 +177,12 @@ export class ModelHost implements HostApi {
     const note =
       answer.kind === 'unknown' ? answer.reason : `Even batch 1 needs ${formatBytes(answer.heldPeakBytes)}.`;
     return Promise.resolve({ batch: undefined, note });
+  }
+
+  laterPeak(): Promise<number | undefined> {
+    this.#note('laterPeak');
+    const estimate = this.#state().analysis.estimate({ dims: this.#dims, ep: this.#ep, isRepeated: true });
+    return Promise.resolve(laterPeakBytes(estimate));
   }
 
   listDevices(): Promise<readonly DeviceView[]> {

@@ -1,6 +1,8 @@
 /** View models of a real model, as the extension makes them, in English. */
 import {
   dataflow,
+  kernelWork,
+  predictLatency,
   type EpName,
   type Analysis,
   type LayerMemory,
@@ -105,7 +107,11 @@ export function estimateView(state: State): EstimateView {
     totals: totalsView(estimate),
     before: recipe.edits.length > 0 ? totalsView(estimateBefore) : undefined,
     layers,
-    timeline: { ...timeline, layerOfStep: timeline.nodes.map((id) => layerOf.get(id) ?? -1) },
+    timeline: {
+      ...timeline,
+      workspaceBytes: estimate.stepWorkspaceBytes,
+      layerOfStep: timeline.nodes.map((id) => layerOf.get(id) ?? -1),
+    },
     edits: editViews(state),
     isDirty: recipe.edits.length > 0,
     calibration: recipe.calibration && { path: recipe.calibration.path, samples: recipe.calibration.samples },
@@ -259,6 +265,14 @@ function groupsOf(now: State, next: State, changes: readonly LayerChange[]): Pre
   });
 }
 
+/** As after a check at batch 32 whose kernels took what their work says. */
+function latencyOf(now: State, next: State): PreviewView['latency'] {
+  const [before, after] = [now, next].map((s) => kernelWork(s.analysis, { dims: { batch: 32 } }));
+  const times = before?.map((k) => ({ name: k.id, opType: k.opType, durationMs: k.work / 1e6 }));
+  const found = predictLatency(before ?? [], after ?? [], times);
+  return found === undefined ? { unknown: 'kernels' } : { share: found.share, batchSize: 32 };
+}
+
 export function previewView(now: State, next: State, chosen: ChosenForms['layers'] = []): PreviewView {
   const first = now.recipe.edits.length;
   const changes = next.applied.changes.filter((c) => c.edit >= first);
@@ -283,6 +297,9 @@ export function previewView(now: State, next: State, chosen: ChosenForms['layers
     warnings: views.flatMap((v) => v.warnings),
     needsCalibration: needsData(next.applied),
     macs: { before: macsOf(now), after: macsOf(next) },
+    latency: next.recipe.edits.slice(first).some((e) => e.type.startsWith('prune-'))
+      ? latencyOf(now, next)
+      : undefined,
     groups: groupsOf(now, next, changes),
   };
 }
