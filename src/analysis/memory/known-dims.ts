@@ -17,7 +17,35 @@ import type { Value } from './values.ts';
 /** Number, symbol, or not known. */
 export type KnownSize = number | string | undefined;
 export type KnownSizes = readonly KnownSize[];
-export type KnownDims = ReadonlyMap<Value, KnownSizes>;
+
+export interface KnownDims {
+  get(value: Value): KnownSizes | undefined;
+  has(value: Value): boolean;
+}
+
+/** By the value's slot: a map of 10,000 objects takes most of the time that finding out takes. */
+class KnownTable implements KnownDims {
+  private readonly bySlot: (KnownSizes | undefined)[];
+
+  constructor(outer?: KnownDims) {
+    this.bySlot = outer instanceof KnownTable ? [...outer.bySlot] : [];
+  }
+
+  get(value: Value): KnownSizes | undefined {
+    return this.bySlot[value.slot];
+  }
+
+  has(value: Value): boolean {
+    return this.bySlot[value.slot] !== undefined;
+  }
+
+  set(value: Value, sizes: KnownSizes): void {
+    while (this.bySlot.length <= value.slot) this.bySlot.push(undefined);
+    this.bySlot[value.slot] = sizes;
+  }
+}
+
+export const nothingKnown: KnownDims = new KnownTable();
 
 /**
  * Adds what is known of the values that `nodes` (in topological order) make. `before`: what was known before the graph
@@ -29,15 +57,15 @@ export function knownDims(
   inputs: readonly Value[],
   outer: KnownDims,
   before?: KnownDims,
-): Map<Value, KnownSizes> {
-  const known = new Map<Value, KnownSizes>(outer);
+): KnownDims {
+  const known = new KnownTable(outer);
   const declared = new Map(graph.inputs.map((v) => [v.name, v.type]));
   for (const v of inputs) {
     const dims = declaredDims(declared.get(v.name));
     if (dims) known.set(v, dims);
   }
   for (const n of nodes) {
-    for (const v of n.inputs) if (v?.kind === 'constant') known.set(v, constantDims(v));
+    for (const v of n.inputs) if (v?.kind === 'constant' && !known.has(v)) known.set(v, constantDims(v));
     for (const v of n.outputs) {
       if (!v) continue;
       const said = before?.get(v) ?? declaredDims(graph.valueInfo.get(v.name)?.type);

@@ -10,17 +10,20 @@ import type { Value } from './values.ts';
 /** The nodes in the order in which ONNX Runtime runs them. */
 export function inRuntimeOrder(unordered: readonly Draft[]): Draft[] {
   const nodes = [...unordered].sort((a, b) => a.index - b.index);
-  const makers = new Map<Value, number>();
-  nodes.forEach((n, i) => n.outputs.forEach((v) => v && makers.set(v, i)));
+  // by slot; −1: no node of these makes it
+  let slots = 0;
+  for (const n of nodes) for (const v of n.outputs) if (v && v.slot >= slots) slots = v.slot + 1;
+  const makers = new Int32Array(slots).fill(-1);
+  nodes.forEach((n, i) => n.outputs.forEach((v) => v && (makers[v.slot] = i)));
   const producers = nodes.map((n) => {
-    const found = new Set<number>();
+    const found: number[] = [];
     const add = (v: Value | undefined) => {
-      const maker = v && makers.get(v);
-      if (maker !== undefined) found.add(maker);
+      const maker = v ? (makers[v.slot] ?? -1) : -1;
+      if (maker >= 0 && !found.includes(maker)) found.push(maker);
     };
     n.inputs.forEach(add);
     for (const body of n.source.bodies) body.block.captured.forEach(add);
-    return [...found];
+    return found;
   });
   return runtimeOrder(producers).flatMap((i) => nodes[i] ?? []);
 }
@@ -41,7 +44,9 @@ export function runtimeOrder(producers: readonly (readonly number[])[]): number[
     if (visited[top] === 1) continue;
     visited[top] = 1;
     stack.push(~top);
-    for (const p of [...(producers[top] ?? [])].sort((a, b) => a - b)) if (visited[p] === 0) stack.push(p);
+    const list = producers[top] ?? [];
+    const ascending = list.length > 1 ? list.toSorted((a, b) => a - b) : list;
+    for (const p of ascending) if (visited[p] === 0) stack.push(p);
   }
   // nodes of a cycle are reached from no leaf; they keep their place at the end
   producers.forEach((_, i) => {

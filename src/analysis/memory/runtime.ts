@@ -5,7 +5,7 @@ import type { Node } from '../../onnx/model.ts';
 import { inplaceRule } from './inplace.ts';
 import { scratchOf } from './kernels/index.ts';
 import type { Scratch } from './kernels/kernel.ts';
-import { knownDims } from './known-dims.ts';
+import { knownDims, nothingKnown } from './known-dims.ts';
 import type { KnownDims } from './known-dims.ts';
 import { planBuffers } from './plan.ts';
 import type { BufferCounter, Plan, PlannedNode } from './plan.ts';
@@ -63,7 +63,7 @@ export interface Runtime {
 
 export function runtimeOf(program: Program, options: RuntimeOptions): Runtime {
   const builder = new RuntimeBuilder(program, options);
-  const main = builder.block(program.main, new Map());
+  const main = builder.block(program.main, nothingKnown);
   return { main, bufferCount: builder.buffers.next, values: builder.values };
 }
 

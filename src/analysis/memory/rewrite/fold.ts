@@ -123,9 +123,14 @@ class Seen {
 }
 
 function areEqual(a: Draft, b: Draft): boolean {
-  if (a.opType !== b.opType || a.domain !== b.domain) return false;
+  if (a.opType !== b.opType || a.domain !== b.domain || a.inputs.length !== b.inputs.length) return false;
+  if (!a.inputs.every((v, i) => v === b.inputs[i] || sameContent(v, b.inputs[i]))) return false;
   const key = keyOf(a);
   return key !== undefined && key === keyOf(b);
+}
+
+function sameContent(a: Value | undefined, b: Value | undefined): boolean {
+  return a?.identity !== undefined && a.identity === b?.identity;
 }
 
 /** Undefined where an attribute cannot be compared by its text. */
