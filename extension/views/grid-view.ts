@@ -7,7 +7,7 @@ const visibleLevels = 32;
 
 export function gridView(
   grid: readonly GridLine[],
-): Pick<NonNullable<WeightsView['quantized']>, 'levels' | 'steps'> {
+): Pick<NonNullable<WeightsView['after']>, 'levels' | 'steps'> {
   const [first] = grid;
   const scales = grid.map((line) => line.scale);
   return {

@@ -20,7 +20,7 @@ export async function weightsView(
   const node = base.analysis().nodes.find((n) => n.id === layerId);
   if (node === undefined || node.weights.length === 0) return undefined;
   try {
-    const { counts, dims, quantized, ...figures } = await weightHistogram(base.model, layerId, {
+    const { counts, dims, after, unknownAfter, ...figures } = await weightHistogram(base.model, layerId, {
       bins,
       recipe,
       signal,
@@ -29,10 +29,11 @@ export async function weightsView(
       ...figures,
       shape: formatShape(dims),
       counts: [...counts],
-      quantized: quantized && {
-        counts: [...quantized.counts],
-        ...gridView(quantized.grid),
-        sqnrDb: Number.isFinite(quantized.sqnrDb) ? quantized.sqnrDb : 'inf',
+      unknownAfter,
+      after: after && {
+        counts: [...after.counts],
+        ...gridView(after.grid),
+        sqnrDb: Number.isFinite(after.sqnrDb) ? after.sqnrDb : 'inf',
       },
     };
   } catch (error) {

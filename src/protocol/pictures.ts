@@ -47,12 +47,15 @@ export interface WeightsView {
   readonly deviation: number;
   /** Per bin, of equal bins from the smallest to the largest. */
   readonly counts: readonly number[];
-  /** Of the values that remain after the recipe, where it quantizes the layer. */
-  readonly quantized?:
+  /** Why nothing can be told of what the recipe makes of them. */
+  readonly unknownAfter?: 'needs-data' | 'rescaled' | undefined;
+  /** Of the values that remain after the recipe, where it quantizes or prunes the layer. */
+  readonly after?:
     | {
         readonly counts: readonly number[];
         readonly sqnrDb: number | 'inf';
-        /** The values that the first output channel (in blocks: its first block) can take; none where they are too many to see. */
+        /** The values that the first output channel (in blocks: its first block) can take; none where they are too many to see, or
+        floats. */
         readonly levels: readonly number[];
         /** The smallest and the largest step between two of them, over the first channels; floats have no one step. */
         readonly steps?: { readonly min: number; readonly max: number } | undefined;

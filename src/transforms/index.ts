@@ -8,7 +8,7 @@ export {
   weightHistogram,
   type GridLine,
   type HistogramOptions,
-  type QuantizedHistogram,
+  type HistogramAfter,
   type WeightHistogram,
 } from './auto/weight-histogram.ts';
 export { weightSqnr, type LayerSqnr, type PassOptions } from './auto/weight-sqnr.ts';

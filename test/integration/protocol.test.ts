@@ -77,9 +77,9 @@ describe('The page', () => {
     assert.equal(view?.shape, '128 × 128');
     assert.equal(view.count, 128 * 128);
     assert.equal(view.counts.reduce((sum, n) => sum + n, 0), view.count); // prettier-ignore
-    assert.ok(view.min < view.mean && view.mean < view.max && view.quantized === undefined);
+    assert.ok(view.min < view.mean && view.mean < view.max && view.after === undefined);
     await host.quantize([fc1], int8);
-    const after = (await host.weights(fc1))?.quantized;
+    const after = (await host.weights(fc1))?.after;
     assert.ok(after !== undefined && after.sqnrDb !== 'inf' && after.sqnrDb > 30);
     assert.equal(await host.weights('/f/f.2/MaxPool'), undefined);
   });

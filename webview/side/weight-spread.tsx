@@ -72,7 +72,7 @@ function useWeights(layerId: string): Answer {
 }
 
 function Known({ view }: { readonly view: WeightsView }) {
-  const { tensor, shape, count, zeros, notFinite, min, max, mean, deviation, quantized } = view;
+  const { tensor, shape, count, zeros, notFinite, min, max, mean, deviation, after } = view;
   const facts: readonly (readonly [TextKey, string])[] = [
     ['spread.tensor', `${tensor} · ${shape}`],
     ['spread.range', `${figure(min)} … ${figure(max)}`],
@@ -82,6 +82,9 @@ function Known({ view }: { readonly view: WeightsView }) {
   return (
     <>
       <Bars view={view} />
+      {view.unknownAfter !== undefined && (
+        <p class="muted side-hint">{t(`spread.unknownAfter.${view.unknownAfter}`)}</p>
+      )}
       <dl class="fact-list">
         {facts.map(([label, value]) => (
           <div key={label}>
@@ -95,16 +98,16 @@ function Known({ view }: { readonly view: WeightsView }) {
             <dd class="error-text">{formatCount(notFinite)}</dd>
           </div>
         )}
-        {quantized !== undefined && (
+        {after !== undefined && (
           <>
             <div>
               <dt>{t('spread.sqnr')}</dt>
-              <dd>{quantized.sqnrDb === 'inf' ? t('spread.exact') : decibels(quantized.sqnrDb)}</dd>
+              <dd>{after.sqnrDb === 'inf' ? t('spread.exact') : decibels(after.sqnrDb)}</dd>
             </div>
-            {quantized.steps !== undefined && (
+            {after.steps !== undefined && (
               <div>
                 <dt title={t('spread.step.hint')}>{t('spread.step')}</dt>
-                <dd>{stepText(quantized.steps)}</dd>
+                <dd>{stepText(after.steps)}</dd>
               </div>
             )}
           </>
@@ -125,8 +128,8 @@ const height = 64;
 const tick = 6;
 
 /** Heights by their root, so that tails are seen beside the middle. */
-function Bars({ view: { counts, quantized, min, max } }: { readonly view: WeightsView }) {
-  const most = Math.max(1, ...counts, ...(quantized?.counts ?? []));
+function Bars({ view: { counts, after, min, max } }: { readonly view: WeightsView }) {
+  const most = Math.max(1, ...counts, ...(after?.counts ?? []));
   const path = (list: readonly number[]): string =>
     `M0 ${height}${list
       .map((n, i) => {
@@ -143,12 +146,12 @@ function Bars({ view: { counts, quantized, min, max } }: { readonly view: Weight
         aria-label={t('spread.picture', { min: figure(min), max: figure(max) })}
       >
         <path class="bars-before" d={path(counts)} />
-        {quantized !== undefined && (
+        {after !== undefined && (
           <>
-            <path class="bars-after" d={path(quantized.counts)} />
+            <path class="bars-after" d={path(after.counts)} />
             <path
               class="bars-grid"
-              d={quantized.levels
+              d={after.levels
                 .map((level) => (counts.length * (level - min)) / (max - min || 1))
                 .filter((x) => x >= 0 && x <= counts.length)
                 .map((x) => `M${x.toFixed(2)} ${height}V${height - tick}`)
@@ -159,7 +162,7 @@ function Bars({ view: { counts, quantized, min, max } }: { readonly view: Weight
       </svg>
       <figcaption class="muted">
         <span>{figure(min)}</span>
-        {quantized !== undefined && <span class="bars-legend">{t('spread.after')}</span>}
+        {after !== undefined && <span class="bars-legend">{t('spread.after')}</span>}
         <span>{figure(max)}</span>
       </figcaption>
     </figure>

@@ -1,11 +1,12 @@
 /**
  * How a layer's weights spread, and what a recipe makes of them.
  *
- *     const { counts, quantized } = await weightHistogram(model, '/encoder/MatMul', { bins: 64, recipe });
+ *     const { counts, after } = await weightHistogram(model, '/encoder/MatMul', { bins: 64, recipe });
  */
 import { elementCount, OnnxError } from '../../onnx/index.ts';
 import { DataType, type Model } from '../../onnx/model.ts';
 import { applyRecipe, type AppliedRecipe } from '../apply.ts';
+import type { Rounding } from '../context.ts';
 import { executor } from '../executor.ts';
 import { Workspace } from '../graph/workspace.ts';
 import type { Moments } from '../kernels/histogram.ts';
@@ -15,12 +16,13 @@ import { floatsOf } from '../kernels/values.ts';
 import type { Recipe } from '../recipe/recipe.ts';
 import { mapOrdered, notFinite, valueChunks, type WeightSource } from '../weights/stream.ts';
 import { chunkRounding, chunksOf, type RealRounding } from './chunks.ts';
+import { floatChunks } from './float-reader.ts';
 import { RoundingSqnrs } from './noise.ts';
 
 export interface HistogramOptions {
   /** Equal bins from the smallest weight to the largest, 1 to 4096. */
   readonly bins: number;
-  /** What it makes of the weight is told, too, where it quantizes the node. */
+  /** What it makes of the weight is told, too, where it changes the node's. */
   readonly recipe?: Recipe | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,12 +41,19 @@ export interface WeightHistogram {
   readonly deviation: number;
   /** Per bin. */
   readonly counts: Float64Array;
-  readonly quantized: QuantizedHistogram | undefined;
+  /** Undefined where the recipe leaves the weights as they are, and where `unknownAfter` says why it cannot be told. */
+  readonly after: HistogramAfter | undefined;
+  /**
+   * `needs-data`: calibration data decide what the weights become; `rescaled`: channels get factors that activations undo,
+   * so that the values before and after have no scale in common.
+   */
+  readonly unknownAfter?: 'needs-data' | 'rescaled' | undefined;
 }
 
-export interface QuantizedHistogram {
-  /** Of the values that the integers stand for, over the same bins. */
+export interface HistogramAfter {
+  /** Of the values that the integers stand for, or that pruning leaves, over the same bins. */
   readonly counts: Float64Array;
+  /** Of all weights of the node; as `weightSqnr` tells it. */
   readonly sqnrDb: number;
   /**
    * Of the first output channels (in blocks: of the first block of each), at most 16; one where the tensor has one.
@@ -76,12 +85,18 @@ export async function weightHistogram(
   if (!Number.isInteger(bins) || bins < 1 || bins > MAX_HISTOGRAM_BINS) {
     throw new RangeError(`bins: expected 1 to ${MAX_HISTOGRAM_BINS}, got ${bins}`);
   }
-  const roundings = recipe === undefined ? [] : realRoundings(applyRecipe(model, recipe), node);
-  const rounding = largest(roundings);
+  const changed = recipe === undefined ? nothing : changeOf(applyRecipe(model, recipe), node);
+  const { roundings } = changed;
+  const rounding = largest(roundings.filter((r): r is RealRounding => r.kind !== 'none'));
+  const pruned = rounding === undefined ? largest(roundings) : undefined;
   const source = rounding?.source ?? largestConstant(model, node);
   const all = await momentsOf(source, signal);
   const how = rounding === undefined ? undefined : await chunkRounding(rounding, signal);
   const { counts, roundedCounts } = await countsOf(source, rounding, how, all, bins, signal);
+  const after =
+    rounding !== undefined && how !== undefined
+      ? { counts: roundedCounts, grid: await gridOf(rounding, how, signal) }
+      : pruned && { counts: await prunedCounts(pruned.source, all, bins, signal), grid: [] };
   const mean = all.count === 0 ? 0 : all.sum / all.count;
   const variance = all.count === 0 ? 0 : Math.max(0, all.sumOfSquares / all.count - mean * mean);
   const { count, notFinite: bad, zeros, min, max } = all;
@@ -89,27 +104,29 @@ export async function weightHistogram(
     tensor: source.name,
     dims: source.tensor.dims,
     ...{ count, notFinite: bad, zeros, min, max, mean, deviation: Math.sqrt(variance), counts },
-    quantized:
-      rounding === undefined || how === undefined
-        ? undefined
-        : {
-            counts: roundedCounts,
-            sqnrDb: await new RoundingSqnrs().of(roundings, signal),
-            grid: await gridOf(rounding, how, signal),
-          },
+    after: after && { ...after, sqnrDb: await new RoundingSqnrs().of(roundings, signal) },
+    unknownAfter: changed.unknown,
   };
 }
 
-function realRoundings({ roundings, calibrated }: AppliedRecipe, node: string): RealRounding[] {
-  if (calibrated.has(node)) return [];
-  const real = (roundings.get(node) ?? []).filter((r) => r.kind !== 'none');
-  // its values before and after have no scale in common
-  return real.filter((r) => r.kind !== 'linear' || r.unscaled === undefined);
+interface Changed {
+  readonly roundings: readonly Rounding[];
+  readonly unknown?: WeightHistogram['unknownAfter'];
+}
+
+const nothing: Changed = { roundings: [] };
+
+function changeOf({ roundings, calibrated }: AppliedRecipe, node: string): Changed {
+  if (calibrated.has(node)) return { roundings: [], unknown: 'needs-data' };
+  const all = roundings.get(node) ?? [];
+  return all.some((r) => r.kind === 'linear' && r.unscaled !== undefined)
+    ? { roundings: [], unknown: 'rescaled' }
+    : { roundings: all };
 }
 
 /** Of several weights, as of an LSTM, the largest. */
-function largest(roundings: readonly RealRounding[]): RealRounding | undefined {
-  const size = ({ source }: RealRounding) => elementCount(source.tensor.dims);
+function largest<R extends Rounding>(roundings: readonly R[]): R | undefined {
+  const size = ({ source }: R) => elementCount(source.tensor.dims);
   return roundings.toSorted((a, b) => size(b) - size(a))[0];
 }
 
@@ -163,6 +180,21 @@ async function countsOf(
     part.roundedCounts.forEach((n, i) => (roundedCounts[i] = (roundedCounts[i] as number) + n));
   }
   return { counts, roundedCounts };
+}
+
+async function prunedCounts(
+  source: WeightSource,
+  { min: low, max: high }: Moments,
+  bins: number,
+  signal: AbortSignal | undefined,
+): Promise<Float64Array> {
+  const { parallel, run } = executor();
+  const parts = mapOrdered(floatChunks(source, signal), parallel, (chunk) =>
+    run('histogram', { ...chunk, low, high, bins }),
+  );
+  const sum = new Float64Array(bins);
+  for await (const { counts } of parts) counts.forEach((n, i) => (sum[i] = (sum[i] as number) + n));
+  return sum;
 }
 
 async function gridOf(

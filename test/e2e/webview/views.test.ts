@@ -142,6 +142,14 @@ describe('webview: inspector', () => {
       await spread.waitFor({ state: 'detached' });
       await row('f.6.0').click();
       await textBecomes(spread, /128 × 64 × 3 × 3/);
+      const conv = host.estimateNow().layers.find((l) => l.name === 'f.6.0')?.id ?? '';
+      await host.prune([conv], { kind: 'zeros', method: 'magnitude', ratio: 0.5, scope: 'layer' });
+      await textBecomes(spread, /after the edit[^]*signal to noise ?\d+\.\d dB/);
+      await row('fc2').click();
+      const gptq = { bits: 4, blockSize: 32, isSymmetric: false, algorithm: 'gptq' } as const;
+      await host.quantize(['/fc2/Gemm'], { form: 'blocks', operator: 'MatMulNBits', ...gptq });
+      await textBecomes(spread, /Calibration data decide/);
+      assert.equal(await spread.locator('.bars-after').count(), 0);
       await until(() => host.saved.at(-1)?.['isSpreadOpen'] === true);
     });
   });

@@ -57,8 +57,8 @@ describe('weightSqnr of rescaled layers', () => {
 
   it('does not tell what needs data without them, nor draws it', async () => {
     assert.deepEqual([...(await weightSqnr(product(), recipe(smooth)))], [['fc', { sqnrDb: undefined }]]);
-    const { quantized } = await weightHistogram(product(), 'fc', { bins: 8, recipe: recipe(smooth) });
-    assert.equal(quantized, undefined);
+    const found = await weightHistogram(product(), 'fc', { bins: 8, recipe: recipe(smooth) });
+    assert.deepEqual([found.after, found.unknownAfter], [undefined, 'needs-data']);
   });
 
   it('takes the factors of equalisation off, which the weights alone tell', async () => {
@@ -92,6 +92,8 @@ describe('weightSqnr of rescaled layers', () => {
     const given = { calibration: calibrationOf(ranges, { r: channelMaxima([8, 8, 8, 8]) }) };
     const { model: m } = applyRecipe(pair(), edits, given);
     const found = await weightSqnr(pair(), edits);
+    const drawn = await weightHistogram(pair(), 'first', { bins: 8, recipe: edits });
+    assert.deepEqual([drawn.after, drawn.unknownAfter], [undefined, 'rescaled']);
     const [w = NaN] = await numbers(m, 'W_scale');
     const madeFirst = (await numbers(m, 'W_quantized')).map((q, i) => q * w * factors[Math.floor(i / 3)]!);
     close(found.get('first')?.sqnrDb, first, madeFirst);

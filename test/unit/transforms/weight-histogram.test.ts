@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Model } from '../../../src/onnx/model.ts';
 import { weightHistogram, weightSqnr } from '../../../src/transforms/index.ts';
 import { floats, graph, model, node, value } from '../../support/model-builder.ts';
-import { blocks, cast, quantize, recipe } from './edits.ts';
+import { blocks, cast, prune, quantize, recipe } from './edits.ts';
 
 // 0, 1, … 7, twice, and their negatives: [32, 1]
 const W = Array.from({ length: 32 }, (_, i) => (i < 16 ? i % 8 : -(i % 8)));
@@ -29,9 +29,9 @@ describe('weightHistogram', () => {
     const found = await weightHistogram(layer(), 'fc', { bins: 7 });
     // bins of 2 from -7 to 7: [-7, -5) [-5, -3) [-3, -1) [-1, 1) [1, 3) [3, 5) [5, 7]
     assert.deepEqual([...found.counts], [4, 4, 4, 6, 4, 4, 6]);
-    const { tensor, dims, count, zeros, min, max, mean, notFinite, quantized } = found;
+    const { tensor, dims, count, zeros, min, max, mean, notFinite, after } = found;
     assert.deepEqual(
-      { tensor, dims, count, zeros, min, max, mean, notFinite, quantized },
+      { tensor, dims, count, zeros, min, max, mean, notFinite, after },
       {
         tensor: 'W',
         dims: [32, 1],
@@ -41,7 +41,7 @@ describe('weightHistogram', () => {
         max: 7,
         mean: 0,
         notFinite: 0,
-        quantized: undefined,
+        after: undefined,
       },
     );
     // 4 · (1 + 4 + … + 49) / 32
@@ -61,11 +61,11 @@ describe('weightHistogram', () => {
   for (const edit of [quantize(), blocks({ bits: 4 }), blocks({ bits: 2, isSymmetric: true })]) {
     it(`tells what a recipe makes of them: ${JSON.stringify(edit)}`, async () => {
       const r = recipe(edit);
-      const { quantized, counts } = await weightHistogram(layer(), 'fc', { bins: 7, recipe: r });
-      assert.equal(quantized?.sqnrDb, (await weightSqnr(layer(), r)).get('fc')?.sqnrDb);
-      assert.equal(total(quantized!.counts), total(counts));
-      const [line] = quantized!.grid;
-      assert.equal(quantized!.grid.length, 1);
+      const { after, counts } = await weightHistogram(layer(), 'fc', { bins: 7, recipe: r });
+      assert.equal(after?.sqnrDb, (await weightSqnr(layer(), r)).get('fc')?.sqnrDb);
+      assert.equal(total(after!.counts), total(counts));
+      const [line] = after!.grid;
+      assert.equal(after!.grid.length, 1);
       // the first block holds 0 to 7 only
       const ends = [line!.low, line!.high].map((q) => line!.scale * (q - line!.zeroPoint));
       assert.ok(Math.abs(Math.max(...ends) - 7) < 0.01, ends.join(' to '));
@@ -74,18 +74,35 @@ describe('weightHistogram', () => {
 
   it('has no grid of floats', async () => {
     const found = await weightHistogram(layer(), 'fc', { bins: 8, recipe: recipe(cast()) });
-    assert.deepEqual(found.quantized?.grid, []);
-    assert.ok(found.quantized.sqnrDb > 60);
+    assert.deepEqual(found.after?.grid, []);
+    assert.ok(found.after.sqnrDb > 60);
     assert.equal(
-      found.quantized.counts.reduce((sum, n) => sum + n, 0),
+      found.after.counts.reduce((sum, n) => sum + n, 0),
       found.count,
     );
   });
 
+  it('has the zeros of what is pruned, and the values that stay', async () => {
+    const r = recipe(prune({ ratio: 0.5 }));
+    const { after, counts, unknownAfter } = await weightHistogram(layer(), 'fc', { bins: 15, recipe: r });
+    // bins around -7, -6, … 7: the two of each from 4 on stay, of both signs
+    assert.deepEqual([...after!.counts], [2, 2, 2, 2, 0, 0, 0, 16, 0, 0, 0, 2, 2, 2, 2]);
+    assert.deepEqual([...counts], [2, 2, 2, 2, 2, 2, 2, 4, 2, 2, 2, 2, 2, 2, 2]);
+    assert.equal(after!.sqnrDb, (await weightSqnr(layer(), r)).get('fc')?.sqnrDb);
+    assert.deepEqual([after!.grid, unknownAfter], [[], undefined]);
+  });
+
+  it('tells that data decide, where they do', async () => {
+    for (const edit of [blocks({ algorithm: 'gptq' }), prune({ method: 'wanda' })]) {
+      const found = await weightHistogram(layer(), 'fc', { bins: 15, recipe: recipe(edit) });
+      assert.deepEqual([found.after, found.unknownAfter], [undefined, 'needs-data']);
+    }
+  });
+
   it('is that of the weights where the recipe leaves the node alone', async () => {
     const r = recipe(blocks({ layers: { nodes: ['other'] } }));
-    const { quantized } = await weightHistogram(layer(), 'fc', { bins: 7, recipe: r });
-    assert.equal(quantized, undefined);
+    const { after } = await weightHistogram(layer(), 'fc', { bins: 7, recipe: r });
+    assert.equal(after, undefined);
   });
 
   const refused: [string, string, number, RegExp][] = [

@@ -201,6 +201,10 @@ export const frame = {
   'spread.step.hint':
     'Distance of neighbouring values, over the first channels; the marks under the picture are those of the first',
   'spread.after': 'after the edit',
+  'spread.unknownAfter.needs-data':
+    'Calibration data decide what the edit makes of these weights, so no values after it are shown. Once data have run (Save, Check Accuracy), Measure Weight Error tells the error.',
+  'spread.unknownAfter.rescaled':
+    'The edit multiplies channels by factors that activations undo, so values before and after it cannot be compared here. Measure Weight Error takes the factors off.',
   'spread.picture': 'Number of weights by value, from {min} to {max}',
   'recipe.title': 'Recipe',
   'recipe.empty':

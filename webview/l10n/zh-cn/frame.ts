@@ -197,6 +197,10 @@ export const frame: Readonly<Record<keyof typeof en, string>> = {
   'spread.step': '缩放步长',
   'spread.step.hint': '相邻可取值的间距（前几个通道）；图下的刻度为第一个通道的取值',
   'spread.after': '编辑之后',
+  'spread.unknownAfter.needs-data':
+    '这些权重编辑后的取值由校准数据决定，因此不显示编辑之后的分布。数据运行之后（保存、检查精度），“测量权重误差”会给出误差。',
+  'spread.unknownAfter.rescaled':
+    '该编辑会给通道乘以系数，并在激活中抵消，因此这里无法比较编辑前后的取值。“测量权重误差”会先去掉这些系数。',
   'spread.picture': '按取值统计的权重数量，从 {min} 到 {max}',
   'recipe.title': '配方',
   'recipe.empty': '尚无编辑。选择层进行量化或剪枝；保存之前文件保持不变。',

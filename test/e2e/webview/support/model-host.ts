@@ -214,15 +214,15 @@ export class ModelHost implements HostApi {
   async weights(layerId: string): Promise<WeightsView | undefined> {
     this.#note('weights', layerId);
     const found = await weightHistogram(this.#model, layerId, { bins: 72, recipe: this.#recipe });
-    const { counts, dims, quantized, ...figures } = found;
+    const { counts, dims, after, ...figures } = found;
     return {
       ...figures,
       shape: dims.join(' × '),
       counts: [...counts],
-      quantized: quantized && {
-        counts: [...quantized.counts],
-        sqnrDb: quantized.sqnrDb,
-        ...gridView(quantized.grid),
+      after: after && {
+        counts: [...after.counts],
+        sqnrDb: after.sqnrDb === Infinity ? 'inf' : after.sqnrDb,
+        ...gridView(after.grid),
       },
     };
   }
