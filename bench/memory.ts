@@ -1,8 +1,9 @@
 /**
- * Entry (`npm run bench:memory [-- FILTER] [-- --ep webgpu]`): what the analysis predicts against what ONNX Runtime's
- * profile measures on the CPU, for real models, float and quantized, with optimization off and on: the peak
- * (`mem_in_use_peak` of the first run) and the bytes of every node's outputs (`output_size`). With `--ep`, what a process
- * takes on that EP, of the float models at batch 1 and 4. Prints the tables of docs/memory.md.
+ * Entry (`npm run bench:memory [-- FILTER] [-- --static] [-- --ep webgpu]`): what the analysis predicts against what ONNX
+ * Runtime's profile measures on the CPU, for real models, float and quantized, with optimization off and on: the peak
+ * (`mem_in_use_peak` of the first run) and the bytes of every node's outputs (`output_size`). With `--static`, of the
+ * models quantized statically. With `--ep`, what a process takes on that EP, of the float models at batch 1 and 4. Prints
+ * the tables of docs/memory.md.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,6 +16,7 @@ import { Runner, type ProfiledNode } from '../src/runtime/index.ts';
 import { bundleFolder } from '../test/unit/runtime/worker-bundle.ts';
 import { memoryCases, type Case } from './memory/cases.ts';
 import { compareOnDevice } from './memory/device.ts';
+import { staticCases } from './memory/static.ts';
 
 const root = path.resolve(import.meta.dirname, '..');
 const levels: readonly Optimization[] = ['disabled', 'all'];
@@ -29,26 +31,29 @@ interface Row {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { ep: { type: 'string', default: 'cpu' } },
+  options: { ep: { type: 'string', default: 'cpu' }, static: { type: 'boolean', default: false } },
 });
 const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-bench-'));
 try {
   const cases = await memoryCases(root, folder, positionals[0] ?? '');
   const small = cases.filter((c) => !c.isQuantized && c.batch <= 4);
-  if (values.ep === 'cpu') await compareOnCpu(cases);
+  if (values.ep === 'cpu')
+    await compareOnCpu((runner) => (values.static ? staticCases(cases, folder, runner) : cases));
   else await compareOnDevice(small, values.ep as EpName);
 } finally {
   await rm(folder, { recursive: true });
 }
 
-async function compareOnCpu(cases: readonly Case[]): Promise<void> {
+async function compareOnCpu(
+  casesFor: (runner: Runner) => readonly Case[] | Promise<readonly Case[]>,
+): Promise<void> {
   const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
   const runner = new Runner({ workerPath: path.join(bundles, 'worker.cjs') });
   const errors = new Map<Optimization, number[]>(levels.map((l) => [l, []]));
   try {
     console.log('| model | dims | outputs | measured, off | predicted | | measured, all | predicted | |');
     console.log('|---|---|---|--:|--:|--:|--:|--:|--:|');
-    for (const c of cases) {
+    for (const c of await casesFor(runner)) {
       const rows: Row[] = [];
       for (const level of levels) {
         const row = await compare(runner, c, level);
