@@ -1,21 +1,15 @@
 /** Which residual blocks go: the least of them, or those that are ticked. */
-import { useEffect, useState } from 'preact/hooks';
 import type { BlockOptions, BlocksView, EditRequest } from '../../src/protocol.ts';
 import { formatBytes } from '../../src/format.ts';
 import { t } from '../l10n/index.ts';
+import { useAnswer, type Answer } from '../state/answer.ts';
 import { changeDraft } from '../state/draft.ts';
-import { host, messageOf } from '../state/host.ts';
 import { estimate } from '../state/store.ts';
 import { CalibrationField } from './calibration-field.tsx';
 import { NumberField } from './number-field.tsx';
 import { type Named, Select } from './select.tsx';
 
 export type BlocksRequest = EditRequest & { readonly type: 'prune-blocks' };
-
-type Answer =
-  | { readonly kind: 'pending' }
-  | { readonly kind: 'known'; readonly view: BlocksView }
-  | { readonly kind: 'failed'; readonly message: string };
 
 const importances: readonly Named<BlockOptions['importance']>[] = [
   { value: 'weights', title: 'blocks.weights' },
@@ -59,27 +53,10 @@ export function BlockFields({ edit }: { readonly edit: BlocksRequest }) {
 }
 
 /** Asked anew for each importance and data; the blocks that are ticked do not matter. */
-function useBlocks({ options }: BlocksRequest): Answer {
-  const [answer, setAnswer] = useState<Answer>({ kind: 'pending' });
+function useBlocks({ options }: BlocksRequest): Answer<BlocksView> {
   const { importance } = options;
   const data = importance === 'weights' ? undefined : (options.calibration ?? estimate.peek()?.calibration);
-  useEffect(() => {
-    let isStale = false;
-    const show = (next: Answer): void => {
-      if (!isStale) setAnswer(next);
-    };
-    show({ kind: 'pending' });
-    host()
-      .blocks(importance, data)
-      .then(
-        (view) => show({ kind: 'known', view }),
-        (error: unknown) => show({ kind: 'failed', message: messageOf(error) }),
-      );
-    return () => {
-      isStale = true;
-    };
-  }, [importance, data?.path, data?.samples]);
-  return answer;
+  return useAnswer((h) => h.blocks(importance, data), [importance, data?.path, data?.samples]);
 }
 
 interface BlocksProps {

@@ -1,16 +1,11 @@
 /** How much the channels or weights of a layer matter, with the cut that the ratio makes. Read once per choice. */
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { ImportanceView } from '../../src/protocol.ts';
 import { Icon } from '../components/icon.tsx';
 import { t, wholeNumber } from '../l10n/index.ts';
-import { host, messageOf } from '../state/host.ts';
+import { useAnswer, type Answer } from '../state/answer.ts';
 import { layerById } from '../state/store.ts';
 import type { PruneRequest } from './prune-fields.tsx';
-
-type Answer =
-  | { readonly kind: 'pending' }
-  | { readonly kind: 'known'; readonly view: ImportanceView }
-  | { readonly kind: 'failed'; readonly message: string };
 
 export function Importance({ edit }: { readonly edit: PruneRequest }) {
   const [chosen, setChosen] = useState(edit.layerIds[0] ?? '');
@@ -41,7 +36,7 @@ export function Importance({ edit }: { readonly edit: PruneRequest }) {
   );
 }
 
-function Body({ answer, edit }: { readonly answer: Answer; readonly edit: PruneRequest }) {
+function Body({ answer, edit }: { readonly answer: Answer<ImportanceView>; readonly edit: PruneRequest }) {
   if (answer.kind === 'pending') return <p class="muted">{t('spread.reading')}</p>;
   if (answer.kind === 'failed')
     return (
@@ -66,27 +61,10 @@ function cutOf({ options }: PruneRequest): number | undefined {
   return options.scope === 'global' || options.pattern !== undefined ? undefined : options.ratio;
 }
 
-function useImportance(layerId: string, { options }: PruneRequest): Answer {
-  const [answer, setAnswer] = useState<Answer>({ kind: 'pending' });
+function useImportance(layerId: string, { options }: PruneRequest): Answer<ImportanceView> {
   // the ratio moves the line, nothing else
   const by = options.kind === 'channels' ? options.importance : options.method;
-  useEffect(() => {
-    let isStale = false;
-    const show = (next: Answer): void => {
-      if (!isStale) setAnswer(next);
-    };
-    show({ kind: 'pending' });
-    host()
-      .importance(layerId, options)
-      .then(
-        (view) => show({ kind: 'known', view }),
-        (error: unknown) => show({ kind: 'failed', message: messageOf(error) }),
-      );
-    return () => {
-      isStale = true;
-    };
-  }, [layerId, options.kind, by]);
-  return answer;
+  return useAnswer((h) => h.importance(layerId, options), [layerId, options.kind, by]);
 }
 
 const height = 48;

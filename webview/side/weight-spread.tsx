@@ -1,17 +1,11 @@
 /** The distribution of the chosen layer's weights: asked for only while it is open, since it reads all of them. */
-import { useEffect, useState } from 'preact/hooks';
 import { formatCount } from '../../src/format.ts';
 import type { WeightsView } from '../../src/protocol.ts';
 import { Icon } from '../components/icon.tsx';
 import { t, type TextKey } from '../l10n/index.ts';
 import { decibels, sharePercent } from '../lib/quantity.ts';
-import { host, messageOf } from '../state/host.ts';
+import { useAnswer, type Answer } from '../state/answer.ts';
 import { estimate, patchView, viewState } from '../state/store.ts';
-
-type Answer =
-  | { readonly kind: 'pending' }
-  | { readonly kind: 'known'; readonly view: WeightsView | undefined }
-  | { readonly kind: 'failed'; readonly message: string };
 
 export function WeightSpread({ layerId }: { readonly layerId: string }) {
   const isOpen = viewState.value.isSpreadOpen;
@@ -49,26 +43,10 @@ function Spread({ layerId }: { readonly layerId: string }) {
   return <Known view={answer.view} />;
 }
 
-function useWeights(layerId: string): Answer {
-  const [answer, setAnswer] = useState<Answer>({ kind: 'pending' });
+function useWeights(layerId: string): Answer<WeightsView | undefined> {
   // dims and EP change no weight, edits do
   const edits = JSON.stringify(estimate.value?.edits.map((e) => [e.label, e.layerIds]));
-  useEffect(() => {
-    let isStale = false;
-    const show = (next: Answer): void => {
-      if (!isStale) setAnswer(next);
-    };
-    host()
-      .weights(layerId)
-      .then(
-        (view) => show({ kind: 'known', view }),
-        (error: unknown) => show({ kind: 'failed', message: messageOf(error) }),
-      );
-    return () => {
-      isStale = true;
-    };
-  }, [layerId, edits]);
-  return answer;
+  return useAnswer((h) => h.weights(layerId), [layerId, edits], true);
 }
 
 function Known({ view }: { readonly view: WeightsView }) {
