@@ -193,12 +193,16 @@ function firstUses(program: Program): Map<ExecutedNode, Value[]> {
 }
 
 function analyzedNodes({ program, weightsOf }: Compiled): AnalyzedNode[] {
-  return program.nodes.map((n) => ({
-    id: n.id,
-    node: n.node,
-    step: n.index,
-    weights: (weightsOf.get(n) ?? []).filter((v) => v.constant?.dims.length !== 0).map((v) => v.name),
-  }));
+  return program.nodes.map((n) => {
+    const constants = weightsOf.get(n);
+    return { id: n.id, node: n.node, step: n.index, weights: constants ? weightNames(constants) : noNames };
+  });
+}
+
+const noNames: readonly string[] = [];
+
+function weightNames(constants: readonly Value[]): readonly string[] {
+  return constants.filter((v) => v.constant?.dims.length !== 0).map((v) => v.name);
 }
 
 /** Largest first. */

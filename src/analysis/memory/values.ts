@@ -17,6 +17,8 @@ export interface StoredConstant {
   readonly isDefault: boolean;
   /** Its bytes, where it is small and comes from the file. */
   readonly small?: Uint8Array | undefined;
+  /** Equal where type, dims and bytes are; undefined where it is not small. */
+  readonly content?: string | undefined;
 }
 
 /** One value, wherever in the model; the same object wherever it is used. */
@@ -69,10 +71,24 @@ function bytesOfItems(type: InferredType & { kind: 'sequence' | 'optional' }): D
   return add(...type.items.map(bytesOfType));
 }
 
+/** An edit leaves nearly all tensors the same objects. */
+const storedTensors = new WeakMap<TensorRef, StoredConstant>();
+
 export function storedTensor(tensor: TensorRef, isDefault: boolean): StoredConstant {
-  const { dims, dataType } = tensor;
-  const bytes = tensorByteLength(tensor);
-  return { bytes, count: elementCount(dims), dims, dataType, isDefault, small: tensor.smallData };
+  const known = storedTensors.get(tensor);
+  if (known?.isDefault === isDefault) return known;
+  const { dims, dataType, smallData: small } = tensor;
+  const stored: StoredConstant = {
+    bytes: tensorByteLength(tensor),
+    count: elementCount(dims),
+    dims,
+    dataType,
+    isDefault,
+    small,
+    content: small && `${dataType}[${dims.join()}]${hashOf(small)}`,
+  };
+  storedTensors.set(tensor, stored);
+  return stored;
 }
 
 /** Bytes of values and indices; ONNX Runtime makes it dense at load, and so it is counted otherwise. */
@@ -138,18 +154,8 @@ export function elemTypeOfValue(value: Value | undefined): number {
 }
 
 /** Of a constant: by its content where that was read, else by its place. */
-export function identityOf(slot: number, { small, dataType, dims }: StoredConstant): string {
-  return small === undefined ? `#${slot}` : `${dataType}[${dims.join()}]${contentHash(small)}`;
-}
-
-const contentHashes = new WeakMap<Uint8Array, string>();
-
-function contentHash(bytes: Uint8Array): string {
-  const known = contentHashes.get(bytes);
-  if (known !== undefined) return known;
-  const hash = hashOf(bytes);
-  contentHashes.set(bytes, hash);
-  return hash;
+export function identityOf(slot: number, { content }: StoredConstant): string {
+  return content ?? `#${slot}`;
 }
 
 /** FNV-1a in two halves: 64 bits, enough to tell apart what one model holds. */
