@@ -7,6 +7,7 @@ import type { CardsView, TrainingChoice, TrainingView } from './protocol/beyond.
 import type {
   BlockOptions,
   BlocksView,
+  CoarseLayerView,
   CalibrationView,
   CastOptions,
   EditRequest,
@@ -73,6 +74,11 @@ export interface HostApi {
   describeLayer(layerId: string): Promise<readonly { readonly label: string; readonly value: string }[]>;
   /** Reads the layer's weights; a later call cancels one that is under way. Undefined: it has no float32 weights. */
   weights(layerId: string): Promise<WeightsView | undefined>;
+  /**
+   * Layers that int8 with one scale for the whole weight serves badly, and one per channel better, the worst first: reads
+   * their weights; a later call of this or the next two cancels one that is under way.
+   */
+  coarseLayers(layerIds: readonly string[]): Promise<readonly CoarseLayerView[]>;
   /** Reads what it takes once; a later call cancels one that is under way. The ratio does not matter. */
   importance(layerId: string, options: PruneOptions): Promise<ImportanceView>;
   /** Reads weights once, or runs the model on data; a later call cancels one that is under way. */

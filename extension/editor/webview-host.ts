@@ -183,6 +183,13 @@ export class WebviewHost implements Answering<HostApi> {
     return this.#document.run('weightsView', [layerId], { signal });
   }
 
+  coarseLayers(layerIds: readonly string[]): ReturnType<HostApi['coarseLayers']> {
+    this.#ranking.abort();
+    this.#ranking = new AbortController();
+    const { signal } = this.#ranking;
+    return this.#document.run('coarseView', [layerIds], { signal });
+  }
+
   importance(layerId: string, options: PruneOptions): ReturnType<HostApi['importance']> {
     this.#ranking.abort();
     this.#ranking = new AbortController();

@@ -2,6 +2,7 @@
 import type { TrainingChoice } from '../../src/protocol.ts';
 import { layerFacts } from '../views/describe.ts';
 import { blocksView } from '../views/blocks-view.ts';
+import { coarseView } from '../views/coarse-view.ts';
 import { estimateAnswer } from '../views/estimate-answer.ts';
 import { estimateView } from '../views/estimate-view.ts';
 import { formView, formViews } from '../views/form-views.ts';
@@ -52,7 +53,7 @@ export const queries = {
   weightNotes,
 };
 
-export const jobs = { ...jobList, weightsView, importanceView, blocksView };
+export const jobs = { ...jobList, weightsView, importanceView, blocksView, coarseView };
 
 export type Queries = typeof queries;
 export type Jobs = typeof jobs;

@@ -101,6 +101,13 @@ export interface BlockOptions {
 }
 
 /** The residual blocks that are still there, in the order in which they run. */
+/** Signal-to-noise ratios of a layer's weight in int8, in dB. */
+export interface CoarseLayerView {
+  readonly name: string;
+  readonly perTensorDb: number;
+  readonly perChannelDb: number;
+}
+
 export interface BlocksView {
   readonly blocks: readonly {
     readonly id: string;

@@ -6,6 +6,7 @@ import { Icon } from '../components/icon.tsx';
 import { t, type TextKey } from '../l10n/index.ts';
 import { changeDraft, draftForms, usualCast, usualOptions, type ListedForm } from '../state/draft.ts';
 import { CastSettings } from './cast-settings.tsx';
+import { CoarseLayers } from './coarse-layers.tsx';
 import { FormSettings } from './form-settings.tsx';
 
 const forms: readonly {
@@ -49,7 +50,10 @@ export function QuantizeFields({ edit }: { readonly edit: QuantizeRequest }) {
         ))}
       </fieldset>
       {edit.type === 'quantize' ? (
-        <FormSettings options={edit.options} change={change} />
+        <>
+          <FormSettings options={edit.options} change={change} />
+          {isPerTensor(edit.options) && <CoarseLayers layerIds={layerIds} />}
+        </>
       ) : (
         <CastSettings
           options={edit.options}
@@ -58,6 +62,11 @@ export function QuantizeFields({ edit }: { readonly edit: QuantizeRequest }) {
       )}
     </div>
   );
+}
+
+function isPerTensor(options: QuantizeOptions): boolean {
+  const isInt8 = options.form === 'dynamic-int8' || options.form === 'static';
+  return isInt8 && options.granularity === 'per-tensor';
 }
 
 function nameOf(edit: QuantizeRequest): ListedForm {

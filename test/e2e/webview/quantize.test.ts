@@ -118,6 +118,27 @@ describe('webview: quantize', () => {
     });
   });
 
+  it('warns of layers that one scale serves badly, where there is to be one', async () => {
+    const host = await sampleHost();
+    const coarse = (n: number) => ({ name: `layer ${n}`, perTensorDb: 19.94 + n, perChannelDb: 33.61 + n });
+    host.coarseLayers = () => Promise.resolve([0, 1, 2, 3, 4].map(coarse));
+    await withEditor(host, {}, async ({ page, row }) => {
+      await row('fc1').click();
+      const dialog = await openDialog(page);
+      await dialog.getByLabel(/^Dynamic int8/).check();
+      await dialog.getByRole('combobox', { name: /^Scales/ }).selectOption('per-tensor');
+      const lines = dialog.locator('.coarse-layers p');
+      await textBecomes(
+        lines.first(),
+        /layer 0: the weight keeps 19\.9 dB with one scale, 33\.6 dB with one per/,
+      );
+      await textBecomes(lines.last(), /and 2 more layers/);
+      assert.equal(await lines.count(), 4);
+      await dialog.getByRole('combobox', { name: /^Scales/ }).selectOption('per-channel');
+      await lines.first().waitFor({ state: 'detached' });
+    });
+  });
+
   it('says that calibration needs trust, before it is asked for', async () => {
     const host = await sampleHost();
     const { view } = await host.open();

@@ -49,6 +49,8 @@ export const dialogs = {
   'quantize.apply': 'Quantize',
   'quantize.granularity': 'Scales',
   'quantize.granularity.hint': 'One per channel is more accurate, and some bytes larger.',
+  'quantize.coarse': '{name}: the weight keeps {tensor} with one scale, {channel} with one per channel',
+  'quantize.coarse.more': 'and {n} more layers like that',
   'quantize.perChannel': 'One per channel',
   'quantize.perTensor': 'One per tensor',
   'quantize.reduceRange': 'Use 7 of 8 bits',

@@ -14,6 +14,7 @@ import { formatBytes } from '../../../../src/format.ts';
 import type { Model } from '../../../../src/onnx/index.ts';
 import type {
   BlocksView,
+  CoarseLayerView,
   CastOptions,
   CalibrationView,
   CardsView,
@@ -41,6 +42,7 @@ import {
   applyRecipe,
   blockStrengths,
   channelImportance,
+  coarseLayers,
   chooseForms,
   removeLayers,
   residualBlocks,
@@ -225,6 +227,12 @@ export class ModelHost implements HostApi {
         ...gridView(after.grid),
       },
     };
+  }
+
+  async coarseLayers(layerIds: readonly string[]): Promise<readonly CoarseLayerView[]> {
+    this.#note('coarseLayers', layerIds);
+    const found = await coarseLayers(this.#model, { nodes: [...layerIds] });
+    return found.map(({ node, ...figures }) => ({ name: node, ...figures }));
   }
 
   async importance(layerId: string, options: PruneOptions): Promise<ImportanceView> {
