@@ -50,7 +50,7 @@ describe('coarseLayers', () => {
       const found = await coarseLayers(m, { all: true });
       const [worst, ...others] = found as [CoarseLayer, ...CoarseLayer[]];
       // quantize_dynamic, onnxruntime 1.32, QUInt8, of a Conv with that weight: 19.9 dB
-      assert.match(worst.node ?? '', /then_branch.*encoder\/3\/reparam_conv\/Conv$/);
+      assert.match(worst.node, /then_branch.*encoder\/3\/reparam_conv\/Conv$/);
       assert.equal(worst.perTensorDb.toFixed(1), '19.9');
       assert.ok(worst.perChannelDb > 33);
       assert.ok(others.every((l) => l.perTensorDb >= worst.perTensorDb));
