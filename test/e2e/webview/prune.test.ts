@@ -3,7 +3,15 @@ import type { Locator, Page } from 'playwright-core';
 import { formatBytes } from '../../../src/format.ts';
 import type { ChannelOptions, PruneOptions, ZeroOptions } from '../../../src/protocol.ts';
 import { sampleSensitivity } from './support/checks.ts';
-import { plain, sampleHost, textBecomes, until, withEditor, type Editor } from './support/harness.ts';
+import {
+  branchesHost,
+  plain,
+  sampleHost,
+  textBecomes,
+  until,
+  withEditor,
+  type Editor,
+} from './support/harness.ts';
 
 async function openDialog({ page, row }: Editor, name: string) {
   await row(name).click();
@@ -119,6 +127,58 @@ describe('webview: removing channels', () => {
       await dialog.waitFor({ state: 'detached' });
       const options = host.calls.findLast((c) => c.method === 'prune')?.args[1];
       assert.equal((options as ChannelOptions).approximate, true);
+    });
+  });
+});
+
+describe('webview: removing channels inside a body', () => {
+  it('shows the group, its cut, and the layers of that branch alone; done, its rows are smaller', async () => {
+    const host = await branchesHost();
+    await withEditor(host, {}, async ({ page, remote, rows }) => {
+      await rows.first().waitFor();
+      const layer = host.estimateNow().layers.find((l) => l.canPrune && /then_branch.*Conv/.test(l.id))!;
+      await remote.startPrune([layer.id]);
+      const dialog = page.getByRole('dialog', { name: 'Prune weights' });
+      await textBecomes(dialog.locator('.channel-group caption'), '258 → 128 channels in');
+      const names = await dialog.locator('.channel-group tr').allInnerTexts();
+      assert.ok(names.length > 1);
+      const options: PruneOptions = { kind: 'channels', importance: 'l1', ratio: 0.5, repair: 'none' };
+      const would = await host.preview({ type: 'prune', layerIds: [layer.id], options });
+      const ids = would.groups?.flatMap((g) => g.layers.map((l) => l.layerId)) ?? [];
+      assert.ok(ids.length > 1);
+      assert.ok(
+        ids.every((id) => /^[^/]*\/?[^/]*then_branch/.test(id) && !id.includes('else_branch')),
+        ids.join(),
+      );
+      await dialog.locator('.cut-line').waitFor({ state: 'attached' });
+      await dialog
+        .locator('.preview-latency')
+        .getByText(/about \d+ % less|about the same/)
+        .waitFor();
+      await dialog.getByRole('button', { name: 'Prune', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      const after = host.estimateNow().layers.filter((l) => l.change !== undefined);
+      assert.deepEqual(after.map((l) => l.id).sort(), [...new Set(ids)].sort());
+      assert.ok(after.every((l) => l.change!.afterBytes < l.change!.beforeBytes));
+    });
+  });
+
+  it('says that data see nothing there: no repair, and no importance by activations', async () => {
+    const host = await branchesHost();
+    await withEditor(host, {}, async ({ page, remote, rows }) => {
+      await rows.first().waitFor();
+      const layer = host.estimateNow().layers.find((l) => l.canPrune && /then_branch.*Conv/.test(l.id))!;
+      await remote.startPrune([layer.id]);
+      const dialog = page.getByRole('dialog', { name: 'Prune weights' });
+      await dialog.locator('.channel-group').first().waitFor();
+      await dialog.getByLabel('Repair what stays').selectOption('least-squares');
+      const unrepaired = /is not repaired: it is inside a subgraph, where no calibration data are seen/;
+      await dialog.locator('.preview-line.warning').filter({ hasText: unrepaired }).first().waitFor();
+      await dialog.getByLabel('Repair what stays').selectOption('none');
+      await dialog.getByLabel('Which channels').selectOption('activation');
+      const unseen = /inside a subgraph, where no calibration data are seen/;
+      await dialog.locator('.preview-line.circle-slash').filter({ hasText: unseen }).waitFor();
+      assert.equal(await dialog.getByRole('button', { name: 'Prune', exact: true }).isDisabled(), true);
     });
   });
 });

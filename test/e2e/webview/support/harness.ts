@@ -5,6 +5,7 @@ import { openModel, type Model } from '../../../../src/onnx/index.ts';
 import type { HostApi, WebviewApi } from '../../../../src/protocol.ts';
 import { ModelHost, type ModelHostOptions } from './model-host.ts';
 import {
+  branchesFile,
   closeBrowser,
   fileBytes,
   openPage,
@@ -42,6 +43,10 @@ export const sampleHost = (options: Partial<ModelHostOptions> = {}): Promise<Mod
 /** A transformer encoder with 38 layers. */
 export const transformerHost = (options: Partial<ModelHostOptions> = {}): Promise<ModelHost> =>
   hostOf(transformerFile, options);
+
+/** A voice detector of which nearly all is inside branches of an If, for two sampling rates. */
+export const branchesHost = (options: Partial<ModelHostOptions> = {}): Promise<ModelHost> =>
+  hostOf(branchesFile, options);
 
 export interface Editor {
   readonly page: Page;

@@ -144,6 +144,10 @@ function escapeHtml(text: string): string {
 }
 
 export const sampleFile = path.resolve(import.meta.dirname, '../../../../media/samples/fmnist_cnn.onnx');
+export const branchesFile = path.resolve(
+  import.meta.dirname,
+  '../../../../node_modules/@ricky0123/vad-web/dist/silero_vad_v5.onnx',
+);
 export const transformerFile = path.resolve(
   import.meta.dirname,
   '../../../fixtures/models/mnist_transformer.onnx',

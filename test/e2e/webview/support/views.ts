@@ -9,6 +9,7 @@ import {
   type MemoryEstimate,
 } from '../../../../src/analysis/index.ts';
 import { formNames, usualEdit } from '../../../../extension/forms.ts';
+import { editWarnings } from '../../../../extension/session/edit-warnings.ts';
 import { formOutcome } from '../../../../extension/views/form-outcome.ts';
 import { channelGroups, type Side } from '../../../../extension/views/channel-groups.ts';
 import { formatShape } from '../../../../src/format.ts';
@@ -245,8 +246,10 @@ function editViews({ recipe, applied, model, estimate }: State): EstimateView['e
   });
 }
 
-function macsOf({ estimate }: State): number {
-  return estimate.nodes.reduce((sum, n) => sum + (n.macs ?? NaN), 0);
+/** Undefined where those of a node are not known. */
+function macsOf({ estimate }: State): number | undefined {
+  const macs = estimate.nodes.map((n) => n.macs);
+  return macs.includes(undefined) ? undefined : macs.reduce<number>((sum, n) => sum + (n ?? 0), 0);
 }
 
 function groupsOf(now: State, next: State, changes: readonly LayerChange[]): PreviewView['groups'] {
@@ -279,7 +282,6 @@ export function previewView(now: State, next: State, chosen: ChosenForms['layers
   const names = new Map(now.estimateBefore.layers.map((l) => [l.id, l.name]));
   const named = (node: string) => ({ layerId: node, name: names.get(node) ?? node });
   const done = changes.filter((c) => c.status === 'applied');
-  const views = estimateView(next).edits.slice(first);
   return {
     beforeBytes: done.reduce((sum, c) => sum + c.beforeBytes, 0),
     afterBytes: done.reduce((sum, c) => sum + c.afterBytes, 0),
@@ -294,7 +296,10 @@ export function previewView(now: State, next: State, chosen: ChosenForms['layers
       ...changes.filter((c) => c.status === 'blocked'),
       ...chosen.filter((l) => l.form === undefined),
     ].map(({ node, reason }) => ({ ...named(node), reason: reason ?? '' })),
-    warnings: views.flatMap((v) => v.warnings),
+    warnings: editWarnings(now.model, next.recipe, next.applied, next.estimate.ep)
+      .slice(first)
+      .flat()
+      .map((w) => w.message),
     needsCalibration: needsData(next.applied),
     macs: { before: macsOf(now), after: macsOf(next) },
     latency: next.recipe.edits.slice(first).some((e) => e.type.startsWith('prune-'))
