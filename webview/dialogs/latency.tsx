@@ -13,7 +13,7 @@ export function latencyText({ share }: { readonly share: number }): string {
 
 /** By what it was predicted, or why it was not. */
 export function latencyHint(view: LatencyView): string {
-  if (view.unknown !== undefined) return t(`latency.${view.unknown}`);
+  if (view.unknown !== undefined) return t(view.unknown === 'ep' ? 'latency.ep' : 'latency.kernels');
   return view.batchSize === undefined ? t('latency.cost') : t('latency.profile', { n: view.batchSize });
 }
 
