@@ -41,7 +41,7 @@ function items(answer: EstimateAnswer): Item[] {
   return [
     ...largestItem,
     ...rows.map((row) => ({
-      label: `${fitIcon(row.totalPeakBytes, budgetBytes)} ${batchText(row.batch)}`,
+      label: `${fitIcon(mostOf(row), budgetBytes)} ${batchText(row.batch)}`,
       description: peakText(row),
       detail: partsText(row),
       batch: row.batch,
@@ -66,7 +66,7 @@ function cacheItem({ cache }: EstimateAnswer): Item[] {
 
 /** The smallest cards that hold the largest of the batches. */
 function cardItems({ rows }: EstimateAnswer): Item[] {
-  const peaks = rows.flatMap((r) => r.totalPeakBytes ?? []);
+  const peaks = rows.flatMap((r) => mostOf(r) ?? []);
   const [smallest] = peaks.length === 0 ? [] : cardsView(Math.max(...peaks));
   if (smallest === undefined) return [];
   return [
@@ -83,10 +83,18 @@ function batchText(batch: number | undefined): string {
   return batch === undefined ? l10n.t('fixed batch') : l10n.t('batch {0}', batch);
 }
 
-function peakText({ totalPeakBytes, isAtLeast }: Row): string {
+/** Of the run that holds the most. */
+function mostOf({ totalPeakBytes, laterPeakBytes }: Row): number | undefined {
+  return laterPeakBytes ?? totalPeakBytes;
+}
+
+function peakText({ totalPeakBytes, laterPeakBytes, isAtLeast }: Row): string {
   if (totalPeakBytes === undefined) return l10n.t('unknown');
   const bytes = formatBytes(totalPeakBytes);
-  return isAtLeast ? l10n.t('at least {0}', bytes) : bytes;
+  const peak = isAtLeast ? l10n.t('at least {0}', bytes) : bytes;
+  return laterPeakBytes === undefined
+    ? peak
+    : l10n.t('{0}, later runs {1}', peak, formatBytes(laterPeakBytes));
 }
 
 function partsText({ weightBytes, activationBytes }: Row): string {

@@ -1,6 +1,6 @@
 /** The peak per batch size, and the largest batch that fits a budget. */
 import { l10n } from 'vscode';
-import { largestBatch } from '../../src/analysis/index.ts';
+import { laterPeakBytes, largestBatch } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
 import type { CacheView } from '../../src/protocol.ts';
 import { localize } from '../l10n/domain-text.ts';
@@ -18,6 +18,8 @@ export interface EstimateAnswer {
     readonly weightBytes: number | undefined;
     readonly activationBytes: number | undefined;
     readonly totalPeakBytes: number | undefined;
+    /** From the second run on, where that is known and more. */
+    readonly laterPeakBytes: number | undefined;
     readonly isAtLeast: boolean;
   }[];
   /** Undefined without a budget. */
@@ -38,18 +40,23 @@ export function estimateAnswer(document: Shown, { batchSizes, budgetBytes }: Que
     const dims = batch === undefined ? {} : Object.fromEntries(symbols.map((s) => [s, batch]));
     const estimate = document.snapshot
       .analysis()
-      .estimate({ ...document.options, dims: { ...document.options.dims, ...dims } });
+      .estimate({ ...document.options, dims: { ...document.options.dims, ...dims }, isRepeated: true });
     return {
       batch,
       weightBytes: weightBytes(estimate),
       activationBytes: estimate.peakActivation.bytes,
       totalPeakBytes: estimate.heldPeak.bytes,
+      laterPeakBytes: moreThan(estimate.heldPeak.bytes, laterPeakBytes(estimate)),
       isAtLeast: estimate.heldPeak.certainty === 'atLeast',
     };
   });
   const largest = budgetBytes === undefined ? undefined : largestFor(document, budgetBytes);
   const cache = cacheView(document.snapshot.analysis(), document.options.dims);
   return { file: document.fileName, ep: document.options.ep, budgetBytes, rows, largest, cache };
+}
+
+function moreThan(first: number | undefined, later: number | undefined): number | undefined {
+  return first !== undefined && later !== undefined && later > first ? later : undefined;
 }
 
 function largestFor(document: Shown, budgetBytes: number): NonNullable<EstimateAnswer['largest']> {

@@ -1,7 +1,7 @@
 /** `vram-lens estimate MODEL`: what each layer costs, and the peak, at chosen dims on a chosen EP. */
 import path from 'node:path';
 import { Command } from 'commander';
-import { analyze, cardsThatFit, largestBatch } from '../analysis/index.ts';
+import { analyze, cardsThatFit, laterPeakBytes, largestBatch } from '../analysis/index.ts';
 import type { Analysis, EstimateOptions, MemoryEstimate } from '../analysis/types.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { opsetVersion } from '../onnx/index.ts';
@@ -34,7 +34,7 @@ export function estimateCommand(signal: AbortSignal): Command {
         const analysis = analyze(model);
         const options = estimateOptions(analysis, flags);
         const beyond = beyondInference(analysis, flags, flags.dim);
-        const estimate = analysis.estimate({ ...options, dims: beyond.dims });
+        const estimate = analysis.estimate({ ...options, dims: beyond.dims, isRepeated: true });
         const peakBytes = peakInAll(estimate, beyond);
         const fit =
           flags.budget === undefined
@@ -67,9 +67,10 @@ export function estimateCommand(signal: AbortSignal): Command {
     );
 }
 
-/** Of training where it is asked for, else of one run. */
+/** Of training where it is asked for, else of the run that holds the most. */
 function peakInAll(estimate: MemoryEstimate, { training }: Beyond): number {
-  return (training?.peak ?? estimate.heldPeak).bytes ?? 0;
+  if (training !== undefined) return training.peak.bytes ?? 0;
+  return Math.max(estimate.heldPeak.bytes ?? 0, laterPeakBytes(estimate) ?? 0);
 }
 
 export function estimateOptions(analysis: Analysis, flags: EstimateFlags): EstimateOptions {
@@ -90,6 +91,7 @@ export function estimateJson(file: string, analysis: Analysis, estimate: MemoryE
     peakActivationBytes: estimate.peakActivation.bytes ?? null,
     totalPeakBytes: estimate.totalPeak.bytes ?? null,
     heldPeakBytes: estimate.heldPeak.bytes ?? null,
+    laterPeakBytes: laterPeakBytes(estimate) ?? null,
     figures: {
       deviceWeights: estimate.deviceWeights,
       weightsBeside: estimate.weightsBeside,

@@ -1,4 +1,5 @@
 /** What a model costs, for people: a table of its layers, and the totals. */
+import { laterPeakBytes } from '../analysis/index.ts';
 import type { Figure, MemoryEstimate } from '../analysis/types.ts';
 import { formatBytes, formatCount, formatShape } from '../format.ts';
 import { bar, colour, table, wrap } from './terminal.ts';
@@ -54,6 +55,7 @@ export function totalsLines(estimate: MemoryEstimate): string[] {
     ['overhead', ...figureCells(estimate.overhead)],
     [colour.bold('peak in all'), ...figureCells(estimate.heldPeak, colour.bold)],
     [`of it ${estimate.ep} reports`, ...figureCells(estimate.totalPeak)],
+    ...laterRows(estimate),
   ];
   const lines = table([{ title: 'memory' }, { title: '', align: 'right' }, { title: '' }], rows);
   if (dims.length > 0) lines.push(...wrap(colour.dim(`at ${dims.join(', ')}`), 2));
@@ -66,6 +68,12 @@ export function totalsLines(estimate: MemoryEstimate): string[] {
     }
   }
   return lines;
+}
+
+function laterRows(estimate: MemoryEstimate): string[][] {
+  const bytes = laterPeakBytes(estimate);
+  if (bytes === undefined || bytes === estimate.heldPeak.bytes) return [];
+  return [['later runs', formatBytes(bytes), colour.dim("one block for all: ONNX Runtime's memory pattern")]];
 }
 
 export function figureCells(figure: Figure, emphasis: (s: string) => string = String): string[] {
