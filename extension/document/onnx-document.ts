@@ -2,7 +2,7 @@
  * An open model: source file + recipe + the dims and EP that its figures are shown for. Editors, text views and
  * commands share one document per file; every one of them shows what `onDidChange` announces.
  */
-import { EventEmitter, l10n, workspace, type CancellationToken, type Uri } from 'vscode';
+import { EventEmitter, type CancellationToken, type Uri } from 'vscode';
 import type { EpName, Optimization } from '../../src/analysis/index.ts';
 import { JsonText } from '../../src/json-text.ts';
 import type { EstimateView } from '../../src/protocol.ts';
@@ -10,15 +10,16 @@ import type { RunnerOptions } from '../../src/runtime/index.ts';
 import { removeLayers, type CalibrationData, type Edit, type Recipe } from '../../src/transforms/index.ts';
 import { Owner } from '../disposable.ts';
 import { log } from '../log.ts';
-import type { JobArgs, JobResult, QueryAnswer, QueryArgs, RunSettings } from '../session/protocol.ts';
+import type { JobArgs, JobResult, QueryAnswer, QueryArgs } from '../session/protocol.ts';
 import type { Jobs, Queries } from '../session/queries.ts';
 import type { ShownOptions } from '../session/shown.ts';
 import { withSignal } from './abort.ts';
+import { VersionAnswers, type Answers } from './answers.ts';
 import type { Base } from './base.ts';
-import { calibrating } from './calibrating.ts';
 import { fileStamp, openBase } from './open-model.ts';
 import type { JobOptions, SessionClient } from './session-client.ts';
-import { fileName, writeModel } from './write-model.ts';
+import { editsAfter, emptyRecipe, openState, upToDate, type State, type Version } from './version.ts';
+import { fileName } from './write-model.ts';
 
 /** `source`: another file content, or none that can be read; `estimate`: another recipe, other dims, another EP. */
 export type DocumentChange = 'source' | 'estimate';
@@ -28,25 +29,6 @@ export interface UndoableEdit {
   readonly edits: readonly Edit[];
   readonly undo: () => void;
   readonly redo: () => void;
-}
-
-/** A file content with a recipe. Immutable: an edit makes another one, and undo goes back to the one before. */
-interface Version {
-  readonly base: Base;
-  readonly recipe: Recipe;
-}
-
-type State =
-  | { readonly kind: 'open'; readonly version: Version }
-  /** `recipe`: what was being done to the file when it became unreadable. */
-  | { readonly kind: 'failed'; readonly error: unknown; readonly recipe?: Recipe | undefined };
-
-/** Asks the thread about one version of a document. */
-export interface Answers {
-  ask<K extends keyof Queries>(query: K, ...args: QueryArgs<K>): Promise<QueryAnswer<K>>;
-  run<K extends keyof Jobs>(kind: K, args: JobArgs<K>, options?: JobOptions): Promise<JobResult<K>>;
-  /** Writes the changed model, after its data have run through the original where an edit looks at activations. */
-  write(target: Uri, signal?: AbortSignal): Promise<void>;
 }
 
 /** What a backup holds. */
@@ -92,7 +74,11 @@ export class OnnxDocument implements Answers {
 
   /** Never throws for a file that cannot be read: the document then is one that says why. */
   static async open(uri: Uri, defaults: DocumentDefaults): Promise<OnnxDocument> {
-    return new OnnxDocument(uri, await openState(uri, defaults, (base) => emptyRecipe(uri, base)), defaults);
+    return new OnnxDocument(
+      uri,
+      await openState(uri, defaults.sessions, (base) => emptyRecipe(uri, base)),
+      defaults,
+    );
   }
 
   get fileName(): string {
@@ -145,10 +131,10 @@ export class OnnxDocument implements Answers {
 
   /** Of what is shown now: a change meanwhile does not change the answer. */
   ask<K extends keyof Queries>(query: K, ...args: QueryArgs<K>): Promise<QueryAnswer<K>> {
-    if (args.length > 0) return this.#ask(this.#version, query, args);
+    if (args.length > 0) return this.#current.ask(query, ...args);
     const known = this.#answers.get(query) as Promise<QueryAnswer<K>> | undefined;
     if (known !== undefined) return known;
-    const answer = this.#ask(this.#version, query, args);
+    const answer = this.#current.ask(query, ...args);
     this.#answers.set(query, answer);
     return answer;
   }
@@ -159,98 +145,49 @@ export class OnnxDocument implements Answers {
   }
 
   run<K extends keyof Jobs>(kind: K, args: JobArgs<K>, options?: JobOptions): Promise<JobResult<K>> {
-    return this.#run(this.#version, kind, args, options);
+    return this.#current.run(kind, args, options);
   }
 
   write(target: Uri, signal?: AbortSignal): Promise<void> {
-    return this.#write(this.#version, target, signal);
+    return this.#current.write(target, signal);
   }
 
   /** The file as it was read, without the recipe. */
   writeOriginal(target: Uri, signal?: AbortSignal): Promise<void> {
-    return this.#writeOriginal(this.#version, target, signal);
-  }
-
-  #writeOriginal(version: Version, target: Uri, signal: AbortSignal | undefined): Promise<void> {
-    return writeModel(
-      (path, options) => this.#run(version, 'writeOriginal', [path], options),
-      version.base.file.sizeBytes,
-      target,
-      signal,
-    );
+    return this.#current.writeOriginal(target, signal);
   }
 
   /** What is not saved now, however the document goes on while it is written elsewhere. */
   get unsaved(): Unsaved {
-    const version = this.#version;
-    const { base, recipe } = version;
+    const { base, recipe } = this.#version;
+    const answers = this.#current;
     return {
       recipe,
       stamp: base.stamp,
       writeOriginal: this.isOriginalOnDisk
         ? undefined
-        : (target, signal) => this.#writeOriginal(version, target, signal),
+        : (target, signal) => answers.writeOriginal(target, signal),
     };
   }
 
   /** The same file under another recipe, which is shown nowhere. */
   under(edits: readonly Edit[], calibration: CalibrationData | undefined): Answers {
     const { base, recipe } = this.#version;
-    const version = { base, recipe: { ...recipe, calibration, edits } };
-    return {
-      ask: (query, ...args) => this.#ask(version, query, args),
-      run: (kind, args, options) => this.#run(version, kind, args, options),
-      write: (target, signal) => this.#write(version, target, signal),
-    };
+    return this.#answersOf({ base, recipe: { ...recipe, calibration, edits } });
   }
 
-  async #ask<K extends keyof Queries>(
-    { base, recipe }: Version,
-    query: K,
-    args: QueryArgs<K>,
-  ): Promise<QueryAnswer<K>> {
-    return base.file.ask(query, this.#stateOf(recipe), args);
+  /** @throws what opening the file threw */
+  get #current(): VersionAnswers {
+    return this.#answersOf(this.#version);
   }
 
-  async #run<K extends keyof Jobs>(
-    { base, recipe }: Version,
-    kind: K,
-    args: JobArgs<K>,
-    options?: JobOptions,
-  ): Promise<JobResult<K>> {
-    return base.file.run(kind, this.#stateOf(recipe), args, options);
-  }
-
-  #stateOf(recipe: Recipe) {
-    const { fileName, isDirty, options } = this;
-    return { fileName, isDirty, options, recipe };
-  }
-
-  async #write(version: Version, target: Uri, signal: AbortSignal | undefined): Promise<void> {
-    const needsData = await this.#ask(version, 'needsCalibration', []);
-    const settings = needsData ? await this.#runSettings(version) : undefined;
-    if (settings !== undefined)
-      await calibrating(this.fileName, version.recipe, signal, (options) =>
-        this.#run(version, 'calibrate', [settings], options),
-      );
-    await writeModel(
-      (path, options) => this.#run(version, 'writeChanged', [path, settings], options),
-      version.base.file.sizeBytes,
-      target,
-      signal,
-    );
-  }
-
-  /** @throws Error in an untrusted workspace */
-  async #runSettings({ base }: Version): Promise<RunSettings> {
-    if (!workspace.isTrusted)
-      throw new Error(
-        l10n.t(
-          'An edit of {0} looks at activations: the model has to be run on data before it is written, and models are run in trusted workspaces only. Trust this workspace, or remove that edit.',
-          this.fileName,
-        ),
-      );
-    return { runner: await this.#defaults.runner(), isOnDisk: base.latest === this.#saved };
+  #answersOf(version: Version): VersionAnswers {
+    return new VersionAnswers(version, {
+      fileName: this.fileName,
+      shown: () => ({ isDirty: this.isDirty, options: this.options }),
+      runner: this.#defaults.runner,
+      isOnDisk: (base) => base.latest === this.#saved,
+    });
   }
 
   setDims(dims: Readonly<Record<string, number>>): void {
@@ -291,7 +228,7 @@ export class OnnxDocument implements Answers {
   /** Reads the weights that the recipe rounds; the views of this version then say how much of each is left. */
   async measureSqnr(options: JobOptions): Promise<void> {
     const version = this.#version;
-    await this.#run(version, 'measureSqnr', [], options);
+    await this.run('measureSqnr', [], options);
     if (this.#state.kind === 'open' && this.#state.version === version) this.#show(version);
   }
 
@@ -322,7 +259,7 @@ export class OnnxDocument implements Answers {
   /** Writes the changed model over the file, which then is the original of an empty recipe. Undo goes back past it. */
   async save(token?: CancellationToken): Promise<void> {
     const written = this.#version;
-    await withSignal(token, (signal) => this.#write(written, this.uri, signal));
+    await withSignal(token, (signal) => this.write(this.uri, signal));
     const base = await openBase(this.#defaults.sessions, this.uri);
     this.#saved = base;
     this.#keep(base);
@@ -362,7 +299,7 @@ export class OnnxDocument implements Answers {
   }
 
   async #reload(recipeFor: (base: Base) => Recipe): Promise<void> {
-    const state = await openState(this.uri, this.#defaults, recipeFor);
+    const state = await openState(this.uri, this.#defaults.sessions, recipeFor);
     if (state.kind === 'failed') {
       this.#state = { ...state, recipe: this.#recipeSoFar };
       this.#announce('source');
@@ -422,34 +359,6 @@ export interface DocumentDefaults {
   readonly batchSize: number;
   /** What runs models, for edits that look at activations. Throws where they must not be run. */
   readonly runner: () => Promise<RunnerOptions>;
-}
-
-async function openState(
-  uri: Uri,
-  { sessions }: DocumentDefaults,
-  recipeFor: (base: Base) => Recipe,
-): Promise<State> {
-  try {
-    const base = await openBase(sessions, uri);
-    return { kind: 'open', version: { base, recipe: recipeFor(base) } };
-  } catch (error) {
-    return { kind: 'failed', error };
-  }
-}
-
-/** The version on the file as it was read last. */
-function upToDate({ base, recipe }: Version): Version {
-  return { base: base.latest, recipe };
-}
-
-function emptyRecipe(uri: Uri, { file }: Base): Recipe {
-  return { version: 1, source: { name: fileName(uri), sizeBytes: file.sizeBytes }, edits: [] };
-}
-
-/** Those that were added to `written`; undefined where some were taken out. */
-function editsAfter(written: Recipe, now: Recipe): readonly Edit[] | undefined {
-  const isLonger = written.edits.every((edit, i) => edit === now.edits[i]);
-  return isLonger ? now.edits.slice(written.edits.length) : undefined;
 }
 
 function closeQuietly({ file }: Base): void {

@@ -91,6 +91,14 @@ export async function eventually<T>(
   }
 }
 
+/** The accessible names of what matches `selector` in the window (see window.ts). */
+export async function namesInWindow(selector: string): Promise<readonly string[]> {
+  const address = process.env['VRAM_LENS_WINDOW'] ?? assert.fail('the window can be asked');
+  const response = await fetch(`${address}?${encodeURIComponent(selector)}`);
+  assert.ok(response.ok, await response.clone().text());
+  return (await response.json()) as readonly string[];
+}
+
 /** Makes the editor of `uri` active and closes it without saving. */
 export async function discard(uri: vscode.Uri): Promise<void> {
   if (tabOf(uri) === undefined) return;

@@ -2,8 +2,15 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { pageHtml } from '../../extension/editor/page.ts';
-import { runningStatus } from '../../extension/views/check-status.ts';
-import { closeAll, copyOfSample, inWorkspace, openEditor, viewOf } from './host.ts';
+import {
+  closeAll,
+  copyOfSample,
+  eventually,
+  inWorkspace,
+  namesInWindow,
+  openEditor,
+  viewOf,
+} from './host.ts';
 
 interface Words {
   readonly lens: RegExp;
@@ -18,14 +25,14 @@ const words: Readonly<Record<string, Words>> = {
     lens: /^64\.5 KiB weights · 1\.00 KiB activations @ batch 1$/,
     error: /^# This is not an ONNX model$/m,
     note: /^Activations at the peak: exact$/m,
-    check: /^A check.*\n\ntrying batch size 8/,
+    check: /A check is running\. Click to cancel it\.\s+batch size 1, original/,
     edit: 'Quantize 2 layers to int8, per channel',
   },
   'zh-cn': {
     lens: /^权重 64\.5 KiB · 激活值 1\.00 KiB @ 批大小 1$/,
     error: /^# 这不是 ONNX 模型$/m,
     note: /^峰值时的激活值：精确$/m,
-    check: /^正在检查。.*\n\n正在尝试批大小 ?8/,
+    check: /正在检查。点击可取消。\s+批大小 ?1，原模型/,
     edit: '将 2 层量化为 int8，逐通道',
   },
 };
@@ -75,10 +82,22 @@ describe('The language of VS Code', () => {
     );
   });
 
-  it('is that of a check in the status bar', () => {
-    const progress = { fraction: 0, message: 'trying batch size 8' };
-    const { tooltip } = runningStatus({ kind: 'running', label: '', progress, cancel: () => undefined });
-    assert.match(tooltip.value, expected.check);
+  it('is that of a check in the status bar', async function () {
+    this.timeout(120_000);
+    const model = await copyOfSample('checked.onnx');
+    const check = vscode.commands.executeCommand('vramLens.checkAccuracy', model, {
+      ...{ batchSizes: [1, 2, 3, 4, 5, 6, 7, 8], ep: 'cpu' },
+      data: inWorkspace('fmnist-test-2000.npz').fsPath,
+    });
+    try {
+      await eventually('the check in the status bar', async () => {
+        const names = await namesInWindow('[id="vram-lens.vram-lens.vramLens.check"] [aria-label]');
+        return names.find((n) => expected.check.test(n));
+      });
+    } finally {
+      await vscode.commands.executeCommand('vramLens.cancelCheck');
+      await check;
+    }
   });
 
   it('is that of the page', () => {

@@ -13,6 +13,7 @@ import { startBrowser } from '../support/vscode-browser.ts';
 import { startServer, type Server } from '../support/vscode-server.ts';
 import { projectRoot, serverHome } from '../support/vscode-setup.ts';
 import type { Report } from './index.ts';
+import { startWindowServer, type WindowServer } from './window.ts';
 
 const timeoutMs = Number(process.env['TEST_TIMEOUT_MS'] ?? 420_000);
 const isVerbose = process.env['VERBOSE'] !== undefined;
@@ -56,14 +57,15 @@ async function runSuite(language: string, grep: string): Promise<Report> {
   const workspace = path.join(scratch, language, 'workspace');
   const reportFile = path.join(scratch, language, 'report.json');
   await cp(path.join(projectRoot, 'media/samples'), workspace, { recursive: true });
-  const env = { VRAM_LENS_REPORT: reportFile, TEST_GREP: grep };
+  const window = await startWindowServer();
+  const env = { VRAM_LENS_REPORT: reportFile, TEST_GREP: grep, VRAM_LENS_WINDOW: window.url };
   const packed = vsix === undefined ? undefined : await installed(vsix, path.join(scratch, language));
   const server = await startServer({
     env,
     ...(packed === undefined ? {} : { extensionsDir: packed.extensionsDir }),
   });
   try {
-    await runInHost(server, workspace, language, packed?.emptyExtension ?? projectRoot);
+    await runInHost(server, window, workspace, language, packed?.emptyExtension ?? projectRoot);
     const report = JSON.parse(await readFile(reportFile, 'utf8')) as Report;
     if (report.passes + report.failures === 0) throw new Error(`No test ran in ${language}.`);
     return report;
@@ -71,6 +73,7 @@ async function runSuite(language: string, grep: string): Promise<Report> {
     console.error(server.log().slice(-3000));
     throw error;
   } finally {
+    window.close();
     await server.stop();
   }
 }
@@ -97,11 +100,13 @@ async function installed(
 /** Opens the workbench with the suite as its extension tests; resolves when the host has run them. */
 async function runInHost(
   server: Server,
+  window: WindowServer,
   workspace: string,
   language: string,
   development: string,
 ): Promise<void> {
   const { browser, page } = await startBrowser();
+  window.show(page);
   try {
     let timer: NodeJS.Timeout | undefined;
     const exited = new Promise<void>((resolve, reject) => {

@@ -1,6 +1,7 @@
 /** AttributeProto: one of fourteen kinds of value, named by a type that comes after it in the file. */
 import type { Attribute, FileBytes, Graph, SparseTensorRef, TensorRef, TypeInfo } from '../model.ts';
-import { FIELD_BYTES, fieldSet, fixed32, len, varint, type Cursor, type Step } from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { FIELD_BYTES, fieldSet, fixed32, len, varint, type Step } from '../wire/keys.ts';
 import { inWindow } from '../wire/drive.ts';
 import { keepField, keepFieldInWindow, keepRange } from '../wire/kept.ts';
 import type { ParsedRange } from '../pristine.ts';

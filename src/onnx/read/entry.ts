@@ -4,7 +4,8 @@
  */
 import type { FileBytes, OpsetImport, StringEntry } from '../model.ts';
 import type { ParsedRange } from '../pristine.ts';
-import { len, varint, type Cursor, type Step } from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { len, varint, type Step } from '../wire/keys.ts';
 import { keepFieldInWindow } from '../wire/kept.ts';
 import { entryLength, opsetLength } from '../write/entry.ts';
 

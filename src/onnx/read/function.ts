@@ -1,6 +1,7 @@
 /** FunctionProto. */
 import type { Attribute, FileBytes, LocalFunction, Node, OpsetImport, StringEntry, Value } from '../model.ts';
-import { FIELD_BYTES, fieldSet, len, type Cursor, type Step } from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { FIELD_BYTES, fieldSet, len, type Step } from '../wire/keys.ts';
 import { keepField } from '../wire/kept.ts';
 import { readAttributeInSteps } from './attribute.ts';
 import { normalDomain, readEntry, readOpsetImport } from './entry.ts';

@@ -1,6 +1,7 @@
 /** GraphProto: the main graph, and the bodies of If, Loop and Scan. */
 import type { FileBytes, Graph, Node, SparseTensorRef, StringEntry, TensorRef, Value } from '../model.ts';
-import { FIELD_BYTES, fieldSet, len, type Cursor, type Step } from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { FIELD_BYTES, fieldSet, len, type Step } from '../wire/keys.ts';
 import { keepField } from '../wire/kept.ts';
 import { readEntry } from './entry.ts';
 import { readNode, readNodeInSteps } from './node.ts';

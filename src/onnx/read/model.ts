@@ -1,6 +1,7 @@
 /** ModelProto: the file. */
 import type { FileBytes, Graph, LocalFunction, Model, OpsetImport, StringEntry } from '../model.ts';
-import { FIELD_BYTES, len, varint, type Cursor, type Step } from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { FIELD_BYTES, len, varint, type Step } from '../wire/keys.ts';
 import { keepField } from '../wire/kept.ts';
 import { readEntry, readOpsetImport } from './entry.ts';
 import { readFunction } from './function.ts';

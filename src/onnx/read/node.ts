@@ -2,7 +2,8 @@
 import { appended, settled } from '../bytes.ts';
 import type { Attribute, FileBytes, Node, StringEntry } from '../model.ts';
 import type { ParsedRange } from '../pristine.ts';
-import { FIELD_BYTES, fieldSet, len, type Cursor, type Step } from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { FIELD_BYTES, fieldSet, len, type Step } from '../wire/keys.ts';
 import { inWindow } from '../wire/drive.ts';
 import { keepField, keepFieldInWindow } from '../wire/kept.ts';
 import { readAttribute, readAttributeInSteps } from './attribute.ts';

@@ -4,7 +4,8 @@ import type { FileBytes, TensorEncoding, TensorLocation } from '../model.ts';
 import { decodeAll, decoderFor } from '../tensor/decode.ts';
 import { DATA_FIELDS, typedEncoding } from '../tensor/encoding.ts';
 import { elementBits } from '../datatype.ts';
-import { WIRE, type Cursor } from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { WIRE } from '../wire/keys.ts';
 import { keepRange } from '../wire/kept.ts';
 
 /** Fields of one number that follow each other. */

@@ -4,16 +4,8 @@ import { denseByteLength } from '../datatype.ts';
 import { MAX_RANK, SMALL_TENSOR_BYTES } from '../limits.ts';
 import type { ParsedRange } from '../pristine.ts';
 import type { FileBytes, SparseTensorRef, StringEntry, TensorRef } from '../model.ts';
-import {
-  FIELD_BYTES,
-  fieldSet,
-  fixed32,
-  fixed64,
-  len,
-  varint,
-  type Cursor,
-  type Step,
-} from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { FIELD_BYTES, fieldSet, fixed32, fixed64, len, varint, type Step } from '../wire/keys.ts';
 import { inWindow } from '../wire/drive.ts';
 import { keepField, keepFieldInWindow } from '../wire/kept.ts';
 import { readEntry } from './entry.ts';

@@ -2,7 +2,8 @@
 import { trimmed } from '../bytes.ts';
 import { MAX_RANK, MAX_TYPE_BYTES } from '../limits.ts';
 import type { DeclaredDim, FileBytes, StringEntry, TypeInfo, Value } from '../model.ts';
-import { FIELD_BYTES, len, varint, type Cursor, type Step } from '../wire/cursor.ts';
+import type { Cursor } from '../wire/cursor.ts';
+import { FIELD_BYTES, len, varint, type Step } from '../wire/keys.ts';
 import { keepField, keepFieldInWindow } from '../wire/kept.ts';
 import { readEntry } from './entry.ts';
 

@@ -24,25 +24,9 @@ import { MAX_ATTRIBUTE_ELEMENTS, MAX_MESSAGE_DEPTH, MAX_OBJECTS, MAX_STRING_BYTE
 import type { TensorRef, TypeInfo } from '../model.ts';
 import { ParsedRange } from '../pristine.ts';
 import type { ByteSource } from '../source.ts';
+import { FIELD_BYTES, WIRE } from './keys.ts';
+import { OpenMessages } from './open-messages.ts';
 import { decodeText } from './text.ts';
-
-/** What a parser yields: bytes needed at the cursor's place. */
-export type Step<T> = Generator<number, T, void>;
-
-/** Enough for a tag and a varint, or a tag and a fixed64. */
-export const FIELD_BYTES = 20;
-
-export const WIRE = { varint: 0, fixed64: 1, len: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
-
-/** Keys for `switch (c.next())`: field number and wire type together. */
-export const varint = (field: number): number => field * 8;
-export const fixed64 = (field: number): number => field * 8 + 1;
-export const len = (field: number): number => field * 8 + 2;
-export const fixed32 = (field: number): number => field * 8 + 5;
-
-/** Numbers of fields below 32, as bits. */
-export const fieldSet = (...fields: readonly number[]): number =>
-  fields.reduce((set, f) => set | (1 << f), 0);
 
 const NO_BYTES = Buffer.alloc(0);
 const SHORT_BYTES = 64;
@@ -70,14 +54,7 @@ export class Cursor {
   /** File offset of the window's first byte. */
   private base = 0;
   private pos = 0;
-  /**
-   * Of every message that is open: the end of the one around it, its name, and its index, −1 where it has none. Places
-   * beyond `depth` are left over from messages that are closed.
-   */
-  private readonly ends: number[] = [];
-  private readonly names: string[] = [];
-  private readonly indices: number[] = [];
-  private depth = 0;
+  private readonly open = new OpenMessages();
   private objects = 0;
   private elements = 0;
   /**
@@ -158,7 +135,7 @@ export class Cursor {
 
   /** Begins the message that is the content of the current field; `source` itself where there is no field yet. */
   enter(name: string, index?: number): ParsedRange {
-    const { depth } = this;
+    const { depth } = this.open;
     if (depth >= MAX_MESSAGE_DEPTH) {
       throw this.error('limit', `messages are nested more than ${MAX_MESSAGE_DEPTH} deep`);
     }
@@ -172,10 +149,7 @@ export class Cursor {
       this.offset,
       length,
     );
-    this.ends[depth] = this.end;
-    this.names[depth] = name;
-    this.indices[depth] = index ?? -1;
-    this.depth = depth + 1;
+    this.open.push(this.end, name, index);
     this.end = range.offset + length;
     this.limit = this.pos + length;
     return range;
@@ -188,8 +162,7 @@ export class Cursor {
   /** Ends the message and makes `result` the owner of its range. */
   leave(range: ParsedRange, result?: object): void {
     if (this.pos !== this.limit) throw this.error('malformed', 'a field runs past the end of its message');
-    this.depth--;
-    this.end = this.ends[this.depth] ?? this.end;
+    this.end = this.open.pop() ?? this.end;
     this.limit = this.end - this.base;
     if (result !== undefined) ParsedRange.claim(range, result);
   }
@@ -345,23 +318,13 @@ export class Cursor {
   }
 
   error(kind: OnnxErrorKind, message: string, cause?: unknown): OnnxError {
-    const field = this.fieldPath();
+    const field = this.open.path();
     return new OnnxError(kind, message, {
       file: this.source.name,
       offset: Math.min(this.offset, this.source.sizeBytes),
       field: field === '' ? undefined : field,
       cause,
     });
-  }
-
-  /** Where in the model the place is: `graph.node[3].attribute[0]`. */
-  private fieldPath(): string {
-    let text = '';
-    for (let i = 1; i < this.depth; i++) {
-      const index = this.indices[i] ?? -1;
-      text += `${text === '' ? '' : '.'}${this.names[i] ?? ''}${index === -1 ? '' : `[${index}]`}`;
-    }
-    return text;
   }
 
   /** The next `bytes` bytes reach beyond the window, and the file has more. */
@@ -373,7 +336,7 @@ export class Cursor {
   private checkLength(length: number): void {
     if (this.pos + length <= this.limit) return;
     // inside a message that is there as a whole, it is not the file that is too short
-    if (this.depth === 1) {
+    if (this.open.depth === 1) {
       const missing = this.offset + length - this.source.sizeBytes;
       throw this.error('truncated', `the file ends ${missing} bytes too early: it was not copied completely`);
     }
@@ -381,7 +344,7 @@ export class Cursor {
   }
 
   private endInsideNumber(): OnnxError {
-    return this.depth === 1
+    return this.open.depth === 1
       ? this.error('truncated', 'the file ends inside a number')
       : this.error('malformed', 'a number runs past the end of its message');
   }

@@ -1,5 +1,6 @@
 /** Runs a parser over a source: reads the next window whenever the parser asks for bytes. */
-import type { Cursor, Step } from './cursor.ts';
+import type { Cursor } from './cursor.ts';
+import type { Step } from './keys.ts';
 
 /** What a parser gives of a message that is in the window as a whole. */
 export function inWindow<T>(step: Step<T>): T {

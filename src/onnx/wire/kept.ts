@@ -1,7 +1,8 @@
 /** Fields that a parser has no place for: kept as ranges of the file, neighbours joined, for the writer to copy. */
 import { MAX_MESSAGE_DEPTH } from '../limits.ts';
 import type { FileBytes } from '../model.ts';
-import { FIELD_BYTES, WIRE, type Cursor, type Step } from './cursor.ts';
+import type { Cursor } from './cursor.ts';
+import { FIELD_BYTES, WIRE, type Step } from './keys.ts';
 import { inWindow } from './drive.ts';
 
 /** Skips the field just read by `next()` and adds it to `kept`. */
