@@ -1,7 +1,7 @@
 /**
  * `npm run proof:prune`: channel pruning against zeroing on every group of the larger real models and on a thousand
  * random networks; accuracy with and without repair; memory and time as measured and as predicted; beside
- * Torch-Pruning, and through onnx.checker, where PYTHON names an interpreter that has them (`PYTHON=… npm run
+ * Torch-Pruning, exported from PyTorch, and through onnx.checker, where PYTHON names an interpreter that has them (`PYTHON=… npm run
  * proof:prune`). One part alone: `npm run proof:prune -- exact`, of some networks: `npm run proof:prune -- accuracy
  * fmnist_mobres`. Tables in Markdown.
  */
@@ -24,6 +24,7 @@ import { RMS_ZOO } from '../../test/unit/transforms/prune/zoo-norm.ts';
 import { NETWORKS, prunedAccuracy, type Network } from './accuracy.ts';
 import { blockTable } from './blocks.ts';
 import { Checker } from './checker.ts';
+import { exportedTable } from './exported.ts';
 import { measuredTable } from './measured.ts';
 
 const RANDOM_NETWORKS = 1000;
@@ -181,6 +182,7 @@ async function main(): Promise<void> {
     measured: () => measuredTable(runner, networks),
     blocks: () => blockTable(runner, networks),
     torch: async () => (python === undefined ? undefined : sideBySide(runner, python)),
+    exported: async () => (python === undefined ? undefined : exportedTable(python)),
     exact: () => exact(python),
   };
   const chosen = process.argv.slice(2).filter((arg) => !named.some((n) => n.name === arg));
