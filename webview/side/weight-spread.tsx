@@ -7,6 +7,11 @@ import { decibels, sharePercent } from '../lib/quantity.ts';
 import { useAnswer, type Answer } from '../state/answer.ts';
 import { estimate, patchView, viewState } from '../state/store.ts';
 
+const unknownAfter: Readonly<Record<NonNullable<WeightsView['unknownAfter']>, TextKey>> = {
+  'needs-data': 'spread.unknownAfter.needs-data',
+  rescaled: 'spread.unknownAfter.rescaled',
+};
+
 export function WeightSpread({ layerId }: { readonly layerId: string }) {
   const isOpen = viewState.value.isSpreadOpen;
   return (
@@ -60,9 +65,7 @@ function Known({ view }: { readonly view: WeightsView }) {
   return (
     <>
       <Bars view={view} />
-      {view.unknownAfter !== undefined && (
-        <p class="muted side-hint">{t(`spread.unknownAfter.${view.unknownAfter}`)}</p>
-      )}
+      {view.unknownAfter !== undefined && <p class="muted side-hint">{t(unknownAfter[view.unknownAfter])}</p>}
       <dl class="fact-list">
         {facts.map(([label, value]) => (
           <div key={label}>
