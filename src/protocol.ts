@@ -7,7 +7,7 @@ import type { CardsView, TrainingChoice, TrainingView } from './protocol/beyond.
 import type {
   BlockOptions,
   BlocksView,
-  CoarseLayerView,
+  CoarseLayersView,
   CalibrationView,
   CastOptions,
   EditRequest,
@@ -75,10 +75,10 @@ export interface HostApi {
   /** Reads the layer's weights; a later call cancels one that is under way. Undefined: it has no float32 weights. */
   weights(layerId: string): Promise<WeightsView | undefined>;
   /**
-   * Layers that int8 with one scale for the whole weight serves badly, and one per channel better, the worst first: reads
-   * their weights; a later call of this or the next two cancels one that is under way.
+   * Layers that int8 with one scale for the whole weight serves badly, and one per channel better: reads their weights,
+   * within a limit; a later call of this or the next two cancels one that is under way.
    */
-  coarseLayers(layerIds: readonly string[]): Promise<readonly CoarseLayerView[]>;
+  coarseLayers(layerIds: readonly string[]): Promise<CoarseLayersView>;
   /** Reads what it takes once; a later call cancels one that is under way. The ratio does not matter. */
   importance(layerId: string, options: PruneOptions): Promise<ImportanceView>;
   /** Reads weights once, or runs the model on data; a later call cancels one that is under way. */
@@ -86,6 +86,8 @@ export interface HostApi {
     importance: BlockOptions['importance'],
     calibration: CalibrationView | undefined,
   ): Promise<BlocksView>;
+  /** Cancels a call of the last three that is under way: its dialog is closed, or no longer shows it. */
+  stopReading(): Promise<void>;
   /** Runs the model with each layer pruned alone, on data that the person is asked for; see `showSensitivity`. */
   sensitivity(layerIds: readonly string[], options: PruneOptions): Promise<void>;
   stopSensitivity(): Promise<void>;

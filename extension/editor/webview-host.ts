@@ -210,6 +210,11 @@ export class WebviewHost implements Answering<HostApi> {
     return this.#document.run('blocksView', [{ calibration: data, settings }], { signal });
   }
 
+  stopReading(): Promise<void> {
+    this.#ranking.abort();
+    return Promise.resolve();
+  }
+
   sensitivity(layerIds: readonly string[], options: PruneOptions): Promise<void> {
     return run('vramLens.sensitivity', this.#document.uri, { layerIds, options });
   }

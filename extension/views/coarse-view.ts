@@ -1,5 +1,5 @@
 /** Which of some layers one scale for the whole weight serves badly. */
-import type { CoarseLayerView } from '../../src/protocol.ts';
+import type { CoarseLayersView } from '../../src/protocol.ts';
 import { coarseLayers } from '../../src/transforms/index.ts';
 import { namedLayers } from '../edits.ts';
 import type { Job } from '../session/protocol.ts';
@@ -10,8 +10,12 @@ export async function coarseView(
   document: Shown,
   { signal }: Job,
   layerIds: readonly string[],
-): Promise<readonly CoarseLayerView[]> {
+): Promise<CoarseLayersView> {
   const names = new Map(document.estimateBefore.layers.map((l) => [l.id, l.name]));
-  const found = await coarseLayers(document.snapshot.base.model, namedLayers({ layerIds }), signal);
-  return found.map(({ node, ...figures }) => ({ name: names.get(node) ?? node, ...figures }));
+  const { model } = document.snapshot.base;
+  const { layers, ...extent } = await coarseLayers(model, namedLayers({ layerIds }), { signal });
+  return {
+    ...extent,
+    layers: layers.map(({ node, ...figures }) => ({ name: names.get(node) ?? node, ...figures })),
+  };
 }

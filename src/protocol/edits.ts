@@ -100,7 +100,6 @@ export interface BlockOptions {
   readonly calibration?: CalibrationView | undefined;
 }
 
-/** The residual blocks that are still there, in the order in which they run. */
 /** Signal-to-noise ratios of a layer's weight in int8, in dB. */
 export interface CoarseLayerView {
   readonly name: string;
@@ -108,6 +107,16 @@ export interface CoarseLayerView {
   readonly perChannelDb: number;
 }
 
+export interface CoarseLayersView {
+  /** The worst first. */
+  readonly layers: readonly CoarseLayerView[];
+  /** How many layers were looked at, the smallest first, and up to which size; the rest would take too long. */
+  readonly looked: { readonly layers: number; readonly of: number; readonly uptoBytes: number };
+  /** Of the smallest layer that was not looked at; undefined where all were. */
+  readonly nextBytes: number | undefined;
+}
+
+/** The residual blocks that are still there, in the order in which they run. */
 export interface BlocksView {
   readonly blocks: readonly {
     readonly id: string;

@@ -2,7 +2,7 @@
 export * from './recipe/recipe.ts';
 export { applicability, type NodeApplicability, type Verdict } from './applicability.ts';
 export { applyRecipe, needsData, RECIPE_METADATA_KEY, type AppliedRecipe } from './apply.ts';
-export { coarseLayers, type CoarseLayer } from './auto/granularity.ts';
+export { coarseLayers, type CoarseLayer, type CoarseLayers, type CoarseOptions } from './auto/granularity.ts';
 export { chooseForms, type ChooseOptions, type ChosenForms, type ChosenLayer } from './auto/choose.ts';
 export {
   MAX_HISTOGRAM_BINS,

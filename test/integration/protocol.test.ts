@@ -283,6 +283,18 @@ describe('The page', () => {
     assert.match((await host.importance(conv, { ...zeros, method: 'wanda' })).note ?? '', /calibration data/);
   });
 
+  it('is told of layers that one scale serves badly, until it asks for something else or for no more', async () => {
+    const ids = [conv, fc1];
+    const { looked, nextBytes } = await host.coarseLayers(ids);
+    assert.deepEqual([looked.layers, looked.of, nextBytes], [2, 2, undefined]);
+    const given = [host.coarseLayers(ids), host.importance(conv, channels), host.coarseLayers(ids)];
+    const stopped = host.stopReading();
+    const ends = await Promise.allSettled(given);
+    await stopped;
+    assert.deepEqual(ends.map((e) => e.status), ['rejected', 'rejected', 'rejected']); // prettier-ignore
+    assert.deepEqual((await host.coarseLayers(ids)).looked, looked);
+  });
+
   it('is told the last measurement when it is loaded anew', async () => {
     const view: SensitivityView = {
       ...{ what: '', measure: 'similarity', original: 1, data: '', samples: 64, ep: 'cpu', ratios: [0.1] },

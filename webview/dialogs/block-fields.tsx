@@ -2,7 +2,7 @@
 import type { BlockOptions, BlocksView, EditRequest } from '../../src/protocol.ts';
 import { formatBytes } from '../../src/format.ts';
 import { t } from '../l10n/index.ts';
-import { useAnswer, type Answer } from '../state/answer.ts';
+import { useAnswer, useStopReading, type Answer } from '../state/answer.ts';
 import { changeDraft } from '../state/draft.ts';
 import { estimate } from '../state/store.ts';
 import { CalibrationField } from './calibration-field.tsx';
@@ -19,6 +19,7 @@ const importances: readonly Named<BlockOptions['importance']>[] = [
 export function BlockFields({ edit }: { readonly edit: BlocksRequest }) {
   const { options } = edit;
   const answer = useBlocks(edit);
+  useStopReading();
   const choose = (next: Partial<BlockOptions>): void =>
     changeDraft({ ...edit, options: { ...options, ...next } });
   return (

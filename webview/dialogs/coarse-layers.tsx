@@ -1,17 +1,27 @@
-/** Warns of layers that one scale for the whole weight serves badly: weights are read for it. */
-import { useEffect, useState } from 'preact/hooks';
-import type { CoarseLayerView } from '../../src/protocol.ts';
+/** Warns of layers that one scale for the whole weight serves badly: weights are read for it, within a limit. */
+import type { CoarseLayersView } from '../../src/protocol.ts';
+import { formatBytes } from '../../src/format.ts';
 import { Icon } from '../components/icon.tsx';
 import { t } from '../l10n/index.ts';
 import { decibels } from '../lib/quantity.ts';
-import { host } from '../state/host.ts';
+import { useAnswer, useStopReading } from '../state/answer.ts';
 
 /** The worst ones; the rest are counted. */
 const named = 3;
 
 export function CoarseLayers({ layerIds }: { readonly layerIds: readonly string[] }) {
-  const layers = useCoarse(layerIds);
-  if (layers.length === 0) return null;
+  const answer = useAnswer((h) => h.coarseLayers(layerIds), [layerIds.join('\n')]);
+  useStopReading();
+  if (answer.kind === 'pending') return null;
+  if (answer.kind === 'failed')
+    return (
+      <p class="error-text" role="alert">
+        {answer.message}
+      </p>
+    );
+  const { layers } = answer.view;
+  const extent = extentOf(answer.view);
+  if (layers.length === 0 && extent === undefined) return null;
   return (
     <div class="coarse-layers" role="status">
       {layers.slice(0, named).map(({ name, perTensorDb, perChannelDb }) => (
@@ -29,26 +39,15 @@ export function CoarseLayers({ layerIds }: { readonly layerIds: readonly string[
       {layers.length > named && (
         <p class="muted">{t('quantize.coarse.more', { n: layers.length - named })}</p>
       )}
+      {extent !== undefined && <p class="muted">{extent}</p>}
     </div>
   );
 }
 
-function useCoarse(layerIds: readonly string[]): readonly CoarseLayerView[] {
-  const [layers, setLayers] = useState<readonly CoarseLayerView[]>([]);
-  const key = layerIds.join('\n');
-  useEffect(() => {
-    let isStale = false;
-    const show = (next: readonly CoarseLayerView[]): void => {
-      if (!isStale) setLayers(next);
-    };
-    show([]);
-    // weights that cannot be read or quantized are named by the preview and when they are written
-    host()
-      .coarseLayers(layerIds)
-      .then(show, () => undefined);
-    return () => {
-      isStale = true;
-    };
-  }, [key]);
-  return layers;
+/** Undefined where every layer was looked at. */
+function extentOf({ looked, nextBytes }: CoarseLayersView): string | undefined {
+  if (nextBytes === undefined) return undefined;
+  if (looked.layers === 0) return t('quantize.coarse.unread', { size: formatBytes(nextBytes) });
+  const size = formatBytes(looked.uptoBytes);
+  return t('quantize.coarse.limit', { n: looked.layers, total: looked.of, size });
 }

@@ -3,13 +3,14 @@ import { useState } from 'preact/hooks';
 import type { ImportanceView } from '../../src/protocol.ts';
 import { Icon } from '../components/icon.tsx';
 import { t, wholeNumber } from '../l10n/index.ts';
-import { useAnswer, type Answer } from '../state/answer.ts';
+import { useAnswer, useStopReading, type Answer } from '../state/answer.ts';
 import { layerById } from '../state/store.ts';
 import type { PruneRequest } from './prune-fields.tsx';
 
 export function Importance({ edit }: { readonly edit: PruneRequest }) {
   const [chosen, setChosen] = useState(edit.layerIds[0] ?? '');
   const answer = useImportance(chosen, edit);
+  useStopReading();
   return (
     <section class="importance" aria-label={t('importance.title')} aria-busy={answer.kind === 'pending'}>
       <header>

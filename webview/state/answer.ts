@@ -34,3 +34,14 @@ export function useAnswer<T>(
   }, inputs);
   return answer;
 }
+
+/** What a part of a dialog has the host read is given up with that part. */
+export function useStopReading(): void {
+  useEffect(() => {
+    // a page that is closing has no one to tell, and the host gives all up with it
+    return () =>
+      void host()
+        .stopReading()
+        .catch(() => undefined);
+  }, []);
+}

@@ -56,6 +56,7 @@ export async function weightSqnr(
   return found;
 }
 
-function bytesOf(roundings: readonly Rounding[]): number {
+/** Of the weights that are rounded, as they are stored. */
+export function bytesOf(roundings: readonly Rounding[]): number {
   return roundings.reduce((sum, { source }) => sum + tensorByteLength(source.tensor), 0);
 }

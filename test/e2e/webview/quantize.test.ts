@@ -121,7 +121,9 @@ describe('webview: quantize', () => {
   it('warns of layers that one scale serves badly, where there is to be one', async () => {
     const host = await sampleHost();
     const coarse = (n: number) => ({ name: `layer ${n}`, perTensorDb: 19.94 + n, perChannelDb: 33.61 + n });
-    host.coarseLayers = () => Promise.resolve([0, 1, 2, 3, 4].map(coarse));
+    const looked = { layers: 5, of: 5, uptoBytes: 2 ** 20 };
+    host.coarseLayers = () =>
+      Promise.resolve({ layers: [0, 1, 2, 3, 4].map(coarse), looked, nextBytes: undefined });
     await withEditor(host, {}, async ({ page, row }) => {
       await row('fc1').click();
       const dialog = await openDialog(page);
@@ -136,6 +138,47 @@ describe('webview: quantize', () => {
       assert.equal(await lines.count(), 4);
       await dialog.getByRole('combobox', { name: /^Scales/ }).selectOption('per-channel');
       await lines.first().waitFor({ state: 'detached' });
+    });
+  });
+
+  it('says which layers were too large to be looked at', async () => {
+    const host = await sampleHost();
+    let looked = { layers: 12, of: 40, uptoBytes: 24 * 2 ** 20 };
+    host.coarseLayers = () => Promise.resolve({ layers: [], looked, nextBytes: 300 * 2 ** 20 });
+    await withEditor(host, {}, async ({ page, row }) => {
+      await row('fc1').click();
+      const dialog = await openDialog(page);
+      const scales = dialog.getByRole('combobox', { name: /^Scales/ });
+      await scales.selectOption('per-tensor');
+      await textBecomes(dialog.locator('.coarse-layers'), /the smallest 12 of 40 layers, of up to 24\.0 MiB/);
+      await scales.selectOption('per-channel');
+      looked = { layers: 0, of: 40, uptoBytes: 0 };
+      await scales.selectOption('per-tensor');
+      await textBecomes(dialog.locator('.coarse-layers'), /not looked at: the smallest layer holds 300 MiB/);
+    });
+  });
+
+  it('has no weights read any more once the scales are others, or the dialog is closed', async () => {
+    const host = await sampleHost();
+    const asked: string[] = [];
+    host.coarseLayers = () => {
+      asked.push('read');
+      return new Promise(() => undefined);
+    };
+    host.stopReading = () => Promise.resolve(void asked.push('stop'));
+    await withEditor(host, {}, async ({ page, row }) => {
+      await row('fc1').click();
+      const dialog = await openDialog(page);
+      const scales = dialog.getByRole('combobox', { name: /^Scales/ });
+      await scales.selectOption('per-tensor');
+      await until(() => asked.join() === 'read');
+      await scales.selectOption('per-channel');
+      await until(() => asked.join() === 'read,stop');
+      await scales.selectOption('per-tensor');
+      await until(() => asked.join() === 'read,stop,read');
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+      await until(() => asked.join() === 'read,stop,read,stop');
     });
   });
 

@@ -51,6 +51,9 @@ export const dialogs = {
   'quantize.granularity.hint': 'One per channel is more accurate, and some bytes larger.',
   'quantize.coarse': '{name}: the weight keeps {tensor} with one scale, {channel} with one per channel',
   'quantize.coarse.more': 'and {n} more layers like that',
+  'quantize.coarse.limit':
+    'Whether one scale is enough was looked at in the smallest {n} of {total} layers, of up to {size} each.',
+  'quantize.coarse.unread': 'Whether one scale is enough was not looked at: the smallest layer holds {size}.',
   'quantize.perChannel': 'One per channel',
   'quantize.perTensor': 'One per tensor',
   'quantize.reduceRange': 'Use 7 of 8 bits',

@@ -50,6 +50,9 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'quantize.granularity.hint': '每通道一个更精确，略大几个字节。',
   'quantize.coarse': '{name}：整个权重共用一个缩放因子时信噪比为 {tensor}，每通道一个时为 {channel}',
   'quantize.coarse.more': '另有 {n} 层也是如此',
+  'quantize.coarse.limit':
+    '共 {total} 层，只检查了最小的 {n} 层（每层不超过 {size}）是否适合共用一个缩放因子。',
+  'quantize.coarse.unread': '未检查是否适合共用一个缩放因子：最小的一层也有 {size}。',
   'quantize.perChannel': '每通道一个',
   'quantize.perTensor': '每张量一个',
   'quantize.reduceRange': '只用 8 位中的 7 位',

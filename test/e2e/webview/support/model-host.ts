@@ -14,7 +14,7 @@ import { formatBytes } from '../../../../src/format.ts';
 import type { Model } from '../../../../src/onnx/index.ts';
 import type {
   BlocksView,
-  CoarseLayerView,
+  CoarseLayersView,
   CastOptions,
   CalibrationView,
   CardsView,
@@ -229,10 +229,15 @@ export class ModelHost implements HostApi {
     };
   }
 
-  async coarseLayers(layerIds: readonly string[]): Promise<readonly CoarseLayerView[]> {
+  async coarseLayers(layerIds: readonly string[]): Promise<CoarseLayersView> {
     this.#note('coarseLayers', layerIds);
-    const found = await coarseLayers(this.#model, { nodes: [...layerIds] });
-    return found.map(({ node, ...figures }) => ({ name: node, ...figures }));
+    const found = await coarseLayers(this.#model, { nodes: layerIds });
+    return { ...found, layers: found.layers.map(({ node, ...figures }) => ({ name: node, ...figures })) };
+  }
+
+  stopReading(): Promise<void> {
+    this.#note('stopReading');
+    return Promise.resolve();
   }
 
   async importance(layerId: string, options: PruneOptions): Promise<ImportanceView> {
