@@ -19,7 +19,11 @@ export async function importanceView(
 ): Promise<ImportanceView> {
   const { applied, model } = document.snapshot;
   const node = applied().idsAfter.get(layerId)?.[0] ?? layerId;
-  const key = JSON.stringify([node, options.kind === 'channels' ? options.importance : options.method]);
+  const by =
+    options.kind === 'channels'
+      ? [options.importance, options.roundTo, options.approximate]
+      : [options.method];
+  const key = JSON.stringify([node, ...by]);
   const views = known.get(model) ?? new Map<string, ImportanceView>();
   known.set(model, views);
   const view = views.get(key) ?? (await read(model, node, options, signal));
@@ -43,7 +47,7 @@ async function read(
   try {
     const parts =
       options.kind === 'channels'
-        ? await channelImportance(model, node, options.importance, signal)
+        ? await channelImportance(model, node, options, signal)
         : [await weightImportance(model, node, signal)];
     return parts.length > 0 ? { parts } : without(l10n.t('It has no channels that can go.'));
   } catch (error) {

@@ -72,8 +72,8 @@ export interface ImportanceView {
     readonly max: number;
     /** Per bin, of equal bins from `min` to `max`. */
     readonly counts: readonly number[];
-    /** The importance below which 0 %, 1 %, …, 100 % of it lie: where the cut is at that ratio. */
-    readonly quantiles: readonly number[];
+    /** At a ratio of 0 %, 1 %, …, 100 %: how many go, and the importance that they are below. */
+    readonly cuts: readonly { readonly gone: number; readonly below: number }[];
   }[];
   /** Why there is nothing to show. */
   readonly note?: string | undefined;

@@ -270,8 +270,8 @@ describe('The page', () => {
       64,
     );
     assert.deepEqual(
-      [part.quantiles[0], part.quantiles[100], part.quantiles.length],
-      [part.min, part.max, 101],
+      [part.cuts[0], part.cuts[50]?.gone, part.cuts[100], part.cuts.length],
+      [{ gone: 0, below: part.min }, 32, { gone: 63, below: part.max }, 101],
     );
     const zeros = { kind: 'zeros', method: 'magnitude', ratio: 0.5, scope: 'layer' } as const;
     const [weights] = (await host.importance(conv, zeros)).parts;

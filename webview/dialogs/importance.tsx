@@ -64,8 +64,11 @@ function cutOf({ options }: PruneRequest): number | undefined {
 
 function useImportance(layerId: string, { options }: PruneRequest): Answer<ImportanceView> {
   // the ratio moves the line, nothing else
-  const by = options.kind === 'channels' ? options.importance : options.method;
-  return useAnswer((h) => h.importance(layerId, options), [layerId, options.kind, by]);
+  const by =
+    options.kind === 'channels'
+      ? [options.importance, options.roundTo, options.approximate]
+      : [options.method];
+  return useAnswer((h) => h.importance(layerId, options), [layerId, options.kind, ...by]);
 }
 
 const height = 48;
@@ -77,10 +80,10 @@ interface PartProps {
 
 /** Heights by their root, so that the few are seen beside the many. What goes is hatched by colour and line. */
 function Part({ part, ratio }: PartProps) {
-  const { counts, min, max, quantiles, count, unit } = part;
+  const { counts, min, max, cuts, count, unit } = part;
   const most = Math.max(1, ...counts);
-  const cut = ratio === undefined ? undefined : quantiles[Math.round(ratio * 100)];
-  const at = cut === undefined || max === min ? 0 : (counts.length * (cut - min)) / (max - min);
+  const cut = ratio === undefined ? undefined : cuts[Math.round(ratio * 100)];
+  const at = cut === undefined || max === min ? 0 : (counts.length * (cut.below - min)) / (max - min);
   const path = counts
     .map((n, i) => `M${i} ${height}V${(height * (1 - Math.sqrt(n / most))).toFixed(1)}H${i + 1}V${height}Z`)
     .join('');
@@ -88,9 +91,9 @@ function Part({ part, ratio }: PartProps) {
     cut === undefined
       ? t('importance.noCut')
       : t(unit === 'channel' ? 'importance.channels' : 'importance.weights', {
-          gone: wholeNumber(Math.round((ratio ?? 0) * count)),
+          gone: wholeNumber(cut.gone),
           n: count,
-          cut: figure(cut),
+          cut: figure(cut.below),
         });
   return (
     <figure class="bars importance-bars">

@@ -2,7 +2,16 @@
 import type { Model } from '../../onnx/model.ts';
 import { MAX_HISTOGRAM_BINS, weightHistogram } from '../auto/weight-histogram.ts';
 import type { ChannelImportance } from '../recipe/recipe.ts';
+import { unitsKept } from './channels/groups.ts';
 import { channelScores } from './channels/scores.ts';
+import { zeroCount } from './zeroed-tensor.ts';
+
+export interface Cut {
+  /** Channels, or weights, that go. */
+  readonly gone: number;
+  /** They have less importance than that, or as much. */
+  readonly below: number;
+}
 
 export interface ImportanceHistogram {
   readonly unit: 'channel' | 'weight';
@@ -12,8 +21,16 @@ export interface ImportanceHistogram {
   readonly max: number;
   /** Per bin, of equal bins from `min` to `max`. */
   readonly counts: readonly number[];
-  /** The importance below which 0 %, 1 %, …, 100 % of them lie: where the cut is at that ratio. */
-  readonly quantiles: readonly number[];
+  /** What an edit of that layer takes at a ratio of 0 %, 1 %, …, 100 %. */
+  readonly cuts: readonly Cut[];
+}
+
+/** Of an edit of channels, what decides how many go. */
+export interface ChannelCuts {
+  readonly importance: ChannelImportance;
+  readonly roundTo?: number | undefined;
+  /** Without it, what is not exact stays. */
+  readonly approximate?: boolean | undefined;
 }
 
 /** Enough for a shape; more would be single channels. */
@@ -23,19 +40,20 @@ const bins = 72;
 export async function channelImportance(
   model: Model,
   node: string,
-  importance: ChannelImportance,
+  { importance, roundTo, approximate }: ChannelCuts,
   signal: AbortSignal,
 ): Promise<ImportanceHistogram[]> {
-  const groups = await channelScores(model, node, { importance, signal });
+  const groups = await channelScores(model, node, { importance, approximate, signal });
   return groups.map(({ scores, channels }) => {
     const sorted = scores.slice().sort();
     const [min, max] = [sorted[0] ?? 0, sorted.at(-1) ?? 0];
     const counts = new Array<number>(bins).fill(0);
     for (const score of sorted) add(counts, score, min, max, channels / scores.length);
-    const quantiles = percents(
-      (share) => sorted[Math.min(sorted.length - 1, Math.round(share * sorted.length))] ?? max,
-    );
-    return { unit: 'channel', count: channels, min, max, counts, quantiles };
+    const cuts = percents((ratio): Cut => {
+      const gone = scores.length - unitsKept(scores.length, ratio, roundTo, channels);
+      return { gone: (gone * channels) / scores.length, below: sorted[gone] ?? max };
+    });
+    return { unit: 'channel', count: channels, min, max, counts, cuts };
   });
 }
 
@@ -61,11 +79,12 @@ export async function weightImportance(
   const drawn = new Array<number>(bins).fill(0);
   for (const { n, magnitude } of found) add(drawn, magnitude, 0, max, n);
   let [at, below] = [0, 0];
-  const quantiles = percents((share) => {
-    while (at < found.length - 1 && below + (found[at]?.n ?? 0) < share * count) below += found[at++]?.n ?? 0;
-    return share === 0 ? 0 : (found[at]?.magnitude ?? max);
+  const cuts = percents((ratio): Cut => {
+    const gone = zeroCount([count], ratio);
+    while (at < found.length - 1 && below + (found[at]?.n ?? 0) < gone) below += found[at++]?.n ?? 0;
+    return { gone, below: gone === 0 ? 0 : (found[at]?.magnitude ?? max) };
   });
-  return { unit: 'weight', count, min: 0, max, counts: drawn, quantiles };
+  return { unit: 'weight', count, min: 0, max, counts: drawn, cuts };
 }
 
 function add(counts: number[], value: number, min: number, max: number, n: number): void {
@@ -75,6 +94,6 @@ function add(counts: number[], value: number, min: number, max: number, n: numbe
 }
 
 /** Ascending. */
-function percents(at: (share: number) => number): number[] {
+function percents(at: (share: number) => Cut): Cut[] {
   return Array.from({ length: 101 }, (_, i) => at(i / 100));
 }

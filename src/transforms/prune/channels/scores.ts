@@ -15,6 +15,8 @@ import { importanceOf, type ImportanceContext } from './importance.ts';
 
 export interface ScoreOptions {
   readonly importance: ChannelImportance;
+  /** Groups, too, without some of which the rest is not exactly the same. */
+  readonly approximate?: boolean | undefined;
   /** For `random`. Default 0. */
   readonly seed?: number | undefined;
   /** For `activation`. */
@@ -38,7 +40,7 @@ export interface ChannelScores {
 export async function channelScores(
   model: Model,
   node: string,
-  { importance, seed = 0, calibration, signal }: ScoreOptions,
+  { importance, approximate = false, seed = 0, calibration, signal }: ScoreOptions,
 ): Promise<ChannelScores[]> {
   const ws = new Workspace(model);
   const scope = ws.entry(node)?.scope ?? ws.main;
@@ -50,7 +52,7 @@ export async function channelScores(
   const groups = grouping.groups.filter((g) => maker !== undefined && g.makers.includes(maker));
   const found: ChannelScores[] = [];
   for (const group of groups) {
-    if (group.blocker !== undefined) continue;
+    if (group.blocker !== undefined || (group.approximation !== undefined && !approximate)) continue;
     const scores = await importanceOf(context, group, signal);
     if (scores.length !== group.units.length) {
       const message = 'this importance cannot be told of these channels: choose another';

@@ -246,7 +246,7 @@ export class ModelHost implements HostApi {
     const { model } = this.#state().applied;
     const parts =
       options.kind === 'channels'
-        ? await channelImportance(model, layerId, options.importance, signal)
+        ? await channelImportance(model, layerId, options, signal)
         : [await weightImportance(model, layerId, signal)];
     return { parts, note: parts.length === 0 ? 'It has no channels that can go.' : undefined };
   }
