@@ -1,5 +1,5 @@
 /**
- * Memory at run time by form and EP, beside what the EP table predicts. Prints a table in Markdown; each model runs in a
+ * Memory at run time by form and EP, beside what the estimate predicts. Prints a table in Markdown; each model runs in a
  * process of its own, and what counts is its resident memory less that of the same model with next to no weights.
  *
  *     node --import=tsx scripts/proof/memory.ts [cpu,webgpu] [NAME]
@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { weightBehaviour, type EpName, type WeightForm } from '../../src/analysis/index.ts';
+import { analyze, weightBehaviour, type EpName, type WeightForm } from '../../src/analysis/index.ts';
 import { DataType, openModel, saveModel, type Model, type TensorRef } from '../../src/onnx/index.ts';
 import { tensorByteLength } from '../../src/onnx/datatype.ts';
 import { applyRecipe, type BlocksEdit, type Edit } from '../../src/transforms/index.ts';
@@ -98,6 +98,19 @@ async function write(source: string, edit: Edit | undefined, target: string): Pr
   }
 }
 
+/** What stays in use between runs: the weights as held, and on a device what is expanded of them. */
+async function predictedBytes(file: string, ep: EpName): Promise<number> {
+  const opened = await openModel(file);
+  try {
+    const estimate = analyze(opened).estimate({ ep, optimization: 'all' });
+    const { deviceWeights, weightsBeside, peakActivation } = estimate;
+    const figures = [deviceWeights, weightsBeside, ...(ep === 'cpu' ? [] : [peakActivation])];
+    return figures.reduce((sum, { bytes = Number.NaN }) => sum + bytes, 0);
+  } finally {
+    await opened.source.close();
+  }
+}
+
 const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-proof-'));
 try {
   console.log('| operator | form | stored | EP | in use | predicted | kernels |');
@@ -116,10 +129,10 @@ try {
           const settings = { ep, optimization: 'all' } as const;
           const [run, base] = [await measure(file, settings), await measure(empty, settings)];
           const bytes = run.heldBytes - base.heldBytes;
-          const { ratio = 1, fate } = weightBehaviour(ep, opType, form);
+          const { fate } = weightBehaviour(ep, opType, form);
           const kernels = Object.entries(run.kernels).map(([kernel, count]) => `${kernel} ×${count}`);
-          const predicted =
-            fate === 'cpu-fallback' ? 'on the CPU' : `${((ratio * (stored - rest)) / MiB).toFixed(0)} MiB`;
+          const heldBytes = (await predictedBytes(file, ep)) - (await predictedBytes(empty, ep));
+          const predicted = fate === 'cpu-fallback' ? 'on the CPU' : `${(heldBytes / MiB).toFixed(0)} MiB`;
           const cells = [
             opType,
             title,

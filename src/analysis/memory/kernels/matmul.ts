@@ -8,8 +8,9 @@ import { constantDims, product } from './kernel.ts';
 import type { Kernel, KernelContext, Packing } from './kernel.ts';
 
 const panel = 16;
-/** mlas aligns what it packs for MatMulNBits; each of its parts may lose so much. */
-const partAlignment = 63;
+/** mlas aligns what it packs and quantizes for MatMulNBits to this; each of its parts may lose one byte less. */
+const partUnit = 64;
+const partAlignment = partUnit - 1;
 
 function roundTo(n: number, unit: number): number {
   return Math.ceil(n / unit) * unit;
@@ -56,7 +57,7 @@ function packsInt8(input: number, transposeAttribute?: string): Packing {
 /** The int32 product before it is scaled back. */
 const int32Output = (c: KernelContext) => [product(c.outputDims(0)) * 4];
 
-/** B as [N, blocks, bytes] in any number of dims; `accuracy_level` 4 computes in int8 and packs scales and sums, too. */
+/** B as [N, blocks, bytes] in any number of dims; `accuracy_level` 4 computes in int8 and packs scales and, in panels, sums, too. */
 const nBits: Kernel = {
   packing: (n) => {
     const b = constantDims(n, 1);
@@ -65,7 +66,9 @@ const nBits: Kernel = {
     const bits = attributeInt(n.node, 'bits', 4);
     if (!level4) return bits === 4 ? [{ input: 1, bytes: product(b) }] : [];
     const scales = product(constantDims(n, 2) ?? [0]);
-    return [{ input: 1, bytes: product(b) + 2 * scales * 4 + 2 * partAlignment }];
+    const columns = Math.max(1, attributeInt(n.node, 'N', 0));
+    const sums = (scales / columns) * roundTo(columns, panel);
+    return [{ input: 1, bytes: product(b) + (scales + sums) * 4 + 2 * partAlignment }];
   },
   scratch: (c) => {
     const { node } = c.node;
@@ -76,7 +79,7 @@ const nBits: Kernel = {
       return bits === 4 ? [] : [{ reserved: columns * k * 4 }]; // B in float32
     // rows of A, block by block: int8 values, a scale and a sum
     const rows = product(c.inputDims(0).slice(0, -1));
-    return [{ reserved: rows * Math.ceil(k / block) * (block + 8) + partAlignment }];
+    return [{ reserved: roundTo(rows * Math.ceil(k / block) * (block + 8), partUnit) + partAlignment }];
   },
 };
 

@@ -2,15 +2,15 @@
  * Quantization written as pairs of QuantizeLinear and DequantizeLinear: at every level each reader gets a
  * DequantizeLinear of its own; with optimization an operator between pairs runs in int8 (qdq_transformer).
  */
-import { DataType } from '../../../onnx/model.ts';
+import { attributeInt, DataType } from '../../../onnx/model.ts';
 import type { Attribute } from '../../../onnx/model.ts';
 import type { Draft } from '../runtime.ts';
-import { elemTypeOfValue } from '../values.ts';
+import { dimsOfValue, elemTypeOfValue } from '../values.ts';
 import type { Value } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
 import { isConstant, isOp, next, scalarOf, staticDims } from './patterns.ts';
 import { dequantized, isSigned, quantizedFusions } from './qdq-fusions.ts';
-import type { Fusion } from './qdq-fusions.ts';
+import type { Dequantized, Fusion } from './qdq-fusions.ts';
 
 const microsoft = 'com.microsoft';
 
@@ -109,22 +109,42 @@ function moveQuantized(editor: GraphEditor, n: Draft): void {
   });
 }
 
-const blockSize = 32;
-const bits = 8;
+/** Of weights with one scale for all or per channel. */
+const defaultBlockSize = 32;
+const smallestBlockSize = 16;
+const bitsOf: ReadonlyMap<number, number> = new Map([
+  [DataType.int8, 8],
+  [DataType.uint8, 8],
+  [DataType.int4, 4],
+  [DataType.uint4, 4],
+]);
+const signed: ReadonlySet<number> = new Set([DataType.int8, DataType.int4]);
 
-/** An int8 weight that is only dequantized: ONNX Runtime makes blocks of it and computes in int8. */
+/**
+ * A weight of 8 or 4 bits that is only dequantized: ONNX Runtime lays it out in blocks and computes in int8. Unsigned
+ * ones get zero points where they have none (qdq_actions.cc).
+ */
 function fuseBlocks(editor: GraphEditor, n: Draft): boolean {
   const weight = dequantized(editor, n.inputs[1], n);
   const dims = staticDims(weight?.data);
   const type = elemTypeOfValue(weight?.data);
-  if (weight === undefined || !isConstant(weight.data) || dims?.length !== 2) return false;
+  const bits = bitsOf.get(type);
+  if (weight === undefined || bits === undefined || !isConstant(weight.data) || dims?.length !== 2)
+    return false;
   if (editor.maker(n.inputs[0])?.opType === 'DequantizeLinear') return false;
-  if (type !== DataType.int8 && type !== DataType.uint8) return false;
+  const blockSize = blockSizeOf(weight);
+  if (blockSize === undefined) return false;
   const [k = 0, columns = 0] = dims;
   const blocks = Math.ceil(k / blockSize);
   const attributes = { K: k, N: columns, bits, block_size: blockSize, accuracy_level: 4 };
-  const b = constant(editor, `${weight.data.name}/blocks`, DataType.uint8, [columns, blocks, blockSize]);
-  const scales = constant(editor, `${weight.data.name}/scales`, DataType.float, [columns * blocks]);
+  const make = (part: string, dataType: number, shape: readonly number[]) =>
+    constant(editor, `${weight.data?.name ?? ''}/${part}`, dataType, shape);
+  const b = make('blocks', DataType.uint8, [columns, blocks, (blockSize * bits) / 8]);
+  const scales = make('scales', DataType.float, [columns * blocks]);
+  const hasZeroPoints = weight.zeroPoint !== undefined || !signed.has(type);
+  const zeroPoints = hasZeroPoints
+    ? [make('zeroPoints', DataType.uint8, [columns * Math.ceil((blocks * bits) / 8)])]
+    : [];
   editor.remove(weight.node);
   editor.replace(n, [
     {
@@ -132,11 +152,21 @@ function fuseBlocks(editor: GraphEditor, n: Draft): boolean {
       opType: 'MatMulNBits',
       domain: microsoft,
       node: { ...n.node, opType: 'MatMulNBits', domain: microsoft, attributes: ints(attributes) },
-      inputs: [n.inputs[0], b, scales],
+      inputs: [n.inputs[0], b, scales, ...zeroPoints],
       sources: [...n.sources, ...weight.node.sources],
     },
   ]);
   return true;
+}
+
+/** Undefined where the blocks are none that MatMulNBits takes. */
+function blockSizeOf({ node: { node }, scale }: Dequantized): number | undefined {
+  const blockSize = attributeInt(node, 'block_size', 0);
+  if (blockSize === 0) return (dimsOfValue(scale)?.length ?? 0) < 2 ? defaultBlockSize : undefined;
+  const isPower = Number.isInteger(Math.log2(blockSize));
+  return attributeInt(node, 'axis', 1) === 0 && isPower && blockSize >= smallestBlockSize
+    ? blockSize
+    : undefined;
 }
 
 function constant(editor: GraphEditor, name: string, dataType: number, dims: readonly number[]): Value {
