@@ -140,6 +140,8 @@ describe('webview: removing channels inside a body', () => {
       await remote.startPrune([layer.id]);
       const dialog = page.getByRole('dialog', { name: 'Prune weights' });
       await textBecomes(dialog.locator('.channel-group caption'), '258 → 128 channels in');
+      // two by two: of 129 pairs 65 go
+      await textBecomes(dialog.locator('.importance figcaption'), /130 of 258 channels, below [\d.]+, go/);
       const names = await dialog.locator('.channel-group tr').allInnerTexts();
       assert.ok(names.length > 1);
       const options: PruneOptions = { kind: 'channels', importance: 'l1', ratio: 0.5, repair: 'none' };

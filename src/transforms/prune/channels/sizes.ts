@@ -1,6 +1,6 @@
 /**
  * Which sizes a shape computed at run time holds. A size that shrinks may only come back as the shape of a Reshape,
- * Expand or the like, which is written anew; anything else computed with it would change.
+ * Expand or the like, or as where a Slice or Split cuts, which are written anew; anything else computed with it would change.
  */
 import { attributeInt } from '../../../onnx/model.ts';
 import type { Node } from '../../../onnx/model.ts';
@@ -9,12 +9,14 @@ import { isTracked, type Axis } from './axis.ts';
 /** For each element of a small integer tensor, the dims that it was computed from. */
 export type Sizes = readonly (readonly Axis[])[];
 
-/** Inputs that spell out a shape, which the rules write anew. */
-const SHAPE_INPUTS: Readonly<Record<string, number>> = {
-  Reshape: 1,
-  Expand: 1,
-  ConstantOfShape: 0,
-  Resize: 3,
+/** Inputs that spell out a shape, or a part of one, which the rules write anew. */
+const SHAPE_INPUTS: Readonly<Record<string, readonly number[]>> = {
+  Reshape: [1],
+  Expand: [1],
+  ConstantOfShape: [0],
+  Resize: [3],
+  Slice: [1, 2],
+  Split: [1],
 };
 
 /** Operators that make integers of integers, one by one or all from all. */
@@ -32,7 +34,7 @@ export function shapeSizes(node: Node, axes: readonly Axis[]): Sizes {
 }
 
 export function isShapeInput(node: Node, input: number): boolean {
-  return node.domain === '' && SHAPE_INPUTS[node.opType] === input;
+  return node.domain === '' && SHAPE_INPUTS[node.opType]?.includes(input) === true;
 }
 
 /**

@@ -3,6 +3,7 @@ import { DataType } from '../../../../src/onnx/model.ts';
 import { ints, node } from '../../../support/model-builder.ts';
 import { head, image, Net, type ZooModel } from './net.ts';
 import { ATTENTION_ZOO } from './zoo-attention.ts';
+import { HALVES_ZOO } from './zoo-halves.ts';
 import { RMS_ZOO } from './zoo-norm.ts';
 
 export type { ZooModel };
@@ -385,6 +386,7 @@ export const ZOO: readonly ZooModel[] = [
   mobile(),
   shuffle(false),
   shuffle(true),
+  ...HALVES_ZOO,
   unet(),
   groupNorm(),
   transformer(4),

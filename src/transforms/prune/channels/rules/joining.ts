@@ -53,12 +53,18 @@ const split: Rule = (c) => {
   const axis = axisOf(c, axes.length);
   const shared = axes[axis] ?? FIXED;
   const sizes = c.node.outputs.map((name, o) => (name === '' ? 0 : c.outDims(o)[axis]));
-  if (!isTracked(shared)) return c.node.outputs.map(() => axes);
-  if (!sizes.every((s) => typeof s === 'number')) throw new Refusal('the size of a part is not static');
+  const computed = c.sizesIn(1);
+  if (!isTracked(shared) && computed.length === 0) return c.node.outputs.map(() => axes);
+  if (!sizes.every((s) => typeof s === 'number')) {
+    blockSizes(c, computed);
+    throw new Refusal('the size of a part is not static');
+  }
   let from = 0;
-  const parts = sizes.map((size) => c.register(shared.atoms.subarray(from, (from += size))));
-  c.rewrite(parts, (node, w) => {
-    const left = parts.map((p) => w.count(p));
+  const parts = sizes.map((size) =>
+    isTracked(shared) ? c.register(shared.atoms.subarray(from, (from += size))) : undefined,
+  );
+  c.rewrite([...parts.filter((p) => p !== undefined), ...computed], (node, w) => {
+    const left = parts.map((p, o) => (p === undefined ? (sizes[o] ?? 0) : w.count(p)));
     if (c.version < 13) {
       const attributes = new Map(node.attributes).set('split', intsAttribute('split', left));
       return [{ ...node, attributes, range: undefined }];
@@ -66,8 +72,13 @@ const split: Rule = (c) => {
     const attributes = new Map([...node.attributes].filter(([name]) => name !== 'num_outputs'));
     return [{ ...node, inputs: [node.inputs[0] ?? '', w.ints(left, 'split')], attributes, range: undefined }];
   });
-  return parts.map((atoms) => axes.map((a, k) => (k === axis ? { ...shared, atoms } : a)));
+  return parts.map((atoms) => axes.map((a, k) => (k === axis && atoms ? { ...shared, atoms } : a)));
 };
+
+/** Sizes of `arrays` decide where the node cuts, and it is not known where that is. */
+function blockSizes(c: RuleContext, arrays: readonly Int32Array[]): void {
+  for (const atoms of arrays) c.block({ atoms, zero: false }, 'computes with its size');
+}
 
 interface Cut {
   readonly axis: number;
@@ -87,29 +98,51 @@ const slice: Rule = (c) => {
   const order = (named ?? Array.from({ length: count }, (_, i) => i)).map((a) =>
     a < 0 ? a + axes.length : a,
   );
-  if (!order.some((a) => isTracked(axes[a])))
+  // a half of the channels, say, worked out of their number
+  const computed = isInput ? [...c.sizesIn(1), ...c.sizesIn(2)] : [];
+  const isUnknown = isInput && [1, 2].some((i) => c.content(i)?.every((d) => typeof d === 'number') !== true);
+  if (isUnknown) blockSizes(c, computed);
+  if (starts === undefined && named === undefined) throw new Refusal('its starts are computed');
+  if (!order.some((a) => isTracked(axes[a])) && (isUnknown || computed.length === 0))
     return [axes.map((a, k) => (order.includes(k) ? cutFixed(a) : a))];
   const [begin, end] = [list(1, 'starts') ?? [], list(2, 'ends') ?? []];
   const steps = isInput ? list(4, 'steps') : undefined;
   const cuts = order.map((axis, i): Cut => {
-    const size = dims[axis];
-    if (typeof size !== 'number')
-      return { axis, start: begin[i] ?? 0, end: end[i] ?? 0, step: steps?.[i] ?? 1 };
+    const [size, from, to, step] = [dims[axis], begin[i] ?? 0, end[i] ?? MAX_DIM, steps?.[i] ?? 1];
+    if (typeof size !== 'number' || !isTracked(axes[axis]))
+      return { axis, start: bounded(from), end: bounded(to), step };
     const at = (v: number) => Math.min(size, Math.max(0, v < 0 ? v + size : v));
-    return { axis, start: at(begin[i] ?? 0), end: at(end[i] ?? size), step: steps?.[i] ?? 1 };
+    return { axis, start: at(from), end: at(to), step };
   });
-  return [sliceAxes(c, axes, cuts, isInput)];
+  return [sliceAxes(c, axes, cuts, isInput, computed)];
 };
+
+const MAX_DIM = 2 ** 31 - 1;
+
+/** "To the end", as int64's largest, without what a float64 makes of it. */
+function bounded(v: number): number {
+  return Math.min(MAX_DIM, Math.max(-MAX_DIM, v));
+}
 
 function cutFixed(axis: Axis): Axis {
   return isTracked(axis) ? axis : { ...axis, factor: undefined };
 }
 
-function sliceAxes(c: RuleContext, axes: readonly Axis[], cuts: readonly Cut[], isInput: boolean): Axis[] {
+/** @param computed dims whose sizes decide where it cuts */
+function sliceAxes(
+  c: RuleContext,
+  axes: readonly Axis[],
+  cuts: readonly Cut[],
+  isInput: boolean,
+  computed: readonly Int32Array[],
+): Axis[] {
   const result = [...axes];
   const moves = cuts.map(({ axis, start, end, step }) => {
     const own = axes[axis];
-    if (!isTracked(own)) return undefined;
+    if (!isTracked(own)) {
+      if (own !== undefined) result[axis] = cutFixed(own);
+      return undefined;
+    }
     if (step !== 1) {
       c.block(own, 'takes every other index of it');
       result[axis] = c.stays('takes every other index of it');
@@ -119,7 +152,7 @@ function sliceAxes(c: RuleContext, axes: readonly Axis[], cuts: readonly Cut[], 
     result[axis] = { ...own, atoms };
     return { before: c.register(own.atoms.subarray(0, start)), atoms, original: { start, end } };
   });
-  const changing = moves.flatMap((m) => (m === undefined ? [] : [m.before, m.atoms]));
+  const changing = [...moves.flatMap((m) => (m === undefined ? [] : [m.before, m.atoms])), ...computed];
   c.rewrite(changing, (node, w) => {
     const starts = cuts.map((cut, i) => {
       const move = moves[i];
