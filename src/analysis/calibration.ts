@@ -3,9 +3,9 @@
  * uses it; neither knows the other, so what passes between them lies here.
  */
 
-/** What to collect of one value of the main graph. Minimum and maximum are always collected. */
+/** What to collect of one value. Minimum and maximum are always collected. */
 export interface CalibrationTarget {
-  /** Name of the value: a graph input or the output of a node. */
+  /** Name of the value: a graph input or the output of a node; in the body of an If, Loop or Scan: {@link bodyValue}. */
   readonly tensor: string;
   /** Counts of |x| in equal bins from 0 to the largest |x| of the data, as entropy and percentile ranges need them. */
   readonly histogramBins?: number | undefined;
@@ -13,6 +13,19 @@ export interface CalibrationTarget {
   readonly channelAxis?: number | undefined;
   /** The second moments of the rows that a weight is multiplied by. */
   readonly gram?: GramTarget | undefined;
+}
+
+const IN_BODY = ' › ';
+
+/** How a value in a body is named: `if/then_branch › conv1.out`. A Loop or Scan stacks its turns along a new first axis. */
+export function bodyValue(body: string, name: string): string {
+  return `${body}${IN_BODY}${name}`;
+}
+
+/** @param key of {@link bodyValue}. Undefined where it is none */
+export function bodyOfValue(key: string): { readonly body: string; readonly name: string } | undefined {
+  const at = key.indexOf(IN_BODY);
+  return at < 0 ? undefined : { body: key.slice(0, at), name: key.slice(at + IN_BODY.length) };
 }
 
 /** Which rows: the last axis of a MatMul's or Gemm's input, or the patches under a Conv's kernel. */

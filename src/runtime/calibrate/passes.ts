@@ -22,6 +22,7 @@ type Sizes = Readonly<Record<string, number>>;
 
 /**
  * @param dims sizes of all symbols, the batch included
+ * @param known types of values that are not what inference makes of the model: those lifted out of bodies
  * @throws RunnerError 'model' where a target is no tensor of numbers that the main graph makes
  */
 export function planPasses(
@@ -29,12 +30,14 @@ export function planPasses(
   targets: readonly TensorTargets[],
   dims: Sizes,
   limits: PassLimits,
+  known: ReadonlyMap<string, InferredType> = new Map(),
 ): TensorTargets[][] {
   const { values: types } = inferShapes(model, { at: dims }).main;
   const passes: TensorTargets[][] = [];
   let spent = { values: Infinity, matrices: 0 };
   for (const target of targets) {
-    const type = model.graph.initializers.has(target.tensor) ? undefined : types.get(target.tensor);
+    const isConstant = model.graph.initializers.has(target.tensor);
+    const type = isConstant ? undefined : (known.get(target.tensor) ?? types.get(target.tensor));
     if (type === undefined) {
       throw new RunnerError(
         'model',
@@ -65,7 +68,8 @@ function bytesOf(target: TensorTargets, type: InferredType, dims: Sizes): Bytes 
   }
   if ('kind' in type.shape) return unknown;
   const sizes = type.shape.map((dim) => evaluateDim(dim, dims));
-  if (!sizes.every((s) => s !== undefined)) return unknown;
+  // negative where a branch does not run at these sizes
+  if (!sizes.every((s): s is number => s !== undefined && s >= 0)) return unknown;
   return {
     values: denseByteLength(type.elemType, sizes) ?? unknownBytes,
     matrices: gramBytes(target, sizes),

@@ -35,8 +35,12 @@ export class TensorCounter {
     this.#axes = axes;
   }
 
-  /** One batch's tensor. RangeError where it has no such axis, or another number of channels than before. */
+  /**
+   * One batch's tensor; without elements, it tells nothing. RangeError where it has no such axis, or another number of
+   * channels than before.
+   */
   push(values: ArrayLike<number>, dims: readonly number[]): void {
+    if (values.length === 0) return;
     this.#rank = dims.length;
     let { min, max } = { min: this.#min, max: this.#max };
     let nonFinite = 0;

@@ -20,6 +20,7 @@ import { modelInputs } from '../model-inputs.ts';
 import { exposed } from './expose.ts';
 import { Garbage } from './garbage.ts';
 import { GramAdder, GramSum } from './gram-sums.ts';
+import { lifted, type Lifted } from './lift.ts';
 import type { Say } from './main.ts';
 import { toNumbers } from './outputs.ts';
 import { createSession, loadOrt, runSession, toFeeds, type Ort } from './session.ts';
@@ -35,15 +36,19 @@ function limitsOf({ maxPassBytes }: CalibrateJob): PassLimits {
 }
 
 export async function calibrate(job: CalibrateJob, say: Say): Promise<CalibrationResult> {
-  const model = await openModel(job.model);
+  const opened = await openModel(job.model);
   const targets = byTensor(job.targets);
-  const plan = smallEnough(model, targets, job);
+  const { model, types } = lifted(
+    opened,
+    targets.map((t) => t.tensor),
+  );
+  const plan = smallEnough(model, targets, types, job);
   const data = await openData(job.data, plan, job.hints);
   try {
     const dims = sizesOf(plan);
-    const passes = planPasses(model, targets, dims, limitsOf(job));
+    const passes = planPasses(model, targets, dims, limitsOf(job), types);
     const histogramTargets = targets.filter((t) => t.histogramBins > 0).map((t) => ({ ...t, grams: [] }));
-    const histogramPasses = planPasses(model, histogramTargets, dims, limitsOf(job));
+    const histogramPasses = planPasses(model, histogramTargets, dims, limitsOf(job), types);
     const runs = passes.length + histogramPasses.length;
     const calibrator = new Calibrator(await loadOrt(), { model, job, data, runs, say });
     for (const pass of passes) await calibrator.count(pass);
@@ -60,13 +65,18 @@ export async function calibrate(job: CalibrateJob, say: Say): Promise<Calibratio
  * Inputs at the batch size asked for, or at a half of it, and so on, until one pass holds what it fetches: that is
  * fewer runs than several passes over whole batches. A batch that the file fixes stays.
  */
-function smallEnough(model: Model, targets: readonly TensorTargets[], job: CalibrateJob): InputPlan {
+function smallEnough(
+  model: Model,
+  targets: readonly TensorTargets[],
+  types: Lifted['types'],
+  job: CalibrateJob,
+): InputPlan {
   const infos = modelInputs(model);
   // matrices are as large whatever the batch
   const fetched = targets.map((t) => ({ ...t, grams: [] }));
   for (let { batchSize } = job; ; batchSize = Math.ceil(batchSize / 2)) {
     const plan = planInputs(infos, { ...job, batchSize, acceptFixedBatch: true });
-    const isOnePass = planPasses(model, fetched, sizesOf(plan), limitsOf(job)).length <= 1;
+    const isOnePass = planPasses(model, fetched, sizesOf(plan), limitsOf(job), types).length <= 1;
     if (isOnePass || plan.isFixedBatch || batchSize <= 1) return plan;
   }
 }

@@ -165,7 +165,7 @@ describe('webview: removing channels inside a body', () => {
     });
   });
 
-  it('says that data see nothing there: no repair, and no importance by activations', async () => {
+  it('says that nothing is repaired there, and asks for data for the importance by activations', async () => {
     const host = await branchesHost();
     await withEditor(host, {}, async ({ page, remote, rows }) => {
       await rows.first().waitFor();
@@ -174,13 +174,14 @@ describe('webview: removing channels inside a body', () => {
       const dialog = page.getByRole('dialog', { name: 'Prune weights' });
       await dialog.locator('.channel-group').first().waitFor();
       await dialog.getByLabel('Repair what stays').selectOption('least-squares');
-      const unrepaired = /is not repaired: it is inside a subgraph, where no calibration data are seen/;
+      const unrepaired = /is not repaired: it is inside a subgraph, where nothing is repaired/;
       await dialog.locator('.preview-line.warning').filter({ hasText: unrepaired }).first().waitFor();
       await dialog.getByLabel('Repair what stays').selectOption('none');
       await dialog.getByLabel('Which channels').selectOption('activation');
-      const unseen = /inside a subgraph, where no calibration data are seen/;
-      await dialog.locator('.preview-line.circle-slash').filter({ hasText: unseen }).waitFor();
-      assert.equal(await dialog.getByRole('button', { name: 'Prune', exact: true }).isDisabled(), true);
+      await dialog.locator('.calibration').waitFor();
+      await dialog.locator('.channel-group caption').filter({ hasText: '258 → 128 channels' }).waitFor();
+      assert.equal(await dialog.locator('.preview-line.circle-slash').count(), 0);
+      assert.equal(await dialog.getByRole('button', { name: 'Prune', exact: true }).isDisabled(), false);
     });
   });
 });

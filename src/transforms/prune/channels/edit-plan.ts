@@ -16,6 +16,7 @@ import { ChannelPlan } from './plan.ts';
 import { repairs, type Repairs } from './repair/repair.ts';
 import { firstMismatch, rewriteGraph } from './rewrite.ts';
 import { elementBytes } from './select-tensor.ts';
+import { seenBody } from './seen-body.ts';
 import { settle, type Settled } from './settle.ts';
 import { traceChannels, type Trace } from './trace.ts';
 import { unshareConstants, type Unshared } from './unshare.ts';
@@ -120,6 +121,7 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit, scope: Scope): 
     importance: edit.importance,
     seed: edit.seed,
     calibration,
+    seen: seenBody(scope),
   };
   const matches = layerMatcher(edit.layers);
   const wanted = new Set([...groupsOf].flatMap(([entry, groups]) => (matches(entry.id) ? groups : [])));
@@ -136,7 +138,7 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit, scope: Scope): 
       );
   }
   const select = selectionBy(importance);
-  // calibration sees the values of the main graph alone
+  // repair goes on from one value of the main graph to the next
   const repair = scope === ws.main ? (edit.repair ?? 'none') : 'none';
   const isOriginal = sameValues(ws.model, model, trace);
   for (;;) {

@@ -3,7 +3,7 @@
  * readers alike, each brought to a mean of 1 so that layers count the same, then averaged (DepGraph's group importance).
  * A weight is streamed once per group; all tensors of the group share the result.
  */
-import type { Calibration } from '../../../analysis/index.ts';
+import { bodyValue, type Calibration } from '../../../analysis/calibration.ts';
 import { OnnxError } from '../../../onnx/index.ts';
 import type { Model, TensorRef } from '../../../onnx/model.ts';
 import { hashText } from '../../kernels/select.ts';
@@ -24,6 +24,15 @@ export interface ImportanceContext {
   readonly importance: ChannelImportance;
   readonly seed: number;
   readonly calibration: Calibration | undefined;
+  /** How calibration sees the values of the graph; undefined for the main graph. */
+  readonly seen?: SeenBody | undefined;
+}
+
+/** A body that the main graph runs. */
+export interface SeenBody {
+  readonly id: string;
+  /** Loops and Scans around what it has, itself included: so many axes come first. */
+  readonly loops: number;
 }
 
 /** A constant that a group touches along one dim. */
@@ -104,6 +113,16 @@ export function groupReaders(
   return trace.readers.filter((r) => grouping.within(r.atoms).has(group.index));
 }
 
+/** What calibration is asked of the reader's input. */
+export function seenInput(
+  { input, inputAxis }: Pick<ReaderOf, 'input' | 'inputAxis'>,
+  seen: SeenBody | undefined,
+): { readonly tensor: string; readonly channelAxis: number } {
+  if (seen === undefined) return { tensor: input, channelAxis: inputAxis };
+  const channelAxis = inputAxis < 0 ? inputAxis : inputAxis + seen.loops;
+  return { tensor: bodyValue(seen.id, input), channelAxis };
+}
+
 /** Root-mean-square of the channel times the norm of the weights that read it (Wanda's metric, summed per channel). */
 async function readerImportance(
   context: ImportanceContext,
@@ -111,9 +130,13 @@ async function readerImportance(
   reader: ReaderOf,
   signal: AbortSignal | undefined,
 ): Promise<Float64Array> {
-  const statistics = context.calibration?.statistics(reader.input, reader.inputAxis)?.channels;
+  const { tensor, channelAxis } = seenInput(reader, context.seen);
+  const statistics = context.calibration?.statistics(tensor, channelAxis)?.channels;
   if (statistics === undefined) {
-    const message = `importance by activation needs calibration data for "${reader.input}": run the model on samples first`;
+    const isReached = context.calibration?.statistics(tensor)?.count !== 0;
+    const message = isReached
+      ? `importance by activation needs calibration data for "${tensor}": run the model on samples first`
+      : `no sample of the calibration data reaches "${tensor}": give other data, or choose another importance`;
     throw new OnnxError('unsupported', message, { node: context.trace.ids.get(reader.node) });
   }
   const name = reader.node.inputs[reader.weight] ?? '';

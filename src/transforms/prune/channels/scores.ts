@@ -12,6 +12,7 @@ import { Workspace } from '../../graph/workspace.ts';
 import { constantsOf } from './describe.ts';
 import { channelsOf, traceWorkspace } from './edit-plan.ts';
 import { importanceOf, type ImportanceContext } from './importance.ts';
+import { seenBody } from './seen-body.ts';
 
 export interface ScoreOptions {
   readonly importance: ChannelImportance;
@@ -47,7 +48,8 @@ export async function channelScores(
   const { unshared, trace, grouping } = traceWorkspace(ws, scope);
   const tensors = constantsOf(unshared.model, trace);
   const tensor: ImportanceContext['tensor'] = (name) => tensors.get(name);
-  const context = { model, trace, grouping, tensor, importance, seed, calibration };
+  const seen = seenBody(scope);
+  const context = { model, trace, grouping, tensor, importance, seed, calibration, seen };
   const maker = [...trace.ids].find(([, id]) => id === node)?.[0];
   const groups = grouping.groups.filter((g) => maker !== undefined && g.makers.includes(maker));
   const found: ChannelScores[] = [];

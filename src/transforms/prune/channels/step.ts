@@ -6,7 +6,8 @@ import type { Entry, Workspace } from '../../graph/workspace.ts';
 import type { PruneChannelsEdit, Warning } from '../../recipe/recipe.ts';
 import { allConstantBytes, type Blocked } from '../../weights/find.ts';
 import { editPlan, type EditPlan } from './edit-plan.ts';
-import { groupReaders } from './importance.ts';
+import { groupReaders, seenInput } from './importance.ts';
+import { seenBody } from './seen-body.ts';
 
 export function pruneChannels(
   context: StepContext,
@@ -20,7 +21,7 @@ export function pruneChannels(
       reason: `already quantized by edit ${done.edit + 1} (${done.form}): prune first, then quantize`,
     };
   }
-  if (entry.scope !== ws.main && edit.importance === 'activation')
+  if (entry.scope !== ws.main && edit.importance === 'activation' && seenBody(entry.scope) === undefined)
     return { reason: 'it is inside a subgraph, where no calibration data are seen' };
   const plan = editPlan(context, edit, entry.scope);
   const beforeBytes = allConstantBytes(ws, entry);
@@ -33,7 +34,7 @@ export function pruneChannels(
 function needsOf({ importance, plan, repaired }: EditPlan, edit: PruneChannelsEdit): CalibrationTarget[] {
   if (edit.importance !== 'activation') return [...repaired.needs];
   const readers = [...plan.keep.keys()].flatMap((group) => groupReaders(importance, group));
-  return [...repaired.needs, ...readers.map((r) => ({ tensor: r.input, channelAxis: r.inputAxis }))];
+  return [...repaired.needs, ...readers.map((r) => seenInput(r, importance.seen))];
 }
 
 function whyNot({ groupsOf, blockers, plan }: EditPlan, entry: Entry): string {
@@ -83,7 +84,7 @@ function unrepaired({ ws }: StepContext, { scope, plan, entryOf, isRepairAsked }
   const readers = plan.trace.readers.filter((r) => plan.isTouched(r.atoms)).map((r) => r.node);
   return [...new Set(readers)].map((reader): Warning => {
     const node = entryOf.get(reader)?.id ?? reader.name;
-    const reason = 'it is inside a subgraph, where no calibration data are seen';
+    const reason = 'it is inside a subgraph, where nothing is repaired';
     return { code: 'repair-left-out', message: `${node} is not repaired: ${reason}`, node };
   });
 }

@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { openModel } from '../../../../src/onnx/index.ts';
-import { DataType, type Graph, type Model, type Node, type TensorRef } from '../../../../src/onnx/model.ts';
+import { type Graph, type Model, type Node, type TensorRef } from '../../../../src/onnx/model.ts';
 import { Workspace } from '../../../../src/transforms/graph/workspace.ts';
 import { traceWorkspace } from '../../../../src/transforms/prune/channels/edit-plan.ts';
 import { applyRecipe, pruneGroups } from '../../../../src/transforms/index.ts';
-import { graph, ints, node, value } from '../../../support/model-builder.ts';
 import { recipe } from '../edits.ts';
-import { Net } from './net.ts';
+import { ifModel, loopModel } from './body-nets.ts';
 import { channels, feeds, furthest, planFor, run, zeroedTensors, type Feeds } from './zeroed.ts';
 
 const root = path.resolve(import.meta.dirname, '../../../..');
@@ -62,29 +61,11 @@ async function check(model: Model, input: Feeds): Promise<number> {
   return inside.length;
 }
 
-function branch(name: string, x: string, width: number): Graph {
-  const net = new Net();
-  const hidden = net.relu(net.linear(x, `${name}.up`, [8, width]));
-  const y = net.linear(hidden, `${name}.down`, [width, 8]);
-  return graph({ outputs: [value(y)], nodes: net.nodes, initializers: net.tensors });
-}
-
-function ifModel(): { readonly model: Model } {
-  const net = new Net();
-  const h = net.linear('x', 'in', [4, 8]);
-  net.nodes.push(node('ReduceSum', ['x'], ['sum'], { name: 'sum', keepdims: 0 }));
-  net.nodes.push(node('Greater', ['sum', net.weight('zero', [], 0)], ['cond'], { name: 'cond' }));
-  const both = { then_branch: branch('then', h, 12), else_branch: branch('else', h, 6) };
-  net.nodes.push(node('If', ['cond'], ['y'], { name: 'if', ...both }));
-  const model = net.build({ x: [2, 4] }, net.linear('y', 'out', [8, 3]));
-  return { model };
-}
-
 describe('removed channels inside bodies', function () {
   this.timeout(60_000);
 
   it('of both branches of an If, each by itself; what they capture keeps its dims', async () => {
-    const { model } = ifModel();
+    const model = ifModel();
     for (const sign of [1, -1]) {
       const x = new ort.Tensor(
         'float32',
@@ -105,17 +86,7 @@ describe('removed channels inside bodies', function () {
   });
 
   it('of the body of a Loop, whose values keep their dims', async () => {
-    const body = branch('body', 'state', 10);
-    const net = new Net();
-    net.tensors.push(ints('trips', [3]));
-    const loop = graph({
-      inputs: [value('i', [], DataType.int64), value('go', [], DataType.bool), value('state', [2, 8])],
-      outputs: [value('go_on', [], DataType.bool), value('body.down.bias', [2, 8])],
-      nodes: [node('Identity', ['go'], ['go_on'], { name: 'go_on' }), ...body.nodes],
-      initializers: [...body.initializers.values()],
-    });
-    net.nodes.push(node('Loop', ['trips', '', 'x'], ['y'], { name: 'loop', body: loop }));
-    const model = net.build({ x: [2, 8] }, net.linear('y', 'out', [8, 3]));
+    const model = loopModel();
     assert.equal(await check(model, feeds({ x: [2, 8] })), 3);
     const [blocked] = applyRecipe(
       model,
@@ -125,16 +96,24 @@ describe('removed channels inside bodies', function () {
   });
 
   it('says that no repair is made there', () => {
-    const { model } = ifModel();
+    const model = ifModel();
     const { warnings, repairs } = applyRecipe(model, recipe(channels({ repair: 'least-squares' })));
     const left = warnings.filter((w) => w.code === 'repair-left-out').map((w) => w.node);
     assert.deepEqual(left, ['if/then_branch/then.down', 'if/else_branch/else.down']);
     assert.equal(repairs.length, 0);
-    const [change] = applyRecipe(
-      model,
-      recipe(channels({ importance: 'activation', layers: { nodes: ['if/then_branch/then.up'] } })),
-    ).changes;
-    assert.match(change?.reason ?? '', /inside a subgraph, where no calibration data are seen/);
+  });
+
+  it('asks for activations there by the name of the body', () => {
+    const targetsOf = (model: Model, node: string) =>
+      applyRecipe(model, recipe(channels({ importance: 'activation', layers: { nodes: [node] } })))
+        .calibrationTargets;
+    assert.deepEqual(targetsOf(ifModel(), 'if/then_branch/then.up'), [
+      { tensor: 'if/then_branch › then.up.bias.relu', channelAxis: 1 },
+    ]);
+    // the turns come first
+    assert.deepEqual(targetsOf(loopModel(), 'loop/body/body.up'), [
+      { tensor: 'loop/body › body.up.bias.relu', channelAxis: 2 },
+    ]);
   });
 
   // at 8 kHz the later ones take half as many samples
