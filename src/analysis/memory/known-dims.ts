@@ -128,6 +128,7 @@ function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | undefined 
     if (input === undefined || input.kind === 'constant') continue;
     const isContent = content?.includes(i) === true;
     if (isContent ? isStaticShape(input, known) : known.has(input)) continue;
+    if (n.opType === 'Reshape' && n.inputs[1]?.kind === 'constant') return writtenSizes(n.inputs[1], ours);
     return tellsRank(n, isContent) ? rankOf(ours) : undefined;
   }
   const data = n.inputs.map((input) => (input ? (known.get(input) ?? []) : undefined));
@@ -136,6 +137,15 @@ function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | undefined 
   // without a rule for the operator: ours, where everything that it comes from is known
   const isWhole = data.every((dims) => dims === undefined || dims.every((d) => d !== undefined));
   return isWhole ? ours.map((d) => carried(d, data)) : rankOf(ours);
+}
+
+/** Of a Reshape of data of which nothing is known. */
+function writtenSizes({ type }: Value, ours: readonly Dim[]): KnownSizes {
+  const target = type.kind === 'tensor' ? type.content : undefined;
+  return ours.map((_, axis) => {
+    const size = target?.[axis];
+    return typeof size === 'number' && size > 0 ? size : undefined;
+  });
 }
 
 /** As many dims, of which nothing is known. */
@@ -259,9 +269,10 @@ const shape: Rule = (_, [data = []], ours) => ours.map((d) => (typeof d === 'num
 const globalPool: Rule = (_, [image = []]) => image.map((d, axis) => (axis < 2 ? d : 1));
 
 /** Axes that the output keeps as they are keep what is known of them. */
-const sameAxes: Rule = (_, [from = []], ours) =>
+const sameAxes: Rule = (n, [from = []], ours) =>
   ours.map((d, axis) => {
     const source = from[axis];
+    if (n.opType === 'Slice' && source === undefined) return undefined; // it may be shorter than what is cut out
     if (from.length !== ours.length)
       return from.every((f) => f !== undefined) ? carried(d, [from]) : undefined;
     if (typeof d === 'number' && typeof source === 'number') return d;

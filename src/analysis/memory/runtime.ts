@@ -67,7 +67,7 @@ export function runtimeOf(program: Program, options: RuntimeOptions): Runtime {
   return { main, bufferCount: builder.buffers.next, values: builder.values };
 }
 
-export type RuntimeOptions = Omit<RewriteOptions, 'outer'>;
+export type RuntimeOptions = Omit<RewriteOptions, 'outer' | 'asWritten'>;
 
 type NewValue = Pick<Value, 'name' | 'kind' | 'type' | 'constant' | 'identity' | 'producer'>;
 
@@ -102,7 +102,7 @@ class RuntimeBuilder implements ValueFactory {
     const drafts = block.nodes.map(draftOf);
     // before the rewriting, which changes the drafts
     const asWritten = knownDims(block, drafts, block.inputs, outer);
-    const rewritten = rewrite(drafts, block, { ...this.options, outer }, this);
+    const rewritten = rewrite(drafts, block, { ...this.options, outer, asWritten }, this);
     const { nodes } = rewritten;
     const known = knownDims(block, nodes, block.inputs, outer, asWritten);
     const planned = nodes.map((d) => this.node(d, known));

@@ -4,7 +4,8 @@
  */
 import type { Block } from '../memory/program.ts';
 import { GraphEditor } from '../memory/rewrite/editor.ts';
-import { fuseGelu, fuseLayerNormalization, fuseQuickGelu } from '../memory/rewrite/fusions.ts';
+import { fuseGelu, fuseQuickGelu } from '../memory/rewrite/fusions.ts';
+import { fuseLayerNormalization } from '../memory/rewrite/normalizations.ts';
 import { draftOf } from '../memory/runtime.ts';
 import type { Draft, ValueFactory } from '../memory/runtime.ts';
 

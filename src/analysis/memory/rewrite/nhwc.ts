@@ -4,6 +4,7 @@
  * and all that depends on the layout on WebGPU (layout_transformation.cc).
  */
 import { DataType, type Attribute } from '../../../onnx/model.ts';
+import type { KnownDims } from '../known-dims.ts';
 import type { Draft } from '../runtime.ts';
 import { dimsOfValue, elemTypeOfValue } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
@@ -19,12 +20,10 @@ const layoutSensitive: ReadonlySet<string> = new Set([
 const floats: ReadonlySet<number> = new Set([DataType.float, DataType.float16]);
 
 /** Computed values only: each kernel lays out its weights for itself. */
-export function layOutChannelsLast(editor: GraphEditor): void {
-  const concerned = editor.nodes.filter(
-    (n) => n.domain === '' && layoutSensitive.has(n.opType) && floats.has(elemTypeOfValue(n.inputs[0])),
-  );
+export function layOutChannelsLast(editor: GraphEditor, known: KnownDims): void {
+  const concerned = editor.nodes.filter(dependsOnLayout);
   if (concerned.length === 0) return;
-  const transposes = new TransposeEditor(editor);
+  const transposes = new TransposeEditor(editor, known);
   for (const n of concerned) {
     const rank = dimsOfValue(n.inputs[0])?.length;
     if (rank === undefined) continue;
@@ -32,13 +31,17 @@ export function layOutChannelsLast(editor: GraphEditor): void {
     transposes.output(n, channelsFirst(rank));
     editor.replace(n, [{ ...n, domain: channelsLastDomain }]);
   }
-  pushTransposes(transposes, { isEager: true });
+  pushTransposes(transposes, 'device');
 }
 
-export function putChannelsLast(editor: GraphEditor): void {
+export function dependsOnLayout(n: Draft): boolean {
+  return n.domain === '' && layoutSensitive.has(n.opType) && floats.has(elemTypeOfValue(n.inputs[0]));
+}
+
+export function putChannelsLast(editor: GraphEditor, known: KnownDims): void {
   const convs = editor.nodes.filter(isIntegerConv);
   if (convs.length === 0) return;
-  const transposes = new TransposeEditor(editor);
+  const transposes = new TransposeEditor(editor, known);
   for (const n of convs) {
     transposes.input(n, 0, channelsLast(4));
     transposes.output(n, channelsFirst(4));
@@ -46,10 +49,10 @@ export function putChannelsLast(editor: GraphEditor): void {
     const node = { ...n.node, domain, attributes: withChannelsLast(n.node.attributes) };
     editor.replace(n, [{ ...n, domain, node }]);
   }
-  pushTransposes(transposes);
+  pushTransposes(transposes, 'cpu');
 }
 
-function isIntegerConv(n: Draft): boolean {
+export function isIntegerConv(n: Draft): boolean {
   return isOp(n, 'QLinearConv') && dimsOfValue(n.inputs[3])?.length === 4;
 }
 

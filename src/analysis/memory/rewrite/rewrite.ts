@@ -14,16 +14,22 @@ import { inlineFunctions } from './functions.ts';
 import {
   fuseBiasGelu,
   fuseGelu,
-  fuseLayerNormalization,
   fuseMatMulAdd,
   fuseMatMulScale,
+  fuseMatMulTranspose,
   fuseQuickGelu,
 } from './fusions.ts';
 import { computeHalfInFloat } from './half.ts';
 import { fuseBlockBias, fuseIntegerMatMul } from './integer.ts';
 import { blockChannels, startsBlocks } from './nchwc/transform.ts';
-import { layOutChannelsLast, putChannelsLast } from './nhwc.ts';
+import { dependsOnLayout, isIntegerConv, layOutChannelsLast, putChannelsLast } from './nhwc.ts';
+import { fuseLayerNormalization, fuseSimplifiedLayerNormalization } from './normalizations.ts';
+import { isOp } from './patterns.ts';
 import { fuseQuantized, separateDequantizations } from './qdq.ts';
+import { concatenated, fuseReshapes } from './reshape.ts';
+import { shareConstants } from './share.ts';
+import { pushTransposes } from './transpose/push.ts';
+import { TransposeEditor } from './transpose/transpose-editor.ts';
 
 /**
  * What runs the graph. Devices do without what is rewritten for the CPU's kernels alone: blocked channels, float16 as
@@ -39,6 +45,8 @@ export interface RewriteOptions {
   readonly blockSize: number;
   /** What is known of values from around a subgraph. */
   readonly outer: KnownDims;
+  /** What is known of the graph's values before it is rewritten. */
+  readonly asWritten: KnownDims;
 }
 
 const noKernels: ReadonlySet<string> = new Set();
@@ -58,14 +66,14 @@ export function rewrite(
   const isOptimized = options.optimization === 'all';
   const known: KnownFor = (isConcerned) =>
     editor.nodes.some(isConcerned)
-      ? knownDims(block, editor.nodes, block.inputs, options.outer)
+      ? knownDims(block, editor.nodes, block.inputs, options.outer, options.asWritten)
       : options.outer;
   separateDequantizations(editor);
   if (isOptimized) optimizeBasic(editor, known);
   const { target } = options;
   const isForCpu = target === 'cpu';
   const isChannelsLast = target === 'channels-last-device';
-  if (isChannelsLast) layOutChannelsLast(editor);
+  if (isChannelsLast) layOutChannelsLast(editor, known(dependsOnLayout));
   inlineFunctions(editor, isChannelsLast ? channelsLastKernels : noKernels);
   if (isForCpu) computeHalfInFloat(editor, isOptimized);
   if (isOptimized && isForCpu) optimizeForCpu(editor, known, options.blockSize);
@@ -85,7 +93,15 @@ function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
   removeNoops(editor);
   foldIntoConvs(editor);
   fuseMatMulAdd(editor);
+  fuseReshapes(
+    editor,
+    known((n) => concatenated(editor, n) !== undefined),
+  );
   separateDequantizations(editor); // those that were merged as equal
+  const isTranspose = (n: Draft) => isOp(n, 'Transpose');
+  if (editor.nodes.some(isTranspose))
+    pushTransposes(new TransposeEditor(editor, known(isTranspose)), 'unassigned');
+  shareConstants(editor);
 }
 
 /** Its level "extended", as far as it holds for kernels on devices, too. */
@@ -101,10 +117,12 @@ function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number)
   fuseQuantized(editor);
   fuseIntegerMatMul(editor);
   fuseFloats(editor, known, 'cpu');
-  fuseMatMulScale(editor);
+  const ranks = known((n) => n.opType === 'MatMul');
+  fuseMatMulTranspose(editor);
+  fuseMatMulScale(editor, (v) => v.kind === 'constant' || ranks.has(v));
   fuseBlockBias(editor);
 
-  putChannelsLast(editor);
+  putChannelsLast(editor, known(isIntegerConv));
   if (blockSize > 1) blockChannels(editor, known(startsBlocks), blockSize);
 }
 
@@ -112,7 +130,10 @@ function fuseFloats(editor: GraphEditor, known: KnownFor, target: Target): void 
   fuseGelu(editor);
   fuseLayerNormalization(editor);
   // registered for the CPU's kernels alone
-  if (target === 'cpu') fuseGemmActivations(editor);
+  if (target === 'cpu') {
+    fuseSimplifiedLayerNormalization(editor);
+    fuseGemmActivations(editor);
+  }
   const sizes = known((n) => n.opType === 'Gelu');
   fuseBiasGelu(editor, (v) => typeof sizes.get(v)?.at(-1) === 'number');
   fuseQuickGelu(editor);

@@ -1,11 +1,11 @@
 /** Which nodes a Transpose can be moved past, and what becomes of them; as in ONNX Runtime's tables (1.30). */
-import { attributeInt, attributeInts, attributeString, DataType } from '../../../../onnx/model.ts';
+import { attributeInt, attributeString, DataType } from '../../../../onnx/model.ts';
 import type { Attribute } from '../../../../onnx/model.ts';
-import { isUnknown } from '../../../dim.ts';
 import type { Draft } from '../../runtime.ts';
 import { dimsOfValue, elemTypeOfValue } from '../../values.ts';
 import { qualifiedName } from '../patterns.ts';
-import { isSamePerm, inverse } from './transpose-editor.ts';
+import { axesOf, axisOf, setAxes, setAxis, vector, withPerm } from './axes.ts';
+import { isSamePerm, inverse, permOf } from './transpose-editor.ts';
 import type { Perm, TransposeEditor } from './transpose-editor.ts';
 
 export interface Handler {
@@ -44,11 +44,12 @@ function through({ transposes, n, perm, inputs }: Push): boolean {
   return true;
 }
 
-/** Constants of fewer dims are given more; computed ones are not followed. */
+/** Constants of fewer dims are given more; computed ones are not followed, and none of unknown rank is. */
 function throughBroadcast(p: Push): boolean {
   const isPlain = p.inputs.every((i) => {
     const v = p.n.inputs[i];
-    return v?.kind === 'constant' || dimsOfValue(v)?.length === p.perm.length;
+    if (v?.kind === 'constant') return true;
+    return v !== undefined && dimsOfValue(v)?.length === p.perm.length && p.transposes.knowsRank(v);
   });
   return isPlain && through(p);
 }
@@ -96,33 +97,89 @@ const resize: Handler = {
   push: (p) => p.perm.length === 4 && through(p),
 };
 
+/** Its axis is where the Transpose takes it from. */
+const alongAxis = (inputs: Handler['inputs'], fallback: number): Handler => ({
+  inputs,
+  movesOutputs: true,
+  push: (p) => {
+    const axis = axisOf(p.n, fallback, p.perm.length);
+    setAxis(p.transposes.editor, p.n, p.perm[axis] ?? axis);
+    return through(p);
+  },
+});
+
+/** Before opset 13 it sees two axes: what is before its axis and the rest; nothing may cross. */
+const softmax: Handler = {
+  ...alongAxis(first, -1),
+  push: (p) => {
+    if (p.n.source.version >= 13) return alongAxis(first, -1).push?.(p) === true;
+    const axis = axisOf(p.n, 1, p.perm.length);
+    return p.perm.every((from, to) => from < axis === to < axis) && through(p);
+  },
+};
+
 const reduce: Handler = {
   inputs: first,
   movesOutputs: true,
-  push: (p) => (attributeInt(p.n.node, 'keepdims', 1) === 1 ? through(p) : withoutAxes(p)),
+  push: (p) => {
+    if (attributeInt(p.n.node, 'keepdims', 1) !== 1) return withoutAxes(p);
+    moveAxes(p);
+    return through(p);
+  },
 };
+
+const slice: Handler = {
+  inputs: first,
+  movesOutputs: true,
+  push: (p) => (moveAxes(p, 3) ? through(p) : false),
+};
+
+/** False where the axes are not known. */
+function moveAxes({ transposes, n, perm }: Push, input = 1): boolean {
+  const axes = axesOf(n, input, perm.length);
+  if (axes === undefined) return false;
+  setAxes(
+    transposes.editor,
+    n,
+    input,
+    axes.map((axis) => perm[axis] ?? axis),
+  );
+  return true;
+}
 
 const squeeze: Handler = { inputs: first, movesOutputs: true, push: withoutAxes };
 
 /** The Transpose behind it is of the axes that are left; none where they keep their order. */
-function withoutAxes({ transposes, n, perm }: Push): boolean {
-  const axes = squeezedAxes(n, perm.length);
+function withoutAxes(p: Push): boolean {
+  const { transposes, n, perm } = p;
+  const axes = axesOf(n, 1, perm.length);
   if (axes === undefined) return false;
   const kept = perm.filter((_, axis) => !axes.includes(axis));
   const sorted = [...kept].sort((a, b) => a - b);
+  moveAxes(p);
   transposes.input(n, 0, inverse(perm));
   const left = kept.map((axis) => sorted.indexOf(axis));
   if (left.some((axis, i) => axis !== i)) transposes.output(n, left);
   return true;
 }
 
-function squeezedAxes(n: Draft, rank: number): readonly number[] | undefined {
-  const type = n.inputs[1]?.type;
-  const content = type?.kind === 'tensor' && !isUnknown(type.shape) ? type.content : undefined;
-  const axes = attributeInts(n.node, 'axes') ?? content;
-  if (axes?.every((a) => typeof a === 'number') !== true) return undefined;
-  return axes.map((a) => (a < 0 ? a + rank : a));
-}
+/** The Shape of what was transposed: its sizes picked in that order. */
+const shape: Handler = {
+  inputs: first,
+  movesOutputs: false,
+  push: ({ transposes, n, perm }) => {
+    const { editor } = transposes;
+    const [output] = n.outputs;
+    if (output === undefined || n.node.attributes.size > 0) return false;
+    transposes.input(n, 0, inverse(perm));
+    const sizes = editor.values.like(output, `${output.name}/sizes`);
+    editor.change(n, { outputs: [sizes] });
+    const node = { ...n.node, opType: 'Gather', attributes: new Map<string, Attribute>() };
+    const inputs = [sizes, vector(editor, `${output.name}/order`, perm)];
+    editor.add({ ...n, sources: [], opType: 'Gather', node, inputs, outputs: [output] });
+    return true;
+  },
+};
 
 /** A Transpose after another: both become one, or none. */
 const transpose: Handler = {
@@ -135,15 +192,11 @@ const transpose: Handler = {
     const [output] = n.outputs;
     const maker = editor.maker(before);
     const source = maker?.inputs[0];
-    const own = attributeInts(n.node, 'perm');
+    const own = permOf(n);
     if (source === undefined || own === undefined || output === undefined) return false;
     const composed = own.map((axis) => perm[axis] ?? axis);
     if (isSamePerm(composed, [...composed.keys()]) && !editor.isPinned(output)) editor.bypass(n, source);
-    else {
-      const attribute: Attribute = { name: 'perm', kind: 'ints', value: composed.map(BigInt) };
-      const node = { ...n.node, attributes: new Map([['perm', attribute]]) };
-      editor.change(n, { inputs: [source], node });
-    }
+    else editor.change(n, { inputs: [source], node: withPerm(n.node, composed) });
     transposes.removeUnread(maker);
     return true;
   },
@@ -160,9 +213,9 @@ const handlers: Readonly<Record<string, Handler>> = {
     simple,
     'Cast Exp Gelu Identity LeakyRelu Log Reciprocal Relu Sigmoid Sqrt Tanh Abs Not Ceil Floor Neg Erf HardSigmoid Round ' +
       'IsInf IsNaN Selu Shrink Sign Softplus Softsign ThresholdedRelu Celu HardSwish Sin Cos Tan Clip CastLike ' +
-      'QuantizeLinear DequantizeLinear Softmax LogSoftmax Hardmax Pad ' +
+      'QuantizeLinear DequantizeLinear Pad ' +
       'com.microsoft::QuantizeLinear com.microsoft::DequantizeLinear com.microsoft::QLinearLeakyRelu ' +
-      'com.microsoft::QLinearSigmoid com.microsoft::QLinearSoftmax Split',
+      'com.microsoft::QLinearSigmoid com.microsoft::QLinearSoftmax',
   ),
   ...words(
     broadcast,
@@ -171,7 +224,9 @@ const handlers: Readonly<Record<string, Handler>> = {
   'com.microsoft::QLinearAdd': { ...broadcast, inputs: operands },
   'com.microsoft::QLinearMul': { ...broadcast, inputs: operands },
   'com.microsoft::QLinearConcat': { ...simple, inputs: everyThird },
-  Concat: { ...simple, inputs: all },
+  Concat: alongAxis(all, 0),
+  Split: alongAxis(first, 0),
+  ...words(softmax, 'Softmax LogSoftmax Hardmax'),
   'com.microsoft::QLinearAveragePool': pool,
   'com.microsoft::QLinearGlobalAveragePool': pool,
   ...words(
@@ -182,5 +237,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   Resize: resize,
   Squeeze: squeeze,
   Transpose: transpose,
-  ...words(unfollowed, 'Shape Unsqueeze Slice Tile ArgMin ArgMax Reshape'),
+  Slice: slice,
+  Shape: shape,
+  ...words(unfollowed, 'Unsqueeze Tile ArgMin ArgMax Reshape'),
 };

@@ -11,10 +11,13 @@ import { channelsFirst, channelsLast, isSamePerm, permOf } from './transpose-edi
 import type { Perm, TransposeEditor } from './transpose-editor.ts';
 
 /**
- * `isEager`: those that bring the channels to their place and back are moved as far as they go, past all but Concat;
- * and Resize is not passed, as not every provider has it for each layout (layout_transformation.cc).
+ * When it is done: before it is known what runs a node ('unassigned'), as the layout is changed for a device, or for the
+ * CPU's kernels. For a device those that bring the channels to their place and back are moved as far as they go, past
+ * all but Concat (layout_transformation.cc). Only the CPU has kernels of Resize and MaxPool for other layouts.
  */
-export function pushTransposes(transposes: TransposeEditor, { isEager = false } = {}): void {
+export type Stage = 'unassigned' | 'device' | 'cpu';
+
+export function pushTransposes(transposes: TransposeEditor, stage: Stage): void {
   const { editor } = transposes;
   const nodes = [...editor.nodes];
   const leading = leadingToTranspose(nodes);
@@ -22,10 +25,12 @@ export function pushTransposes(transposes: TransposeEditor, { isEager = false } 
     if (!editor.has(n)) continue;
     n.inputs.some((v, i) => {
       const perm = permOf(editor.maker(v));
-      return perm !== undefined && push(transposes, n, i, perm, leading, isEager);
+      return perm !== undefined && push(transposes, n, i, perm, leading, stage);
     });
   }
 }
+
+const forCpu: ReadonlySet<string> = new Set(['Resize', 'MaxPool']);
 
 /** Values from which a path through nodes that can be passed leads to a Transpose. */
 function leadingToTranspose(nodes: readonly Draft[]): ReadonlySet<Value> {
@@ -48,13 +53,14 @@ function push(
   input: number,
   perm: Perm,
   leading: ReadonlySet<Value>,
-  isEager: boolean,
+  stage: Stage,
 ): boolean {
   const handler = handlerOf(n);
   const inputs = handler?.inputs(n) ?? [];
-  if (!handler?.push || !inputs.includes(input) || (isEager && n.opType === 'Resize')) return false;
+  if (!handler?.push || !inputs.includes(input)) return false;
+  if (stage !== 'cpu' && forCpu.has(n.opType)) return false;
   const isWorth =
-    (isEager && n.opType !== 'Concat' && movesChannels(perm)) ||
+    (stage === 'device' && n.opType !== 'Concat' && movesChannels(perm)) ||
     handler.isAlwaysWorth?.(n) === true ||
     costOf(transposes, n, perm, inputs, leading) < 0;
   return isWorth && handler.push({ transposes, n, perm, inputs });
@@ -75,24 +81,26 @@ function costOf(
   const cost = inputs.reduce((sum, i) => sum + inputCost(transposes, n.inputs[i], perm), 0);
   if (cost >= 0 || handlerOf(n)?.movesOutputs !== true) return cost;
   if (n.outputs.some((v) => v && leading.has(v))) return cost;
-  return cost + Math.max(0, ...n.outputs.map(rankOf));
+  return cost + Math.max(0, ...n.outputs.map((v) => rankOf(transposes, v)));
 }
 
-function inputCost({ editor }: TransposeEditor, v: Value | undefined, perm: Perm): number {
+function inputCost(transposes: TransposeEditor, v: Value | undefined, perm: Perm): number {
+  const { editor } = transposes;
   if (v === undefined || isConstant(v)) return 0;
   const dequantize = asOp(editor.maker(v), 'DequantizeLinear');
   if (dequantize && isConstant(dequantize.inputs[0]) && editor.soleReader(v)) return 0;
   const maker = dequantize ? (editor.maker(dequantize.inputs[0]) ?? dequantize) : editor.maker(v);
   const present = permOf(maker);
-  if (present === undefined) return rankOf(v);
+  if (present === undefined) return rankOf(transposes, v);
   const output = maker?.outputs[0];
   const isRemovable =
     output !== undefined && !editor.isPinned(output) && editor.readersOf(output).every((r) => handlerOf(r));
-  return isSamePerm(present, perm) && isRemovable ? -rankOf(v) : 0;
+  return isSamePerm(present, perm) && isRemovable ? -rankOf(transposes, v) : 0;
 }
 
 /** Axes of more than one element; 5 where the shape is not known. */
-function rankOf(v: Value | undefined): number {
+function rankOf(transposes: TransposeEditor, v: Value | undefined): number {
   if (v === undefined || elemTypeOfValue(v) === 0) return 0;
+  if (!transposes.knowsRank(v)) return 5;
   return dimsOfValue(v)?.filter((d) => d !== 1).length ?? 5;
 }

@@ -1,5 +1,6 @@
 /** Transpose nodes around others: made, shared between readers, and left out where two cancel out. */
 import { attributeInts } from '../../../../onnx/model.ts';
+import type { KnownDims } from '../../known-dims.ts';
 import type { Draft } from '../../runtime.ts';
 import { dimsOfValue } from '../../values.ts';
 import type { Value } from '../../values.ts';
@@ -37,9 +38,19 @@ export function permOf(n: Draft | undefined): Perm | undefined {
 
 export class TransposeEditor {
   readonly editor: GraphEditor;
+  /** What ONNX Runtime knows before anything is moved. */
+  private readonly known: KnownDims;
+  /** Of the values made here: those that they are, with their axes in another order. */
+  private readonly origins = new Map<Value, Value>();
 
-  constructor(editor: GraphEditor) {
+  constructor(editor: GraphEditor, known: KnownDims) {
     this.editor = editor;
+    this.known = known;
+  }
+
+  /** Whether ONNX Runtime knows how many dims the value has. */
+  knowsRank(v: Value): boolean {
+    return v.kind === 'constant' || this.known.has(this.origins.get(v) ?? v);
   }
 
   /** Lets the node read input `i` transposed by `perm`. */
@@ -94,11 +105,17 @@ export class TransposeEditor {
   }
 
   private permuted(v: Value, perm: Perm): Value {
+    const made = this.made(v, perm);
+    this.origins.set(made, this.origins.get(v) ?? v);
+    return made;
+  }
+
+  private made(v: Value, perm: Perm): Value {
     const dims = dimsOfValue(v);
-    if (v.type.kind !== 'tensor' || dims === undefined)
-      return this.editor.values.like(v, `${v.name}/transposed`);
+    const name = `${v.name}/transposed`;
+    if (v.type.kind !== 'tensor' || dims === undefined) return this.editor.values.like(v, name);
     const shape = perm.map((axis) => dims[axis] ?? 1);
-    return this.editor.values.make({ ...v, name: `${v.name}/transposed`, type: { ...v.type, shape } });
+    return this.editor.values.make({ ...v, name, type: { ...v.type, shape } });
   }
 
   /** It stands for no node of the model. */

@@ -1,0 +1,32 @@
+/** Small constants of the main graph that hold the same are held once (constant_sharing.cc). */
+import { DataType } from '../../../onnx/model.ts';
+import type { Value } from '../values.ts';
+import type { GraphEditor } from './editor.ts';
+import { isConstant } from './patterns.ts';
+import { contentOf } from './transpose/axes.ts';
+
+const mostElements = 8;
+const sharedTypes: ReadonlySet<number> = new Set([
+  ...[DataType.float16, DataType.float, DataType.double],
+  ...[DataType.int32, DataType.int64],
+]);
+
+export function shareConstants(editor: GraphEditor): void {
+  const kept = new Map<string, Value>();
+  const nodes = editor.nodes.filter((n) => n.source.depth === 0);
+  for (const v of new Set(nodes.flatMap((n) => n.inputs))) {
+    const key = isConstant(v) && !editor.isPinned(v) ? keyOf(v) : undefined;
+    if (v === undefined || key === undefined) continue;
+    const same = kept.get(key);
+    if (same) editor.substitute(v, same);
+    else kept.set(key, v);
+  }
+}
+
+/** Undefined where it is not shared, or its content is not known. */
+function keyOf(v: Value): string | undefined {
+  const { count = 0, dataType = 0, dims = [], content } = v.constant ?? {};
+  if (count === 0 || count > mostElements || !sharedTypes.has(dataType)) return undefined;
+  const numbers = contentOf(v);
+  return numbers ? `${dataType}[${dims.join()}]=${numbers.join()}` : content;
+}
