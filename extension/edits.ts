@@ -5,6 +5,7 @@ import type {
   EditRequest,
   PruneOptions,
   QuantizeOptions,
+  StaticOptions,
 } from '../src/protocol.ts';
 import {
   parsePattern,
@@ -15,6 +16,8 @@ import {
   type PruneChannelsEdit,
   type PruneEdit,
   type QuantizeEdit,
+  usualReduceRange,
+  usualWeightType,
 } from '../src/transforms/index.ts';
 
 /** Settings of one form; `auto` is several, which only a look at the weights tells (see addition.ts). */
@@ -82,7 +85,11 @@ export function pruneEdit(layers: LayerSelector, options: PruneOptions): PruneEd
 export function quantizeEdit(layers: LayerSelector, options: FormOptions): QuantizeEdit {
   switch (options.form) {
     case 'dynamic-int8':
-      return { type: 'quantize', layers, weightType: 'int8', ...options };
+      return {
+        ...{ type: 'quantize', layers, ...options },
+        // 7 bits cannot overflow
+        weightType: options.reduceRange ? 'int8' : usualWeightType(),
+      };
     case 'blocks': {
       const { form, bits, blockSize, isSymmetric, algorithm, operator } = options;
       return {
@@ -100,10 +107,16 @@ export function quantizeEdit(layers: LayerSelector, options: FormOptions): Quant
       return {
         ...{ type: 'quantize', layers, form, format, activationType, weightType },
         ...{ granularity, range, isSymmetric },
+        ...(isOverflowing(options) ? { reduceRange: true } : {}),
         ...(smoothQuant === undefined ? {} : { smoothQuant }),
         ...(equalize ? { equalize } : {}),
         ...(biasCorrection ? { biasCorrection } : {}),
       };
     }
   }
+}
+
+/** int8 weights beside uint8 activations, on a processor whose sums of their products overflow. */
+function isOverflowing({ activationType, weightType }: StaticOptions): boolean {
+  return activationType === 'uint8' && weightType === 'int8' && usualReduceRange();
 }

@@ -20,7 +20,13 @@ export function usualEdit(
 ): FormEdit {
   switch (name) {
     case 'dynamic-int8':
-      return { ...USUAL[name], layers, granularity, reduceRange };
+      return {
+        ...USUAL[name],
+        layers,
+        granularity,
+        reduceRange,
+        ...(reduceRange ? { weightType: 'int8' } : {}),
+      };
     case 'static':
       return { ...USUAL[name], layers, granularity };
     default:

@@ -37,5 +37,5 @@ export { layerMatcher } from './layer-matcher.ts';
 export { RecipeError } from './recipe/checks.ts';
 export { describeEdit } from './recipe/codecs.ts';
 export { removeLayers } from './recipe/change.ts';
-export { USUAL } from './usual.ts';
+export { USUAL, usualReduceRange, usualWeightType } from './usual.ts';
 export { parseRecipe, serializeRecipe } from './recipe/json.ts';

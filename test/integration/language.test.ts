@@ -1,6 +1,7 @@
 /** Run once per language (see run.ts): what a person reads is in the language of VS Code. */
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
+import { usualWeightType } from '../../src/transforms/index.ts';
 import { pageHtml } from '../../extension/editor/page.ts';
 import {
   closeAll,
@@ -26,14 +27,14 @@ const words: Readonly<Record<string, Words>> = {
     error: /^# This is not an ONNX model$/m,
     note: /^Activations at the peak: exact$/m,
     check: /A check is running\. Click to cancel it\.\s+batch size 1, original/,
-    edit: 'Quantize 2 layers to int8, per channel',
+    edit: `Quantize 2 layers to ${usualWeightType()}, per channel`,
   },
   'zh-cn': {
     lens: /^权重 64\.5 KiB · 激活值 1\.00 KiB @ 批大小 1$/,
     error: /^# 这不是 ONNX 模型$/m,
     note: /^峰值时的激活值：精确$/m,
     check: /正在检查。点击可取消。\s+批大小 ?1，原模型/,
-    edit: '将 2 层量化为 int8，逐通道',
+    edit: `将 2 层量化为 ${usualWeightType()}，逐通道`,
   },
 };
 

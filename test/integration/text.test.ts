@@ -256,7 +256,7 @@ describe('The text view', () => {
     const before = document.getText();
     const line = lineWith(document, '/fc1/Gemm');
     const lens = (await lensesOf(document)).find(
-      (l) => l.range.start.line === line && l.command?.title === 'Quantize int8',
+      (l) => l.range.start.line === line && l.command?.title.startsWith('Quantize int8') === true,
     );
     assert.ok(lens?.command);
     await vscode.commands.executeCommand(

@@ -1,4 +1,4 @@
-/** What of this machine decides how much the CPU provider takes: its threads, and the width of its vectors. */
+/** What of this machine decides how much the CPU provider takes, and how well: its threads, and what its vectors can do. */
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, platform } from 'node:os';
 
@@ -9,6 +9,11 @@ export interface Machine {
   readonly nchwcBlock: number;
   /** Rows to which mlas fills up what it packs of an int8 matrix: 64 for the tiles of AMX, else 4. */
   readonly int8Depth: number;
+  /**
+   * Whether products of unsigned and signed 8 bits overflow: x86 without VNNI adds pairs of them in 16 bits, which mlas's
+   * kernels for int8 weights live with (those for uint8 do not). Undefined where the system does not say.
+   */
+  readonly int8Overflows: boolean | undefined;
 }
 
 let found: Machine | undefined;
@@ -24,6 +29,7 @@ function detect(): Machine {
     threads: physicalCores(info) ?? availableParallelism(),
     nchwcBlock: isX64 ? (info.includes('avx512f') ? 16 : 8) : 1,
     int8Depth: isX64 && info.includes('amx_int8') ? 64 : 4,
+    int8Overflows: isX64 ? (info === '' ? undefined : !info.includes('vnni')) : false,
   };
 }
 

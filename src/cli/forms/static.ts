@@ -1,7 +1,8 @@
-/** `--form static`; `--per-channel`, `--uint8`, `--reduce-range` and `--symmetric` are other forms' options, too. */
+/** `--form static`; `--per-channel`, `--uint8`, `--int8`, `--reduce-range` and `--symmetric` are other forms' options, too. */
 import {
   ACTIVATION_TYPES,
   RANGE_METHODS,
+  usualReduceRange,
   type ActivationType,
   type RangeMethod,
   type StaticEdit,
@@ -12,6 +13,7 @@ import { oneOf, type Form } from './form.ts';
 interface Flags {
   readonly perChannel?: boolean;
   readonly uint8?: boolean;
+  readonly int8?: boolean;
   readonly reduceRange?: boolean;
   readonly symmetric?: boolean;
   readonly format?: StaticEdit['format'];
@@ -27,6 +29,7 @@ export const staticForm: Form = {
   options: [
     'perChannel',
     'uint8',
+    'int8',
     'reduceRange',
     'symmetric',
     'format',
@@ -78,13 +81,19 @@ export const staticForm: Form = {
       range,
       isSymmetric: flags.symmetric === true,
       ...(percentile === undefined ? {} : { percentile }),
-      ...(flags.reduceRange === true ? { reduceRange: true } : {}),
+      ...(reducesRange(flags) ? { reduceRange: true } : {}),
       ...(smoothQuant === undefined ? {} : { smoothQuant }),
       ...(flags.equalize === true ? { equalize: true } : {}),
       ...(flags.biasCorrection === true ? { biasCorrection: true } : {}),
     };
   },
 };
+
+/** Where it is not said: for int8 weights beside uint8 activations, whose products overflow on some processors. */
+function reducesRange({ reduceRange, uint8, int8, activations = 'uint8' }: Flags): boolean {
+  if (reduceRange !== undefined) return reduceRange;
+  return uint8 !== true && int8 !== true && activations === 'uint8' && usualReduceRange();
+}
 
 function parsePercentile(text: string): number {
   const value = Number(text);

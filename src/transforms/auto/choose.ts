@@ -14,6 +14,7 @@ import type { Rounding } from '../context.ts';
 import { formName, weightFormOf } from '../forms.ts';
 import { Workspace } from '../graph/workspace.ts';
 import type { LayerSelector, QuantizeEdit, Recipe } from '../recipe/recipe.ts';
+import { usualWeightType } from '../usual.ts';
 import { RoundingSqnrs } from './noise.ts';
 import type { PassOptions } from './weight-sqnr.ts';
 
@@ -177,7 +178,8 @@ const dynamic =
 
 const CANDIDATES: readonly MakeEdit[] = [
   ...([128, 64, 32, 16] as const).flatMap((size) => ([2, 4, 8] as const).map((bits) => inBlocks(bits, size))),
-  dynamic('per-tensor', 'int8'),
-  dynamic('per-channel', 'int8'),
-  dynamic('per-tensor', 'uint8'),
+  // int8 first, but where its products overflow
+  ...(usualWeightType() === 'int8'
+    ? [dynamic('per-tensor', 'int8'), dynamic('per-channel', 'int8'), dynamic('per-tensor', 'uint8')]
+    : [dynamic('per-tensor', 'uint8'), dynamic('per-channel', 'uint8')]),
 ];

@@ -1,10 +1,10 @@
 /** What can go wrong in a run, made to go wrong: each becomes a message that says what to do, and the next run is clean. */
 import assert from 'node:assert/strict';
-import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { RunnerError, type CheckRequest, type Runner } from '../../../src/runtime/index.ts';
 import { npy, npz, TestFolder } from './numpy-files.ts';
+import { Temporary } from './runner-cases.ts';
 import { models, samples, Workers } from './worker-bundle.ts';
 
 const cnn = path.join(samples, 'fmnist_cnn.onnx');
@@ -21,6 +21,7 @@ const check: CheckRequest = {
 
 describe('a child that is killed', () => {
   const workers = new Workers();
+  const temporary = new Temporary();
   const common = { model: cnn, ep: 'cpu', dims: {} } as const;
   const calibration = {
     ...common,
@@ -61,13 +62,13 @@ describe('a child that is killed', () => {
   ];
   for (const [title, phase, run, where] of cases) {
     it(`while ${title} is told so, nothing is left, and the next run works`, async () => {
-      const before = (await readdir(tmpdir())).filter((n) => /^vram-lens-\w{6}$/.test(n));
+      const before = (await temporary.list()).filter((n) => /^vram-lens-\w{6}$/.test(n));
       const workerPath = await workers.sabotaged(title, 'true', 'process.abort()', phase);
       const message = await run(workers.runner({ workerPath }));
       assert.ok(message.includes(`crashed (SIGABRT) while ${where}`), message);
       assert.match(message, /Try a smaller batch size/);
       assert.equal(await inReport(workers.shared), '');
-      const after = (await readdir(tmpdir())).filter((n) => /^vram-lens-\w{6}$/.test(n));
+      const after = (await temporary.list()).filter((n) => /^vram-lens-\w{6}$/.test(n));
       assert.deepEqual(
         after.filter((n) => !before.includes(n)),
         [],

@@ -1,7 +1,7 @@
 /** Fused attention in dynamic int8: QAttention, its inputs and tensors, its answer on ONNX Runtime, and what it lacks. */
 import assert from 'node:assert/strict';
 import * as ort from 'onnxruntime-node';
-import type { EpName } from '../../../src/analysis/index.ts';
+import { thisMachine, type EpName } from '../../../src/analysis/index.ts';
 import { DataType, type Model } from '../../../src/onnx/model.ts';
 import {
   applicability,
@@ -135,14 +135,15 @@ describe('dynamic int8 of fused attention', () => {
           const [want, got] = [await run(m, fed), await run(applied.model, fed)];
           for (const name of spec.outputs ?? ['y']) {
             const db = sqnrDb(want[name], got[name]);
-            assert.ok(db > 25 && db < 70, `${name}: ${db} dB`);
+            const least = weightType === 'int8' && thisMachine().int8Overflows === true ? 9 : 25;
+            assert.ok(db > least && db < 70, `${name}: ${db} dB`);
           }
         });
       }
 
   it('gives a node without a bias, which QAttention would refuse, one of zeros', async () => {
     const bare = attention({ inputs: ['W'] });
-    const { model: m, changes } = applyRecipe(bare, recipe(quantize()));
+    const { model: m, changes } = applyRecipe(bare, recipe(quantize({ weightType: 'uint8' })));
     assert.deepEqual(await numbers(m, 'attn_bias'), new Array(3 * HIDDEN).fill(0));
     const count = HIDDEN * 3 * HIDDEN;
     assert.deepEqual(
@@ -161,7 +162,10 @@ describe('dynamic int8 of fused attention', () => {
     const projected = { ...rest, graph: { ...g, initializers, nodes, outputs: [value('z')] } };
     const layers = { nodes: ['attn'] };
     const { model: pruned } = applyRecipe(projected, recipe(channels({ layers })));
-    const { model: m, changes } = applyRecipe(projected, recipe(channels({ layers }), quantize({ layers })));
+    const { model: m, changes } = applyRecipe(
+      projected,
+      recipe(channels({ layers }), quantize({ layers, weightType: 'uint8' })),
+    );
     assert.deepEqual(
       changes.filter((c) => c.node === 'attn').map((c) => c.status),
       ['applied', 'applied'],

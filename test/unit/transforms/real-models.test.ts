@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openModel, saveModel } from '../../../src/onnx/index.ts';
 import type { DataSpec } from '../../../src/runtime/index.ts';
-import { applyRecipe, recipeWarnings, type Edit } from '../../../src/transforms/index.ts';
+import { applyRecipe, recipeWarnings, usualWeightType, type Edit } from '../../../src/transforms/index.ts';
 import { Workers } from '../runtime/worker-bundle.ts';
 import { blocks, cast, quantize, recipe } from './edits.ts';
 
@@ -59,7 +59,13 @@ const CASES: readonly Case[] = [
     layers: 8,
     sqnrDb: 60,
   },
-  { title: 'transformer, dynamic int8', ...transformer, edit: quantize(), layers: 20, sqnrDb: 38 },
+  {
+    title: 'transformer, dynamic int8',
+    ...transformer,
+    edit: quantize({ weightType: usualWeightType() }),
+    layers: 20,
+    sqnrDb: 38,
+  },
   {
     title: 'transformer, 4-bit blocks',
     ...transformer,
