@@ -167,7 +167,7 @@ describe('The text view', () => {
           .filter((d) => d.message.includes('webgpu'));
         return found.length > 0 ? found : undefined;
       });
-      assert.match(problems[0]?.message ?? '', /^int8 weights leave webgpu for the CPU/);
+      assert.match(problems[0]?.message ?? '', /^u?int8 weights leave webgpu for the CPU/);
       await run('Quantize to int8 in blocks instead');
       await eventually('blocks in its place', () =>
         document.getText().includes('MatMulNBits(') ? true : undefined,
