@@ -5,6 +5,8 @@
  *     python3 -m venv /tmp/proof/venv && /tmp/proof/venv/bin/pip install onnx onnxruntime onnx_ir sympy
  *     node --import=tsx scripts/proof/quantize.ts --python /tmp/proof/venv/bin/python [--large 1e9] [--only NAME]
  *         [--form TITLE] [--pairs 5]
+ *
+ * `--only large` is the large model alone; `--only sparse` one of 11.25 GiB in external data, by ours alone.
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,6 +15,7 @@ import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { formatBytes } from '../../src/format.ts';
 import { Runner, type CheckReport, type DataSpec } from '../../src/runtime/index.ts';
+import { makeSparse } from '../../bench/onnx/models.ts';
 import { writeLargeModel } from './large-model.ts';
 import { bundleFolder } from '../../test/unit/runtime/worker-bundle.ts';
 import { compareTensors, type TensorComparison } from './tensors.ts';
@@ -301,15 +304,27 @@ async function largeModel(): Promise<void> {
   await rm(source);
 }
 
+/** More than this machine's memory may hold; the file is a hole, what is written is not. */
+async function sparseModel(): Promise<void> {
+  const source = await makeSparse(folder, 720, true);
+  row(['form', 'peak', 'wall, CPU']);
+  row(Array.from({ length: 3 }, () => '---'));
+  for (const form of FORMS.filter((f) => f.title.includes(flags.form))) {
+    const made = await ours(form, source, path.join(folder, 'ours.onnx'));
+    row([form.title, made.error ?? formatBytes(made.peakBytes), times([made])]);
+  }
+}
+
 await rm(folder, { recursive: true, force: true });
 await mkdir(folder, { recursive: true });
 try {
   const runner = new Runner({ workerPath: path.join(bin, 'runtime-worker.cjs') });
   try {
-    if (flags.only !== 'large') await realModels(runner);
+    if (flags.only !== 'large' && flags.only !== 'sparse') await realModels(runner);
   } finally {
     await runner.dispose();
   }
+  if (flags.only === 'sparse') await sparseModel();
   if (Number(flags.large) > 0 && (flags.only === '' || flags.only === 'large')) await largeModel();
 } finally {
   await Promise.all([folder, bin].map((f) => rm(f, { recursive: true, force: true })));

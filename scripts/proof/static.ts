@@ -160,10 +160,20 @@ async function job(command: string, args: readonly string[], target: string): Pr
   return { seconds, peakBytes, fileBytes: (await stat(target)).size };
 }
 
-/** Resident memory of a process and its descendants. */
+/** Resident memory of a process and its descendants; pages of files that they share (Node's own code) count once. */
 async function residentBytes(pid: number): Promise<number> {
+  const all = await family(pid);
+  return all.reduce((sum, m) => sum + m.ownBytes, 0) + Math.max(0, ...all.map((m) => m.fileBytes));
+}
+
+interface Resident {
+  readonly ownBytes: number;
+  readonly fileBytes: number;
+}
+
+async function family(pid: number): Promise<Resident[]> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  const own = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
+  const bytes = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) * 1024;
   const tasks = await readdir(`/proc/${pid}/task`).catch(() => []);
   const children = await Promise.all(
     tasks.map((t) => readFile(`/proc/${pid}/task/${t}/children`, 'utf8').catch(() => '')),
@@ -172,8 +182,9 @@ async function residentBytes(pid: number): Promise<number> {
     .join(' ')
     .split(' ')
     .filter((p) => p.trim() !== '');
-  const below = await Promise.all(pids.map((p) => residentBytes(Number(p))));
-  return below.reduce((sum, bytes) => sum + bytes, own);
+  const below = await Promise.all(pids.map((p) => family(Number(p))));
+  const own = { ownBytes: bytes('RssAnon') + bytes('RssShmem'), fileBytes: bytes('RssFile') };
+  return [own, ...below.flat()];
 }
 
 const ours = (subject: Subject, data: string, form: Form, target: string): Promise<Job> => {

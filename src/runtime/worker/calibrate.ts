@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { AbsHistogram } from '../../analysis/calibration.ts';
 import { openModel, type Model } from '../../onnx/index.ts';
 import type { CalibrationResult, CollectedGram } from '../calibrate/collected.ts';
@@ -12,7 +12,7 @@ import { byTensor, type TensorTargets } from '../calibrate/keys.ts';
 import { planPasses, type PassLimits } from '../calibrate/passes.ts';
 import { HistogramCounter, TensorCounter, type CollectedTensor } from '../calibrate/statistics.ts';
 import { openData } from '../data/open.ts';
-import type { DataSource } from '../data/source.ts';
+import type { Batch, DataSource } from '../data/source.ts';
 import { RunnerError } from '../failure.ts';
 import { planInputs, sizesOf, type InputPlan } from '../inputs.ts';
 import type { CalibrateJob } from '../messages.ts';
@@ -98,6 +98,17 @@ type Visit = (
   samples: number,
 ) => void | Promise<void>;
 
+/** What is done with each batch. */
+interface BatchRun {
+  readonly targets: readonly TensorTargets[];
+  readonly visit: Visit;
+  /** Undefined where only inputs are looked at. */
+  readonly session: InferenceSession | undefined;
+  readonly fetches: readonly string[];
+  /** For messages. */
+  readonly what: string;
+}
+
 class Calibrator {
   readonly #ort: Ort;
   readonly #setting: Setting;
@@ -172,15 +183,9 @@ class Calibrator {
     let seen = 0;
     const garbage = new Garbage();
     for await (const batch of data.batches()) {
-      const feeds = toFeeds(this.#ort, batch.feeds);
       const what = `collecting from samples ${seen + 1} to ${seen + batch.count} of ${data.samples}`;
       say.phase(what);
-      const tensors = {
-        ...feeds,
-        ...(session === undefined ? {} : await runSession(session, feeds, fetches, what)),
-      };
-      await this.#visitBatch(targets, batch.count, visit, tensors);
-      garbage.add(Object.values(tensors).reduce((sum, t) => sum + bytesOf(t), 0));
+      garbage.add(await this.#runBatch(batch, { targets, visit, session, fetches, what }));
       seen += batch.count;
       say.progress(
         (this.#runsDone + seen / data.samples) / runs,
@@ -192,16 +197,19 @@ class Calibrator {
     this.#runsDone++;
   }
 
-  async #visitBatch(
-    targets: readonly TensorTargets[],
-    samples: number,
-    visit: Visit,
-    tensors: Readonly<Record<string, Tensor>>,
-  ): Promise<void> {
+  /** @returns bytes of its tensors, all of which are in use no more */
+  async #runBatch(batch: Batch, run: BatchRun): Promise<number> {
+    const { targets, visit, session, fetches, what } = run;
+    const feeds = toFeeds(this.#ort, batch.feeds);
+    const tensors: Readonly<Record<string, Tensor>> = {
+      ...feeds,
+      ...(session === undefined ? {} : await runSession(session, feeds, fetches, what)),
+    };
     for (const target of targets) {
       const tensor = tensors[target.tensor];
-      if (tensor !== undefined) await visitTensor(target, tensor, samples, visit);
+      if (tensor !== undefined) await visitTensor(target, tensor, batch.count, visit);
     }
+    return Object.values(tensors).reduce((sum, t) => sum + bytesOf(t), 0);
   }
 }
 
