@@ -2,7 +2,7 @@
  * Memory at run time by form and EP, beside what the estimate predicts. Prints a table in Markdown; each model runs in a
  * process of its own, and what counts is its resident memory less that of the same model with next to no weights.
  *
- *     node --import=tsx scripts/proof/memory.ts [cpu,webgpu] [NAME]
+ *     node --import=tsx scripts/proof/memory.ts [cpu,webgpu] [OPERATOR] [FORM]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { graph, model, node, value } from '../../test/support/model-builder.ts';
 import { measure } from '../calibrate/measure.ts';
 import { randomTensor } from './large-model.ts';
 
-const [names = 'cpu,webgpu', only = ''] = process.argv.slice(2);
+const [names = 'cpu,webgpu', only = '', wanted = ''] = process.argv.slice(2);
 const eps = names.split(',') as EpName[];
 const MiB = 2 ** 20;
 
@@ -119,7 +119,7 @@ try {
     const [whole, twin] = [path.join(folder, 'whole.onnx'), path.join(folder, 'twin.onnx')];
     await saveModel(build(width), whole);
     await saveModel(build(small), twin);
-    for (const { title, form, edit } of FORMS) {
+    for (const { title, form, edit } of FORMS.filter((f) => f.title.includes(wanted))) {
       const [file, empty] = [path.join(folder, 'form.onnx'), path.join(folder, 'empty.onnx')];
       const stored = await write(whole, edit, file);
       const rest = await write(twin, edit, empty);

@@ -5,37 +5,45 @@ import vm from 'node:vm';
 type Collect = (options?: { readonly type: 'minor' }) => void;
 
 /** Less is not worth the milliseconds that a collection of what is young takes, which frees most tensors. */
-const minorBytes = 8 * 1024 ** 2;
-/** Less is not worth ten times as long, for those that were in use while one was made. */
-const thresholdBytes = 32 * 1024 ** 2;
+const youngBytes = 8 * 1024 ** 2;
+/** Less, at once or left over, is not worth a whole collection, which takes ten times as long. */
+const wholeBytes = 16 * 1024 ** 2;
+
+/** V8 itself; another in tests. */
+export interface Heap {
+  readonly collect: Collect;
+  /** Outside of the heap, held by what is in it. */
+  readonly externalBytes: () => number;
+}
 
 export class Garbage {
-  readonly #collect: Collect;
+  readonly #heap: Heap;
+  /** After the last whole collection. */
+  #usualBytes: number;
   #bytes = 0;
-  #youngBytes = 0;
 
-  /** @param collect V8's own */
-  constructor(collect: Collect = exposedCollector()) {
-    this.#collect = collect;
+  constructor(heap: Heap = v8Heap()) {
+    this.#heap = heap;
+    this.#usualBytes = heap.externalBytes();
   }
 
   /** Of what is in use no more: what the caller's frame still holds is not freed. */
   add(bytes: number): void {
     this.#bytes += bytes;
-    this.#youngBytes += bytes;
-    if (this.#youngBytes < minorBytes) return;
-    this.#youngBytes = 0;
-    if (this.#bytes < thresholdBytes) {
-      this.#collect({ type: 'minor' });
-      return;
-    }
+    if (this.#bytes < youngBytes) return;
+    const { collect, externalBytes } = this.#heap;
+    const isLarge = this.#bytes >= wholeBytes;
     this.#bytes = 0;
-    this.#collect();
+    if (!isLarge) collect({ type: 'minor' });
+    if (!isLarge && externalBytes() < this.#usualBytes + wholeBytes) return;
+    collect();
+    this.#usualBytes = externalBytes();
   }
 }
 
-/** Contexts made while the flag is set have it as `gc`. */
-function exposedCollector(): Collect {
+function v8Heap(): Heap {
+  // contexts made while the flag is set have it as `gc`
   v8.setFlagsFromString('--expose-gc');
-  return vm.runInNewContext('gc') as Collect;
+  const collect = vm.runInNewContext('gc') as Collect;
+  return { collect, externalBytes: () => v8.getHeapStatistics().external_memory };
 }
