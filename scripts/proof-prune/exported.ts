@@ -37,6 +37,7 @@ export async function exportedTable(python: string): Promise<void> {
     'network',
     'exporter',
     'groups',
+    'of one piece',
     'approximate',
     'refused',
     'Torch-Pruning',
@@ -66,7 +67,9 @@ async function row(
   const checker = new Checker(python);
   const inputs = holdsIds ? tokens('x', dims) : feeds({ x: dims });
   const all = pruneGroups(model);
-  const exact = all.filter((g) => g.blocker === undefined && g.approximation === undefined);
+  const able = all.filter((g) => g.blocker === undefined && g.approximation === undefined);
+  // all channels tied to one another: none can go without the rest
+  const exact = able.filter((g) => g.units > 1);
   let worst = 0;
   for (const { layers } of exact) {
     const edit = channels({ layers: { nodes: layers.slice(0, 1) } });
@@ -84,6 +87,7 @@ async function row(
   const cells = [
     ...name,
     exact.length,
+    able.length - exact.length,
     approximate,
     refused.join('; ') || '–',
     theirs,
