@@ -29,4 +29,3 @@ export type { Outline, OutlineLine, OutlineLineKind, OutlineOptions } from './ou
 export { trainingEstimate } from './training/estimate.ts';
 export type * from './training/types.ts';
 export type * from './types.ts';
-export { thisMachine, type Machine } from './ep/machine.ts';

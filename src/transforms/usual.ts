@@ -4,7 +4,7 @@
  * on such a processor int8 per channel gave 21.0 dB for the MNIST transformer, uint8 45.3; static int8 of the Fashion-MNIST
  * CNN 15.1 dB, with 7 bits 35.0 (docs/quantization.md).
  */
-import { thisMachine, type Machine } from '../analysis/index.ts';
+import { thisMachine, type Machine } from '../machine.ts';
 import type { BlocksEdit, CastEdit, DynamicInt8Edit, StaticEdit } from './recipe/recipe.ts';
 
 /** An edit of unspecified layers. */

@@ -10,7 +10,7 @@ import { add, dimToString, evaluateDim, isUnknown, unknown } from '../dim.ts';
 import type { ModelInference } from '../inference.ts';
 import { inferShapes, reinfer } from '../shapes/index.ts';
 import type { Analysis, AnalyzedNode, Dim, Optimization, WeightBytesByType } from '../types.ts';
-import { thisMachine } from '../ep/machine.ts';
+import { thisMachine } from '../../machine.ts';
 import { diagnose } from './diagnostics.ts';
 import { estimateMemory, ownCosts } from './estimate.ts';
 import type { Compiled, CompiledLevel } from './estimate.ts';

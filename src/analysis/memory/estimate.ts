@@ -4,7 +4,7 @@ import { isUnknown } from '../dim.ts';
 import type { ModelInference } from '../inference.ts';
 import { cpuFigures } from '../ep/cpu.ts';
 import { deviceFigures } from '../ep/device.ts';
-import { thisMachine } from '../ep/machine.ts';
+import { thisMachine } from '../../machine.ts';
 import type {
   Certainty,
   Dim,

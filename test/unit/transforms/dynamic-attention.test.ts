@@ -1,7 +1,8 @@
 /** Fused attention in dynamic int8: QAttention, its inputs and tensors, its answer on ONNX Runtime, and what it lacks. */
 import assert from 'node:assert/strict';
 import * as ort from 'onnxruntime-node';
-import { thisMachine, type EpName } from '../../../src/analysis/index.ts';
+import type { EpName } from '../../../src/analysis/index.ts';
+import { thisMachine } from '../../../src/machine.ts';
 import { DataType, type Model } from '../../../src/onnx/model.ts';
 import {
   applicability,

@@ -1,7 +1,7 @@
 /** Matrix products: mlas packs constant B into panels of 16 columns. */
 import { attributeInt } from '../../../onnx/model.ts';
 import { DataType } from '../../../onnx/model.ts';
-import { thisMachine } from '../../ep/machine.ts';
+import { thisMachine } from '../../../machine.ts';
 import type { Draft } from '../runtime.ts';
 import { elemTypeOfValue } from '../values.ts';
 import { constantDims, product } from './kernel.ts';
