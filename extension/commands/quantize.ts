@@ -50,8 +50,9 @@ async function additionOf(
  */
 function givenQuantization(given: unknown, model: Uri): Quantization | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
-  const { form, granularity, minSqnrDb, data, ...others }: Partial<Record<string, unknown>> = { ...given };
-  const layers = givenLayers(others['layers']);
+  const options: Partial<Record<string, unknown>> = { ...given };
+  const { form, granularity, minSqnrDb, data } = options;
+  const layers = givenLayers(options['layers']);
   if (form === 'auto')
     return { layers, form: { minSqnrDb: typeof minSqnrDb === 'number' ? minSqnrDb : usualSqnrDb } };
   if (isFormName(form)) {

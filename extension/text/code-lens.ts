@@ -27,7 +27,8 @@ export class LayerLenses extends Owner implements CodeLensProvider<LayerLens> {
     this.own(texts.onDidChange(() => this.#changed.fire()));
     this.own(
       workspace.onDidChangeConfiguration((e) => {
-        if (e.affectsConfiguration('vramLens.codeLens')) this.#changed.fire();
+        if (e.affectsConfiguration('vramLens.codeLens') || e.affectsConfiguration('vramLens.quantize'))
+          this.#changed.fire();
       }),
     );
   }

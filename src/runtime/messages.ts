@@ -1,4 +1,5 @@
 /** What parent and child say to each other: one job per child, then progress, then one answer. Plain data only. */
+import type { KernelTime } from '../analysis/index.ts';
 import type { FailureKind } from './failure.ts';
 import type { MemoryByCause } from './memory-causes.ts';
 import type { BoxReading } from './metrics/box-reading.ts';
@@ -9,7 +10,6 @@ import type {
   FallbackNode,
   LabelMetric,
   ModelProfile,
-  NodeTime,
   OutputComparison,
   Progress,
   SessionSettings,
@@ -135,7 +135,7 @@ export interface RunResult {
   readonly boxes?: BoxReading | undefined;
   readonly placement: Readonly<Record<string, number>>;
   readonly fallbacks: readonly FallbackNode[];
-  readonly times: readonly NodeTime[];
+  readonly times: readonly KernelTime[];
   /** After each of the first two profiled runs. */
   readonly memInUsePeakBytes: readonly (number | undefined)[];
   readonly processPeakBytes: number;

@@ -3,7 +3,8 @@
  * what it held. Byte figures are ORT's own, as decimal strings in the file.
  */
 import type { EpName } from '../analysis/types.ts';
-import type { FallbackNode, NodeTime, ProfiledNode } from './types.ts';
+import type { KernelTime } from '../analysis/index.ts';
+import type { FallbackNode, ProfiledNode } from './types.ts';
 
 interface TraceEvent {
   readonly cat?: unknown;
@@ -106,7 +107,7 @@ export function peakInUse(nodes: readonly ProfiledNode[]): number | undefined {
  * least of the runs after the first, which allocates; what else the machine does only adds. In the order of their first
  * kernel run; of one run: that one's.
  */
-export function nodeTimesOf(runs: readonly (readonly ProfiledNode[])[]): NodeTime[] {
+export function nodeTimesOf(runs: readonly (readonly ProfiledNode[])[]): KernelTime[] {
   const counted = runs.length > 1 ? runs.slice(1) : runs;
   const found = new Map<string, { name: string; opType: string; perRun: number[] }>();
   counted.forEach((nodes, run) => {

@@ -7,7 +7,8 @@ import { RunnerError } from '../failure.ts';
 import { planAtDims, planInputs } from '../inputs.ts';
 import type { ProfileJob, ProfileResult, RunJob } from '../messages.ts';
 import { nodeTimesOf, parseProfile, peakInUse, placementOf } from '../profile.ts';
-import type { NodeTime, ProfiledNode } from '../types.ts';
+import type { KernelTime } from '../../analysis/index.ts';
+import type { ProfiledNode } from '../types.ts';
 import type { Say } from './main.ts';
 import { peakBytes, resetPeak, residentBytes } from './memory.ts';
 import { createSession, describeTensors, loadOrt, runSession, tensorOutputs, toFeeds } from './session.ts';
@@ -17,7 +18,7 @@ export interface ProfiledRuns {
   /** Of the first run. */
   readonly nodes: readonly ProfiledNode[];
   /** Of the others. */
-  readonly times: readonly NodeTime[];
+  readonly times: readonly KernelTime[];
   /** `mem_in_use_peak` after each run. */
   readonly peaks: readonly (number | undefined)[];
 }
