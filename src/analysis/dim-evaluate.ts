@@ -2,8 +2,9 @@
  * Values of dims: one at a time ({@link evaluateDim}), or many at once and again and again ({@link DimProgram}:
  * each distinct formula and sub-formula is computed once per call, so that a slider moves without waiting).
  */
-import { add, floorDiv, isUnknown, max, min, mul } from './dim.ts';
-import type { Atom, DimExpr, KnownDim } from './dim.ts';
+import { add, floorDiv, max, min, mul } from './dim-algebra.ts';
+import { isUnknown } from './dim-expr.ts';
+import type { Atom, DimExpr, KnownDim } from './dim-expr.ts';
 import type { Dim } from './types.ts';
 
 /** Size of each symbol. */

@@ -2,7 +2,7 @@
  * Reads dims that a file declares as text. Exporters write formulas (`past_sequence_length + 1`, `batch*4`) where
  * ONNX only knows names; read as formulas, they move with the symbols they are made of.
  */
-import { add, floorDiv, mul, sub, symbol } from './dim.ts';
+import { add, floorDiv, mul, sub, symbol } from './dim-algebra.ts';
 import type { Dim } from './types.ts';
 
 /** Deeper nesting than this is not a formula someone wrote. */

@@ -3,7 +3,8 @@ import type { Model } from '../onnx/model.ts';
 import type { StepContext } from './context.ts';
 import { Workspace } from './graph/workspace.ts';
 import type { Edit, LayersEdit, PruneEdit, QuantizeEdit } from './recipe/recipe.ts';
-import { isMeantFor, propose } from './steps.ts';
+import { isMeantFor } from './operators.ts';
+import { propose } from './steps.ts';
 import { USUAL } from './usual.ts';
 import { isBlocked } from './weights/find.ts';
 

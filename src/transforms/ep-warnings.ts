@@ -11,7 +11,7 @@ import { formName, recommendForm, weightFormOf } from './forms.ts';
 import { Workspace, type Entry } from './graph/workspace.ts';
 import type { CastEdit, QuantizeEdit, Recipe, Warning } from './recipe/recipe.ts';
 import { selectEntries } from './select.ts';
-import { quantizes } from './steps.ts';
+import { quantizes } from './operators.ts';
 
 /** One warning per edit and operator whose new weight form does not stay small on `ep`. Reads no weight. */
 export function recipeWarnings(model: Model, recipe: Recipe, ep: EpName): Warning[] {

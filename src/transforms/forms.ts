@@ -7,7 +7,7 @@
 import { weightBehaviour } from '../analysis/index.ts';
 import type { EpName, EpWeightBehaviour, WeightForm } from '../analysis/types.ts';
 import type { BlocksEdit, CastEdit, DynamicInt8Edit, QuantizeEdit, StaticEdit } from './recipe/recipe.ts';
-import { quantizes } from './steps.ts';
+import { quantizes } from './operators.ts';
 import { USUAL } from './usual.ts';
 
 /** A form, as the settings of an edit: add `layers` and it is one. */

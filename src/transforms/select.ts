@@ -3,7 +3,7 @@ import type { Entry, Workspace } from './graph/workspace.ts';
 import { layerMatcher } from './layer-matcher.ts';
 import type { LayersEdit } from './recipe/recipe.ts';
 import { blockEntries } from './prune/blocks/plan.ts';
-import { isMeantFor } from './steps.ts';
+import { isMeantFor } from './operators.ts';
 
 export interface Selection {
   readonly entries: readonly Entry[];

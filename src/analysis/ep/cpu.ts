@@ -1,10 +1,10 @@
 /** The CPU: figures as ONNX Runtime's arena counts them, from a replay of one run. */
-import { leastCertain } from '../memory/estimate.ts';
-import type { EpFigures, Situation } from '../memory/estimate.ts';
 import { simulate } from '../memory/simulate.ts';
 import { stepKernels } from '../memory/timeline.ts';
 import type { Figure } from '../types.ts';
 import { arenaWeights } from './cpu-weights.ts';
+import { leastCertain } from './situation.ts';
+import type { EpFigures, Situation } from './situation.ts';
 
 export function cpuFigures(s: Situation): EpFigures {
   const weights = arenaWeights(s.runtime.main, s.sizes);

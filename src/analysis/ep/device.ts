@@ -1,11 +1,11 @@
 /** Devices: weights by what becomes of each form there, activations, and what the provider holds beside them. */
-import { leastCertain } from '../memory/estimate.ts';
-import type { EpFigures, Situation } from '../memory/estimate.ts';
 import type { RuntimeBlock } from '../memory/runtime.ts';
 import type { Value } from '../memory/values.ts';
 import type { EpName, Figure } from '../types.ts';
 import { weightBehaviour } from './behaviour.ts';
 import { weightForm } from './forms.ts';
+import { leastCertain } from './situation.ts';
+import type { EpFigures, Situation } from './situation.ts';
 
 interface DeviceProfile {
   /** Context, kernels, libraries. */

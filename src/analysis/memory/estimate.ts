@@ -4,9 +4,10 @@ import { isUnknown } from '../dim.ts';
 import type { ModelInference } from '../inference.ts';
 import { cpuFigures } from '../ep/cpu.ts';
 import { deviceFigures } from '../ep/device.ts';
+import { leastCertain } from '../ep/situation.ts';
+import type { EpFigures, Situation } from '../ep/situation.ts';
 import { thisMachine } from '../../machine.ts';
 import type {
-  Certainty,
   Dim,
   EpName,
   EstimateOptions,
@@ -64,29 +65,6 @@ export interface CompiledLevel {
   readonly runtime: Runtime;
   sizesAt(bindings: Readonly<Record<string, number>>): Sizes;
 }
-
-/** Everything an execution provider's figures are made from. */
-export interface Situation {
-  readonly compiled: Compiled;
-  readonly runtime: Runtime;
-  readonly sizes: Sizes;
-  readonly timeline: Timeline;
-  readonly peakActivation: Figure;
-  readonly optimization: Optimization;
-  readonly threads: number;
-  readonly isRepeated: boolean;
-}
-
-export type EpFigures = Pick<
-  MemoryEstimate,
-  | 'deviceWeights'
-  | 'weightsBeside'
-  | 'workspace'
-  | 'stepWorkspaceBytes'
-  | 'overhead'
-  | 'totalPeak'
-  | 'repeatedPeakBytes'
->;
 
 export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}): MemoryEstimate {
   const { ep = 'cpu', optimization = 'all' } = options;
@@ -250,10 +228,4 @@ function activationFigure(
   const branches = program.nodes.some((n) => n.bodies.filter((b) => b.taken).length > 1);
   if (branches) return { bytes, certainty: 'bound', note: 'the heavier branch of each If' };
   return { bytes, certainty: 'exact' };
-}
-
-/** The less certain of several. */
-export function leastCertain(...figures: readonly Pick<Figure, 'certainty'>[]): Certainty {
-  const order: readonly Certainty[] = ['unknown', 'atLeast', 'bound', 'estimate', 'exact'];
-  return order.find((c) => figures.some((f) => f.certainty === c)) ?? 'exact';
 }
