@@ -38,21 +38,21 @@ export interface Calibrated {
 }
 
 /**
- * Applies the recipe, after a calibration where an edit needs one, and hands on what can be written. The calibration
- * is gone when `use` is over, so the model is to be saved within.
+ * Applies the recipe, after a calibration where an edit needs one, and hands on what can be written, with what the
+ * data had to say. The calibration is gone when `use` is over, so the model is to be saved within.
  * @throws as {@link calibrate}
  */
 export async function withCalibration<T>(
   model: Model,
   recipe: Recipe,
   options: CalibratedOptions,
-  use: (applied: AppliedRecipe) => Promise<T>,
+  use: (applied: AppliedRecipe, warnings: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const plan = applyRecipe(model, recipe);
-  if (!needsData(plan)) return use(plan);
+  if (!needsData(plan)) return use(plan, []);
   const calibrated = await calibrate(model, recipe, plan, options);
   try {
-    return await use(applyRecipe(model, recipe, calibrated));
+    return await use(applyRecipe(model, recipe, calibrated), calibrated.warnings);
   } finally {
     await calibrated.dispose();
   }
@@ -82,7 +82,7 @@ export async function calibrate(
   const data = await calibrationSpec(from, path.dirname(own ?? file));
   const run = { data, ep, batchSize: from.batchSize, dims, batchSymbols };
   const runner = options.runner();
-  const rounds = new Set(repairs.map((r) => `${r.edit} ${r.round}`)).size;
+  const rounds = new Set(repairs.map((r) => `${r.edit} ${r.round.join('.')}`)).size;
   const parts = rounds + (targets.length > 0 ? 1 : 0);
   const progressOf = (done: number): RunOptions => ({
     signal,
@@ -118,7 +118,12 @@ export async function calibrate(
     await dispose();
     throw error;
   }
-  return { calibration, repaired, warnings: calibration?.warnings ?? [], dispose };
+  return {
+    calibration,
+    repaired,
+    warnings: [...(calibration?.warnings ?? []), ...repaired.warnings],
+    dispose,
+  };
 }
 
 /** Where the data of a recipe lie; undefined: they are random. */

@@ -4,9 +4,9 @@
  */
 import { rm } from 'node:fs/promises';
 import { inferShapes } from './analysis/shapes/index.ts';
-import type { MomentsTarget } from './analysis/index.ts';
-import { cutTo, frontier, type Model } from './onnx/index.ts';
-import { isKept, type KeptSide, type KeptValues } from './runtime/index.ts';
+import { bodyOfValue, type MomentsTarget } from './analysis/index.ts';
+import { cutTo, frontier, namesRead, nodeIds, type Model } from './onnx/index.ts';
+import { isKept, lifted, type KeptSide, type KeptValues } from './runtime/index.ts';
 
 export class RepairProgress {
   readonly #folder: string;
@@ -70,14 +70,29 @@ class Front {
 
   /** Nothing is kept where the type of one of the values is not known. */
   side(now: readonly string[], later: readonly string[]): KeptSide {
-    const keep = frontier(this.#model, now, new Set(this.known.keys()), later);
+    const after = later.flatMap((name) => this.#readFor(name));
+    const keep = frontier(this.#withBodies(now), now, new Set(this.known.keys()), after);
     const isTyped = keep.every((name) => this.#typeOf(name) !== undefined);
     return { known: Object.fromEntries(this.known), keep: isTyped ? keep : [] };
   }
 
   part(values: readonly string[]): Model {
     const made = values.filter((name) => !this.#inputs.has(name) && !this.known.has(name));
-    return cutTo(this.#model, made, this.known);
+    return cutTo(this.#withBodies(made), made, this.known);
+  }
+
+  /** Values of bodies from copies of the nodes: what those give is kept, what is inside changes with each repair. */
+  #withBodies(values: readonly string[]): Model {
+    return lifted(this.#model, values, { aside: true }).model;
+  }
+
+  /** Of a value of a body: what the node of the main graph that has it reads. */
+  #readFor(name: string): readonly string[] {
+    const body = bodyOfValue(name)?.body;
+    if (body === undefined || this.#values.has(name)) return [name];
+    const { nodes } = this.#model.graph;
+    const ids = nodeIds(nodes);
+    return nodes.filter((_, i) => body.startsWith(`${ids[i] ?? ''}/`)).flatMap(namesRead);
   }
 
   goTo(names: readonly string[]): void {

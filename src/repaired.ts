@@ -5,12 +5,20 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Calibration, CalibrationTarget, Moments, MomentsTarget } from './analysis/index.ts';
+import {
+  bodyOfValue,
+  bodyValue,
+  type Calibration,
+  type CalibrationTarget,
+  type Moments,
+  type MomentsTarget,
+} from './analysis/index.ts';
 import { cutTo, OnnxError, saveModel, type Model } from './onnx/index.ts';
 import { RepairProgress } from './repair-progress.ts';
-import { RunnerError, type CollectedCalibration, type KeptValues } from './runtime/index.ts';
+import { lifted, RunnerError, type CollectedCalibration, type KeptValues } from './runtime/index.ts';
 import {
   applyRecipe,
+  compareRounds,
   type AppliedRecipe,
   type Recipe,
   type RepairQuestion,
@@ -22,6 +30,8 @@ import {
 export class RepairFiles implements RepairValues {
   readonly folder: string;
   readonly #files = new Map<string, string>();
+  /** Ids of layers that stay as removal leaves them, and why. */
+  readonly #left = new Map<string, string>();
   #isComplete = false;
 
   private constructor(folder: string) {
@@ -35,7 +45,9 @@ export class RepairFiles implements RepairValues {
   async read(key: string): Promise<Float32Array | undefined> {
     const file = this.#files.get(key);
     if (file !== undefined) return new Float32Array(Uint8Array.from(await readFile(file)).buffer);
-    if (this.#isComplete) throw new RangeError(`repair found nothing for "${key.replaceAll('\0', '/')}"`);
+    const [, node = ''] = key.split('\0');
+    if (this.#isComplete && !this.#left.has(node))
+      throw new RangeError(`repair found nothing for "${key.replaceAll('\0', '/')}"`);
     return undefined;
   }
 
@@ -50,6 +62,16 @@ export class RepairFiles implements RepairValues {
       await writeFile(file, new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
       this.#files.set(key, file);
     }
+  }
+
+  /** No sample comes to the layer. */
+  leave(node: string): void {
+    this.#left.set(node, `${node} is not repaired: no sample of the calibration data reaches it`);
+  }
+
+  /** Layers that were left. */
+  get warnings(): readonly string[] {
+    return [...this.#left.values()];
   }
 
   /** From now on a value that is missing is an error. */
@@ -94,6 +116,7 @@ export async function repairLayers(work: Work, answers: Answers): Promise<void> 
     const applied = applyRecipe(model, upTo, { calibration, repaired });
     const rounds = await asked(
       applied.repairs.filter((s) => s.edit === edit),
+      applied.idsAfter,
       signal,
     );
     const progress = new RepairProgress(model, applied.model, path.join(repaired.folder, `kept-${edit}`));
@@ -113,16 +136,46 @@ export async function repairLayers(work: Work, answers: Answers): Promise<void> 
 interface Asked {
   readonly stage: RepairStage;
   readonly question: RepairQuestion;
+  /** Of the original. */
+  readonly before: CalibrationTarget | undefined;
 }
 
 /** Round by round. */
-async function asked(stages: readonly RepairStage[], signal: AbortSignal | undefined): Promise<Asked[][]> {
-  const rounds = new Map<number, Asked[]>();
-  for (const stage of stages) {
-    const own = { stage, question: await stage.ask(signal) };
-    rounds.set(stage.round, [...(rounds.get(stage.round) ?? []), own]);
+async function asked(
+  stages: readonly RepairStage[],
+  idsAfter: AppliedRecipe['idsAfter'],
+  signal: AbortSignal | undefined,
+): Promise<Asked[][]> {
+  const rounds = new Map<string, Asked[]>();
+  for (const stage of [...stages].sort((a, b) => compareRounds(a.round, b.round))) {
+    const key = stage.round.join('.');
+    const question = await stage.ask(signal);
+    const own = { stage, question: ofChanged(question, idsAfter), before: question.statistics };
+    rounds.set(key, [...(rounds.get(key) ?? []), own]);
   }
-  return [...rounds].sort(([a], [b]) => a - b).map(([, own]) => own);
+  return [...rounds.values()];
+}
+
+/** Stages name bodies by their ids in the original. */
+function ofChanged(
+  { moments, statistics }: RepairQuestion,
+  idsAfter: AppliedRecipe['idsAfter'],
+): RepairQuestion {
+  const named = (name: string): string => {
+    const found = bodyOfValue(name);
+    if (found === undefined) return name;
+    const at = found.body.lastIndexOf('/');
+    const [id = found.body.slice(0, at)] = idsAfter.get(found.body.slice(0, at)) ?? [];
+    return bodyValue(id + found.body.slice(at), found.name);
+  };
+  return {
+    moments: moments && {
+      ...moments,
+      input: named(moments.input),
+      minus: moments.minus === undefined ? undefined : named(moments.minus),
+    },
+    statistics: statistics && { ...statistics, tensor: named(statistics.tensor) },
+  };
 }
 
 interface Round {
@@ -142,18 +195,22 @@ async function repairRound(
   if (moments.length > 0) await fitLayers(work, { own, later, progress }, answers, round);
   const statistics = own.flatMap(({ question }) => question.statistics ?? []);
   if (statistics.length === 0) return;
-  const { repaired, signal } = work;
+  const { calibration, repaired, signal } = work;
   const inputs = new Set(model.graph.inputs.map((i) => i.name));
   const values = statistics.map((s) => s.tensor).filter((name) => !inputs.has(name));
   const file = path.join(repaired.folder, 'changed.onnx');
-  await saveModel(cutTo(model, values), file, { signal });
+  await saveModel(cutTo(lifted(model, values).model, values), file, { signal });
   try {
     const found = await answers.statistics(file, statistics, round);
     try {
-      for (const { stage, question } of own) {
+      for (const { stage, question, before } of own) {
         if (question.statistics === undefined) continue;
         const { tensor, channelAxis } = question.statistics;
         const { channels } = found.statistics(tensor, channelAxis) ?? {};
+        if (isUnreached(found, tensor) || isUnreached(calibration, before?.tensor)) {
+          repaired.leave(stage.node);
+          continue;
+        }
         await repaired.keep(await stage.solve({ statistics: channels }, signal));
       }
     } finally {
@@ -162,6 +219,10 @@ async function repairRound(
   } finally {
     await rm(file, { force: true });
   }
+}
+
+function isUnreached(calibration: Calibration | undefined, tensor: string | undefined): boolean {
+  return tensor !== undefined && calibration?.statistics(tensor)?.count === 0;
 }
 
 function momentsOf(asked: readonly Asked[]): MomentsTarget[] {
@@ -178,7 +239,9 @@ async function fitLayers(work: Work, round: Round, answers: Answers, index: numb
   await saveModel(part, file, { signal });
   const use = async (found: Moments, target: MomentsTarget): Promise<void> => {
     const of = own.find(({ question }) => question.moments === target);
-    if (of !== undefined) await repaired.keep(await of.stage.solve({ moments: found }, signal));
+    if (of === undefined) return;
+    if (found.rows === 0) repaired.leave(of.stage.node);
+    else await repaired.keep(await of.stage.solve({ moments: found }, signal));
   };
   try {
     await answers.moments(file, moments, use, index, kept);

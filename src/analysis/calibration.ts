@@ -17,7 +17,10 @@ export interface CalibrationTarget {
 
 const IN_BODY = ' › ';
 
-/** How a value in a body is named: `if/then_branch › conv1.out`. A Loop or Scan stacks its turns along a new first axis. */
+/**
+ * How a value in a body is named: `if/then_branch › conv1.out`. A Loop or Scan stacks its turns along a new first axis;
+ * where a body lies inside of a Loop's or Scan's, so are all turns along one.
+ */
 export function bodyValue(body: string, name: string): string {
   return `${body}${IN_BODY}${name}`;
 }
@@ -40,6 +43,8 @@ export type GramTarget =
       /** As ONNX writes them: begins, then ends. */
       readonly pads: readonly number[];
       readonly groups: number;
+      /** Axes that come before the batch and count as samples: turns of Loops and Scans. */
+      readonly turns?: number | undefined;
     };
 
 export interface TensorStatistics {

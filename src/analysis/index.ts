@@ -6,6 +6,7 @@
  *     outline(analysis, estimate).text
  */
 export type * from './calibration.ts';
+export { bodyOfValue, bodyValue } from './calibration.ts';
 export { cards, cardsThatFit } from './cards.ts';
 export type { Card } from './cards.ts';
 export { weightBehaviour } from './ep/behaviour.ts';

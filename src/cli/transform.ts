@@ -90,6 +90,7 @@ export async function transformFile(
     const before = analysis.estimate({ ep: flags.ep });
     const after = analyze(changed).estimate({ ep: flags.ep });
     const runner = lazyRunner(sessionSettings(flags));
+    const ofData: Warning[] = [];
     try {
       const { ep } = flags;
       const options = { ep, dims: sizesOf(analysis, {}), batchSymbols: batchSymbols(analysis), signal };
@@ -97,7 +98,10 @@ export async function transformFile(
         model,
         recipe,
         { ...options, runner: runner.get, onProgress: progressLine() },
-        (applied) => saveModel(applied.model, flags.output, { signal, onProgress: progressLine() }),
+        async (applied, saidOfData) => {
+          await saveModel(applied.model, flags.output, { signal, onProgress: progressLine() });
+          ofData.push(...saidOfData.map((message) => ({ code: 'calibration', message })));
+        },
       );
     } finally {
       await runner.dispose();
@@ -109,6 +113,7 @@ export async function transformFile(
       ...warnings,
       ...recipeWarnings(model, recipe, flags.ep),
       ...(isGuess ? [CALIBRATED_AT_RANDOM] : []),
+      ...ofData,
     ];
     if (flags.json === true) {
       printJson({

@@ -48,8 +48,7 @@ export function frontier(
   const { nodes: done } = before(graph, values, known);
   const moving = new Set([...graph.inputs.map((i) => i.name), ...known]);
   for (const node of graph.nodes)
-    if ([...node.inputs, ...captured(node)].some((name) => moving.has(name)))
-      for (const name of node.outputs) moving.add(name);
+    if (namesRead(node).some((name) => moving.has(name))) for (const name of node.outputs) moving.add(name);
   const made = new Set([...done].flatMap((n) => n.outputs.filter((name) => moving.has(name))));
   const stops = new Set([...known, ...made]);
   const { names } = before(graph, later, stops);
@@ -72,9 +71,14 @@ function before(
     const maker = known.has(name) ? undefined : makers.get(name);
     if (maker === undefined || needed.has(maker)) continue;
     needed.add(maker);
-    open.push(...maker.inputs, ...captured(maker));
+    open.push(...namesRead(maker));
   }
   return { nodes: needed, names };
+}
+
+/** Names of this graph that the node reads, its bodies included. */
+export function namesRead(node: Node): string[] {
+  return [...node.inputs, ...captured(node)];
 }
 
 /** Names of this graph that bodies may see; more than they do. */

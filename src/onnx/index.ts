@@ -9,7 +9,7 @@
  */
 export { externalChecksums, type ChecksumOptions, type ExternalChecksum } from './checksums.ts';
 export * from './datatype.ts';
-export { cutTo, frontier } from './cut.ts';
+export { cutTo, frontier, namesRead } from './cut.ts';
 export * from './errors.ts';
 export { openLocalFile } from './files/local.ts';
 export type { OpenSibling } from './files/external.ts';

@@ -13,6 +13,7 @@ export type { CollectedCalibration } from './calibrate/collected.ts';
 export { isKept, type KeptSide, type KeptValues } from './calibrate/kept.ts';
 export { dataSpecOf, guessDataKind, type DataKind } from './data/guess.ts';
 export { bestEp, epPreference } from './eps.ts';
+export { lifted } from './lift.ts';
 export { isRunnerError, RunnerError, type FailureKind } from './failure.ts';
 export type { ComparedRun, DataRun, KeepRequest, KeptOutputs } from './kept-outputs.ts';
 export { listGpus } from './gpus.ts';

@@ -31,6 +31,7 @@ export type {
   RepairStage,
   RepairValues,
 } from './prune/channels/repair/stage.ts';
+export { compareRounds } from './prune/channels/repair/rounds.ts';
 export { channelScores, type ChannelScores, type ScoreOptions } from './prune/channels/scores.ts';
 export { recommendForm, weightFormOf, type FormChoice, type RecommendedForm } from './forms.ts';
 export { layerMatcher } from './layer-matcher.ts';

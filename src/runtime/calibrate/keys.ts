@@ -29,6 +29,6 @@ export function byTensor(targets: readonly CalibrationTarget[]): TensorTargets[]
 /** Equal for targets that ask for the same matrices. */
 export function gramKey(target: GramTarget): string {
   if (target.kind === 'rows') return 'rows';
-  const { kernel, strides, dilations, pads, groups } = target;
-  return [kernel, strides, dilations, pads, [groups]].map((part) => part.join(',')).join(';');
+  const { kernel, strides, dilations, pads, groups, turns = 0 } = target;
+  return [kernel, strides, dilations, pads, [groups], [turns]].map((part) => part.join(',')).join(';');
 }

@@ -44,7 +44,7 @@ export function planPasses(
         `"${target.tensor}" is no input and no node's output of ${path.basename(model.source.file.name)}, so nothing can be collected of it.`,
       );
     }
-    const { values: valueBytes, matrices: matrixBytes } = bytesOf(target, type, dims);
+    const { values: valueBytes, matrices: matrixBytes } = bytesOf(ofOneTurn(target, known), type, dims);
     if (spent.values + valueBytes > limits.valueBytes || spent.matrices + matrixBytes > limits.matrixBytes) {
       passes.push([]);
       spent = { values: 0, matrices: 0 };
@@ -53,6 +53,12 @@ export function planPasses(
     spent = { values: spent.values + valueBytes, matrices: spent.matrices + matrixBytes };
   }
   return passes;
+}
+
+/** Types of values out of bodies are those of one turn. */
+function ofOneTurn(target: TensorTargets, known: ReadonlyMap<string, InferredType>): TensorTargets {
+  if (!known.has(target.tensor)) return target;
+  return { ...target, grams: target.grams.map((g) => (g.kind === 'patches' ? { ...g, turns: 0 } : g)) };
 }
 
 interface Bytes {

@@ -33,7 +33,8 @@ export interface PartOptions {
 }
 
 /** RangeError where a tensor of these dims cannot be what the target says. */
-export function gramShape(dims: readonly number[], target: GramTarget): GramShape {
+export function gramShape(given: readonly number[], target: GramTarget): GramShape {
+  const dims = asImages(given, target);
   if (target.kind === 'rows') {
     const size = dims.at(-1) ?? 1;
     return { groups: 1, size, rows: product(dims.slice(0, -1)) };
@@ -48,13 +49,20 @@ export function gramShape(dims: readonly number[], target: GramTarget): GramShap
   return { groups: target.groups, size: (channels / target.groups) * product(target.kernel), rows };
 }
 
+/** Turns and batch as one axis. */
+function asImages(dims: readonly number[], target: GramTarget): readonly number[] {
+  const { turns = 0 } = target.kind === 'patches' ? target : {};
+  return turns === 0 ? dims : [product(dims.slice(0, turns + 1)), ...dims.slice(turns + 1)];
+}
+
 export function* rowParts(
   values: ArrayLike<number>,
-  dims: readonly number[],
+  given: readonly number[],
   target: GramTarget,
   options: PartOptions,
 ): Generator<RowPart> {
-  const shape = gramShape(dims, target);
+  const shape = gramShape(given, target);
+  const dims = asImages(given, target);
   const { groups, size } = shape;
   const taken = takenRows(shape.rows, options);
   const capacity = Math.max(1, Math.min(taken.length, Math.floor(options.maxElements / (groups * size))));

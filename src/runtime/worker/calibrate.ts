@@ -20,7 +20,7 @@ import { modelInputs } from '../model-inputs.ts';
 import { exposed } from './expose.ts';
 import { Garbage } from './garbage.ts';
 import { GramAdder, GramSum } from './gram-sums.ts';
-import { lifted, type Lifted } from './lift.ts';
+import { lifted, type Lifted } from '../lift.ts';
 import type { Say } from './main.ts';
 import { toNumbers } from './outputs.ts';
 import { createSession, loadOrt, runSession, toFeeds, type Ort } from './session.ts';

@@ -93,6 +93,8 @@ export class GramSum {
     dims: readonly number[],
     count: number,
   ): Promise<void> {
+    // a body that did not run
+    if (values.length === 0) return;
     const shape = gramShape(dims, this.#target);
     if (this.#shape === undefined) {
       this.#shape = shape;

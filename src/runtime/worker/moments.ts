@@ -6,7 +6,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { GramTarget, MomentsTarget } from '../../analysis/calibration.ts';
+import { bodyOfValue, type GramTarget, type MomentsTarget } from '../../analysis/calibration.ts';
 import { openModel, type Model } from '../../onnx/index.ts';
 import { KeptFiles, type KeptSide, type Side } from '../calibrate/kept.ts';
 import { writeMoments, type CollectedMoments } from '../calibrate/moments.ts';
@@ -18,6 +18,7 @@ import { planInputs } from '../inputs.ts';
 import type { MomentsJob } from '../messages.ts';
 import { modelInputs } from '../model-inputs.ts';
 import { node, tinyModel, value } from '../tiny-model.ts';
+import { lifted } from '../lift.ts';
 import { cutOut } from './expose.ts';
 import { maxPartElements, rowLimit } from './gram-sums.ts';
 import type { Say } from './main.ts';
@@ -137,7 +138,9 @@ class Pass {
   #fitting(targets: readonly MomentsTarget[], after: Readonly<Record<string, Tensor>>): MomentsTarget[] {
     let left = this.#setting.job.maxPassBytes ?? defaultPassBytes;
     const count = targets.findIndex(({ input, rows, channels }) => {
-      const { size } = shapeOf(after[input]?.dims ?? [], rows, input);
+      const dims = after[input]?.dims ?? [];
+      // a body that does not run in the first batch tells nothing
+      const { size } = dims.includes(0) ? { size: 0 } : shapeOf(dims, rows, input);
       // the sum, and its successor
       left -= 8 * (size + 1) * (size + 1 + channels.length);
       return left < 0;
@@ -145,8 +148,9 @@ class Pass {
     return count < 0 ? [...targets] : targets.slice(0, Math.max(1, count));
   }
 
-  async #session(model: Model, asked: readonly string[], side: Side): Promise<ModelRun> {
+  async #session(given: Model, asked: readonly string[], side: Side): Promise<ModelRun> {
     const { ort, job, kept, first } = this.#setting;
+    const { model } = lifted(given, asked);
     const known = new Map(Object.entries(job.kept?.[side].known ?? {}));
     const inputs = new Set(model.graph.inputs.map((i) => i.name));
     const isGiven = (name: string): boolean => inputs.has(name) || known.has(name);
@@ -239,8 +243,9 @@ class MomentSum {
     const { ort, data, adder } = this.#setting;
     const x = valuesOf(after, input);
     const [y, other] = [valuesOf(before, output), minus === undefined ? undefined : valuesOf(after, minus)];
-    const shape = shapeOf(x.dims, rows, input);
     const each = eachPixel(rows);
+    if (bodyOfValue(output) !== undefined && !haveSameRows([x, rows], [y, each])) return;
+    const shape = shapeOf(x.dims, rows, input);
     this.#check(shape.rows, gramShape(y.dims, each).rows, output);
     if (other !== undefined) this.#check(shape.rows, gramShape(other.dims, each).rows, minus ?? '');
     const [size, columns] = [shape.size + 1, shape.size + 1 + channels.length];
@@ -290,6 +295,13 @@ class MomentSum {
   }
 }
 
+/** Whether the body ran in both models, and as often: with other weights, another branch may be taken. */
+function haveSameRows(...sides: readonly (readonly [Values, GramTarget])[]): boolean {
+  if (sides.some(([{ data }]) => data.length === 0)) return false;
+  const rows = sides.map(([{ dims }, target]) => gramShape(dims, target).rows);
+  return rows.every((n) => n === rows[0]);
+}
+
 function nextOf(parts: Generator<RowPart>): Float32Array | undefined {
   const next = parts.next();
   return next.done === true ? undefined : next.value.data;
@@ -300,7 +312,15 @@ function eachPixel(rows: GramTarget): GramTarget {
   if (rows.kind === 'rows') return rows;
   const ones = rows.kernel.map(() => 1);
   const pads = [...ones, ...ones].map(() => 0);
-  return { kind: 'patches', kernel: ones, strides: ones, dilations: ones, pads, groups: 1 };
+  return {
+    kind: 'patches',
+    kernel: ones,
+    strides: ones,
+    dilations: ones,
+    pads,
+    groups: 1,
+    turns: rows.turns,
+  };
 }
 
 function valuesOf(tensors: Readonly<Record<string, Tensor>>, name: string): Values {

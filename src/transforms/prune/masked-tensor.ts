@@ -3,7 +3,7 @@
  * up to a limit; the second moments for SparseGPT besides.
  */
 import type { Calibration, CalibrationTarget, GramTarget } from '../../analysis/index.ts';
-import { elementCount, OnnxError, readTensor } from '../../onnx/index.ts';
+import { elementCount, readTensor, type OnnxError } from '../../onnx/index.ts';
 import {
   attributeInt,
   attributeInts,
@@ -17,6 +17,7 @@ import { hashText } from '../kernels/select.ts';
 import { zerosOf } from '../kernels/sparse-gpt.ts';
 import { patternOf, type PruneEdit, type SparsityPattern } from '../recipe/prune.ts';
 import { computed } from '../weights/linear-tensors.ts';
+import { notSeen, seenAxis, seenRows, seenValue, type SeenBody } from './seen-body.ts';
 import { withOriginal } from '../weights/original.ts';
 import { notFinite, type WeightSource } from '../weights/stream.ts';
 
@@ -79,27 +80,33 @@ function gptObstacle(
 }
 
 /** What calibration must tell of the node's input. */
-export function maskNeeds(node: Node, tensor: TensorRef, edit: PruneEdit): CalibrationTarget[] {
-  const input = node.inputs[0] ?? '';
-  if (edit.method === 'wanda') return [{ tensor: input, channelAxis: channelAxis(node) }];
-  return edit.method === 'sparsegpt' ? [{ tensor: input, gram: gramTarget(node, tensor) }] : [];
+export function maskNeeds(
+  node: Node,
+  weight: TensorRef,
+  edit: PruneEdit,
+  seen: SeenBody | undefined,
+): CalibrationTarget[] {
+  const tensor = seenValue(node.inputs[0] ?? '', seen);
+  if (edit.method === 'wanda') return [{ tensor, channelAxis: channelAxis(node, seen) }];
+  return edit.method === 'sparsegpt' ? [{ tensor, gram: gramTarget(node, weight, seen) }] : [];
 }
 
-function channelAxis(node: Node): number {
-  return node.opType === 'Conv' ? 1 : -1;
+function channelAxis(node: Node, seen: SeenBody | undefined): number {
+  return node.opType === 'Conv' ? seenAxis(1, seen) : -1;
 }
 
-function gramTarget(node: Node, { dims }: TensorRef): GramTarget {
+function gramTarget(node: Node, { dims }: TensorRef, seen: SeenBody | undefined): GramTarget {
   if (node.opType !== 'Conv') return { kind: 'rows' };
   const kernel = dims.slice(2);
-  return {
-    kind: 'patches',
+  const target = {
+    kind: 'patches' as const,
     kernel,
     strides: attributeInts(node, 'strides') ?? kernel.map(() => 1),
     dilations: attributeInts(node, 'dilations') ?? kernel.map(() => 1),
     pads: attributeInts(node, 'pads') ?? [...kernel, ...kernel].map(() => 0),
     groups: 1,
   };
+  return seenRows(target, seen);
 }
 
 function layoutOf(node: Node, input: number, dims: readonly number[]): Layout | undefined {
@@ -146,6 +153,8 @@ export interface MaskPlan {
   readonly input: number;
   readonly edit: PruneEdit;
   readonly calibration: Calibration | undefined;
+  /** Where the node is; undefined for the main graph. */
+  readonly seen: SeenBody | undefined;
 }
 
 export function maskedTensor(plan: MaskPlan, name: string): TensorRef {
@@ -171,19 +180,16 @@ async function masked(plan: MaskPlan, signal: AbortSignal | undefined): Promise<
   return bytes;
 }
 
-function scoresOf(
-  { source, node, edit, calibration }: MaskPlan,
-  values: Float32Array,
-  layout: Layout,
-): Float32Array {
+function scoresOf(plan: MaskPlan, values: Float32Array, layout: Layout): Float32Array {
+  const { source, node, edit, calibration, seen } = plan;
   if (edit.method === 'random') {
     const seed = hashText(source.name, edit.seed);
     return values.map((_, i) => hashText(String(i), seed));
   }
   if (edit.method === 'magnitude') return values.map(Math.abs);
-  const input = node.inputs[0] ?? '';
-  const moments = calibration?.statistics(input, channelAxis(node))?.channels?.meanSquare;
-  if (moments?.length !== layout.inputs) throw noCalibration(source, input);
+  const input = seenValue(node.inputs[0] ?? '', seen);
+  const moments = calibration?.statistics(input, channelAxis(node, seen))?.channels?.meanSquare;
+  if (moments?.length !== layout.inputs) throw noCalibration(plan, input);
   const norms = moments.map(Math.sqrt);
   return values.map((v, i) => Math.abs(v) * (norms[Math.floor(i / layout.inner) % layout.inputs] ?? 0));
 }
@@ -221,12 +227,12 @@ function zeroPerOutput(values: Float32Array, scores: Float32Array, layout: Layou
 }
 
 async function byGpt(plan: MaskPlan, values: Float32Array, layout: Layout): Promise<Float32Array> {
-  const { source, node, edit, calibration } = plan;
-  const input = node.inputs[0] ?? '';
-  const gram = await calibration?.gram(input, gramTarget(node, source.tensor));
+  const { source, node, edit, calibration, seen } = plan;
+  const input = seenValue(node.inputs[0] ?? '', seen);
+  const gram = await calibration?.gram(input, gramTarget(node, source.tensor, seen));
   const [matrix] = gram?.matrices ?? [];
   const size = layout.inputs * layout.kernel;
-  if (matrix === undefined || gram?.size !== size) throw noCalibration(source, input);
+  if (matrix === undefined || gram?.size !== size) throw noCalibration(plan, input);
   const outputs = values.length / size;
   // [inputs, outputs] of a MatMul is turned around, and back
   const isTurned = layout.inner > 1 && layout.kernel === 1;
@@ -243,7 +249,10 @@ function turned(values: Float32Array, rows: number, columns: number): Float32Arr
   return result;
 }
 
-function noCalibration({ node, name }: WeightSource, input: string): OnnxError {
-  const message = `pruning "${name}" this way needs calibration data for "${input}": run the model on samples first`;
-  return new OnnxError('unsupported', message, { node });
+function noCalibration({ source: { node, name }, calibration }: MaskPlan, input: string): OnnxError {
+  const says = {
+    missing: `pruning "${name}" this way needs calibration data for "${input}": run the model on samples first`,
+    unreached: `no sample of the calibration data reaches "${input}": give other data, or choose another method`,
+  };
+  return notSeen(calibration, input, says, node);
 }

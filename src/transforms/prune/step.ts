@@ -9,6 +9,7 @@ import { storedBytes } from '../weights/stream.ts';
 import { biasOperand, weightOperands, type Operand } from './operands.ts';
 import { GlobalShare } from './global-share.ts';
 import { maskedTensor, maskNeeds, maskObstacle, maskZeros, needsWhole } from './masked-tensor.ts';
+import { seenBody } from './seen-body.ts';
 import { sparseBytes, sparseForm, storageWarning } from './sparse-storage.ts';
 import { PRUNABLE, zeroCount, zeroedTensor } from './zeroed-tensor.ts';
 
@@ -41,7 +42,8 @@ export function prune(context: StepContext, entry: Entry, edit: PruneEdit): Prop
   const obstacle = needsWhole(edit) ? wholeObstacle(context, entry, edit, targets) : undefined;
   if (obstacle !== undefined) return { reason: obstacle };
   const bytes = targets.reduce((sum, t) => sum + storedBytes(t.weight.tensor), 0);
-  const needs = needsWhole(edit) && first !== undefined ? maskNeeds(nodeOf(entry), first, edit) : [];
+  const seen = seenBody(entry.scope);
+  const needs = needsWhole(edit) && first !== undefined ? maskNeeds(nodeOf(entry), first, edit, seen) : [];
   return { beforeBytes: bytes, apply: () => apply(context, entry, edit, targets), needs };
 }
 
@@ -57,7 +59,7 @@ function wholeObstacle(
   targets: readonly Target[],
 ): string | undefined {
   const isCalibrated = edit.method === 'wanda' || edit.method === 'sparsegpt';
-  if (isCalibrated && entry.scope !== ws.main)
+  if (isCalibrated && entry.scope !== ws.main && seenBody(entry.scope) === undefined)
     return 'it is inside a subgraph, where no calibration data are seen';
   for (const { operand, weight } of targets) {
     if (operand.label === 'bias') continue;
@@ -79,7 +81,8 @@ function pruned(
   const source = { model: context.ws.model, tensor, name: binding.name, node: entry.id };
   if (needsWhole(edit) && operand.label !== 'bias') {
     const { calibration } = context;
-    return maskedTensor({ source, node: nodeOf(entry), input: operand.input, edit, calibration }, name);
+    const seen = seenBody(entry.scope);
+    return maskedTensor({ source, node: nodeOf(entry), input: operand.input, edit, calibration, seen }, name);
   }
   const method = edit.method === 'random' ? 'random' : 'magnitude';
   if (edit.scope === 'global') return globalShare(context, edit.ratio).tensor(source, name);

@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { bodyValue } from '../../../src/analysis/calibration.ts';
-import { modelStream, openModel, readTensor, saveModel, subgraphs } from '../../../src/onnx/index.ts';
+import { cutTo, modelStream, openModel, readTensor, saveModel, subgraphs } from '../../../src/onnx/index.ts';
 import type { Graph, Model, TensorRef } from '../../../src/onnx/model.ts';
-import { lifted } from '../../../src/runtime/worker/lift.ts';
+import { lifted } from '../../../src/runtime/lift.ts';
 import { withCalibration } from '../../../src/calibrated.ts';
 import { applyRecipe } from '../../../src/transforms/index.ts';
-import { graph, node, value } from '../../support/model-builder.ts';
+import { graph, model, node, value } from '../../support/model-builder.ts';
 import { recipe } from '../transforms/edits.ts';
-import { branch, ifModel, loopModel } from '../transforms/prune/body-nets.ts';
+import { branch, ifInLoopModel, ifInScanModel, ifModel, loopModel } from '../transforms/prune/body-nets.ts';
 import { Net } from '../transforms/prune/net.ts';
 import { channels, feeds, run, type Feeds } from '../transforms/prune/zeroed.ts';
 import { npy, npz, TestFolder } from './numpy-files.ts';
@@ -32,6 +32,14 @@ const x = (sign: number, width: number) =>
     Float32Array.from({ length: 2 * width }, (_, i) => sign * (1 + i / 8)),
     [2, width],
   );
+
+/** Those values of the graph, and its output, where `x` comes in. */
+async function inline(body: Graph, names: readonly string[], input: ort.Tensor) {
+  const outputs = [...names.map((name) => value(name)), ...body.outputs];
+  const whole = model({ ...body, inputs: [value('x', input.dims)], outputs });
+  const found = await run(whole, { x: input });
+  return outputs.map(({ name }) => found[name] as ort.Tensor & { data: Float32Array });
+}
 
 describe('values of bodies', function () {
   this.timeout(60_000);
@@ -94,6 +102,68 @@ describe('values of bodies', function () {
         [2, 10],
       ],
     );
+  });
+
+  it('of a branch inside of a Loop are those of the turns that took it, in their order', async () => {
+    const model = ifInLoopModel();
+    const [even, odd] = ['then', 'else'].map((n) =>
+      bodyValue(`loop/body/if/${n}_branch`, `${n}.up.bias.relu`),
+    ) as [string, string];
+    const { found } = await fetched(model, [even, odd], { x: x(1, 8) });
+    let state: ort.Tensor & { data: Float32Array } = x(1, 8);
+    const want: [number[], number[]] = [[], []];
+    for (const turn of [0, 1, 2, 3]) {
+      const name = turn % 2 === 0 ? 'then' : 'else';
+      const own = await inline(branch(name, 'x', name === 'then' ? 12 : 6), [`${name}.up.bias.relu`], state);
+      want[turn % 2]!.push(...own[0]!.data);
+      state = own[1]!;
+    }
+    assert.deepEqual(
+      [found[even]?.dims, found[odd]?.dims],
+      [
+        [2, 2, 12],
+        [2, 2, 6],
+      ],
+    );
+    assert.deepEqual([...(found[even]!.data as Float32Array)], want[0]);
+    assert.deepEqual([...(found[odd]!.data as Float32Array)], want[1]);
+    const before = await run(model, { x: x(1, 8) });
+    for (const [output, { data }] of Object.entries(before)) assert.deepEqual(found[output]?.data, data);
+  });
+
+  it('of a branch inside of a Scan, whose outputs stay as they were', async () => {
+    const model = ifInScanModel();
+    const rows = new ort.Tensor(
+      'float32',
+      Float32Array.from({ length: 32 }, (_, i) => Math.sin(i)),
+      [4, 8],
+    );
+    const key = bodyValue('scan/body/if/else_branch', 'else.up.bias.relu');
+    const { found } = await fetched(model, [key], { x: rows });
+    const want: number[] = [];
+    // turns 1 and 3 see the third row and the first one
+    for (const row of [2, 0]) {
+      const one = new ort.Tensor('float32', rows.data.slice(8 * row, 8 * row + 8), [8]);
+      const own = await inline(branch('else', 'x', 6), ['else.up.bias.relu'], one);
+      want.push(...own[0]!.data);
+    }
+    assert.deepEqual(found[key]?.dims, [2, 6]);
+    assert.deepEqual([...(found[key].data as Float32Array)], want);
+    const before = await run(model, { x: rows });
+    for (const [output, { data }] of Object.entries(before)) assert.deepEqual(found[output]?.data, data);
+  });
+
+  it('aside leave the nodes as they are', () => {
+    const model = ifModel();
+    const key = bodyValue('if/then_branch', 'then.up.bias.relu');
+    const own = lifted(model, [key], { aside: true }).model.graph;
+    assert.deepEqual(
+      model.graph.nodes.filter((n) => !own.nodes.includes(n)),
+      [],
+    );
+    const makers = own.nodes.filter((n) => n.outputs.includes(key));
+    assert.equal(makers.length, 1);
+    assert.equal(cutTo(lifted(model, [key], { aside: true }).model, ['y']).graph.nodes.length, 5);
   });
 
   it('are none where there is no such value', () => {

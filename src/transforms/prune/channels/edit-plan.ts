@@ -5,7 +5,7 @@ import { inferShapes } from '../../../analysis/shapes/index.ts';
 import { nodeIds, type Model, type Node, type TensorRef } from '../../../onnx/model.ts';
 import type { StepContext } from '../../context.ts';
 import { currentModel } from '../../graph/current.ts';
-import type { Entry, Scope, Workspace } from '../../graph/workspace.ts';
+import { Workspace, type Entry, type Scope } from '../../graph/workspace.ts';
 import { layerMatcher } from '../../layer-matcher.ts';
 import type { PruneChannelsEdit } from '../../recipe/recipe.ts';
 import { isTracked } from './axis.ts';
@@ -14,9 +14,10 @@ import { groupChannels, unitsKept, type ChannelGroup, type Grouping } from './gr
 import { groupReaders, scaleParts, selectionBy, type ImportanceContext } from './importance.ts';
 import { ChannelPlan } from './plan.ts';
 import { repairs, type Repairs } from './repair/repair.ts';
+import type { AroundBody } from './repair/rounds.ts';
 import { firstMismatch, rewriteGraph } from './rewrite.ts';
 import { elementBytes } from './select-tensor.ts';
-import { seenBody } from './seen-body.ts';
+import { seenBody } from '../seen-body.ts';
 import { settle, type Settled } from './settle.ts';
 import { traceChannels, type Trace } from './trace.ts';
 import { unshareConstants, type Unshared } from './unshare.ts';
@@ -138,14 +139,19 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit, scope: Scope): 
       );
   }
   const select = selectionBy(importance);
-  // repair goes on from one value of the main graph to the next
-  const repair = scope === ws.main ? (edit.repair ?? 'none') : 'none';
-  const isOriginal = sameValues(ws.model, model, trace);
+  const isSeen = scope === ws.main || importance.seen !== undefined;
+  const repair = isSeen ? (edit.repair ?? 'none') : 'none';
+  const around = repair === 'none' ? undefined : aroundBody(context, edit, scope);
+  const isPrunedInside = (node: Node): boolean => {
+    const entry = entryOf.get(node);
+    return entry !== undefined && entriesInside(entry).some((e) => matches(e.id));
+  };
+  const isOriginal = sameValues(ws, scope, model, trace);
   for (;;) {
     const plan = new ChannelPlan(trace, grouping, keep, select);
     const repaired = repairs({
       ...importance,
-      ...{ plan, repair, edit: context.edit, values: context.repaired, isOriginal },
+      ...{ plan, repair, edit: context.edit, values: context.repaired, isOriginal, around, isPrunedInside },
     });
     const rewritten = rewriteGraph(
       plan,
@@ -179,10 +185,28 @@ function idsOf({ graph }: Model): Map<Node, string> {
   return new Map(graph.nodes.map((n, i) => [n, ids[i] ?? n.name]));
 }
 
+/** Where repair has come to when the body runs; undefined for the main graph. */
+function aroundBody(context: StepContext, edit: PruneChannelsEdit, scope: Scope): AroundBody | undefined {
+  const { parent } = scope;
+  if (parent === undefined) return undefined;
+  const { repaired, entryOf, plan } = editPlan(context, edit, parent);
+  const isHolder = (node: Node): boolean => entryOf.get(node)?.bodies.some((b) => b.scope === scope) === true;
+  const holder = plan.trace.inference.main.order.find(isHolder);
+  return holder === undefined ? undefined : repaired.aroundBodies?.(holder);
+}
+
+function entriesInside({ bodies }: Entry): Entry[] {
+  return bodies.flatMap(({ scope }) => scope.entries.flatMap((e) => [e, ...entriesInside(e)]));
+}
+
 /** Whether a value has the shape it has in the model as given, which is what calibration runs. */
-function sameValues(original: Model, model: Model, trace: Trace): (value: string) => boolean {
-  if (original === model) return () => true;
-  const before = lazyValue(() => inferShapes(original).main.values);
+function sameValues(ws: Workspace, scope: Scope, model: Model, trace: Trace): (value: string) => boolean {
+  if (ws.model === model) return () => true;
+  const before = lazyValue(() => {
+    const untouched = new Workspace(ws.model);
+    const own = untouched.scopes[ws.scopes.indexOf(scope)];
+    return inferShapes(currentModel(untouched, own).model).main.values;
+  });
   return (value) => {
     const [a, b] = [before().get(value), trace.inference.main.values.get(value)];
     if (a?.kind !== 'tensor' || b?.kind !== 'tensor' || isUnknown(a.shape) || isUnknown(b.shape))

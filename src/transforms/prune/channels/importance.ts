@@ -3,12 +3,12 @@
  * readers alike, each brought to a mean of 1 so that layers count the same, then averaged (DepGraph's group importance).
  * A weight is streamed once per group; all tensors of the group share the result.
  */
-import { bodyValue, type Calibration } from '../../../analysis/calibration.ts';
-import { OnnxError } from '../../../onnx/index.ts';
+import type { Calibration } from '../../../analysis/calibration.ts';
 import type { Model, TensorRef } from '../../../onnx/model.ts';
 import { hashText } from '../../kernels/select.ts';
 import type { ChannelImportance } from '../../recipe/prune-channels.ts';
 import { elementChunks, lazy, notFinite, type WeightSource } from '../../weights/stream.ts';
+import { notSeen, seenAxis, seenValue, type SeenBody } from '../seen-body.ts';
 import { isTracked } from './axis.ts';
 import { decodeFloats } from './floats.ts';
 import type { ChannelGroup, Grouping } from './groups.ts';
@@ -26,13 +26,6 @@ export interface ImportanceContext {
   readonly calibration: Calibration | undefined;
   /** How calibration sees the values of the graph; undefined for the main graph. */
   readonly seen?: SeenBody | undefined;
-}
-
-/** A body that the main graph runs. */
-export interface SeenBody {
-  readonly id: string;
-  /** Loops and Scans around what it has, itself included: so many axes come first. */
-  readonly loops: number;
 }
 
 /** A constant that a group touches along one dim. */
@@ -118,9 +111,7 @@ export function seenInput(
   { input, inputAxis }: Pick<ReaderOf, 'input' | 'inputAxis'>,
   seen: SeenBody | undefined,
 ): { readonly tensor: string; readonly channelAxis: number } {
-  if (seen === undefined) return { tensor: input, channelAxis: inputAxis };
-  const channelAxis = inputAxis < 0 ? inputAxis : inputAxis + seen.loops;
-  return { tensor: bodyValue(seen.id, input), channelAxis };
+  return { tensor: seenValue(input, seen), channelAxis: seenAxis(inputAxis, seen) };
 }
 
 /** Root-mean-square of the channel times the norm of the weights that read it (Wanda's metric, summed per channel). */
@@ -133,11 +124,12 @@ async function readerImportance(
   const { tensor, channelAxis } = seenInput(reader, context.seen);
   const statistics = context.calibration?.statistics(tensor, channelAxis)?.channels;
   if (statistics === undefined) {
-    const isReached = context.calibration?.statistics(tensor)?.count !== 0;
-    const message = isReached
-      ? `importance by activation needs calibration data for "${tensor}": run the model on samples first`
-      : `no sample of the calibration data reaches "${tensor}": give other data, or choose another importance`;
-    throw new OnnxError('unsupported', message, { node: context.trace.ids.get(reader.node) });
+    const node = context.trace.ids.get(reader.node);
+    const says = {
+      missing: `importance by activation needs calibration data for "${tensor}": run the model on samples first`,
+      unreached: `no sample of the calibration data reaches "${tensor}": give other data, or choose another importance`,
+    };
+    throw notSeen(context.calibration, tensor, says, node);
   }
   const name = reader.node.inputs[reader.weight] ?? '';
   const size = reader.atoms.length;

@@ -12,7 +12,7 @@ import { Workspace } from '../../graph/workspace.ts';
 import { constantsOf } from './describe.ts';
 import { channelsOf, traceWorkspace } from './edit-plan.ts';
 import { importanceOf, type ImportanceContext } from './importance.ts';
-import { seenBody } from './seen-body.ts';
+import { seenBody } from '../seen-body.ts';
 
 export interface ScoreOptions {
   readonly importance: ChannelImportance;

@@ -7,7 +7,7 @@ import type { PruneChannelsEdit, Warning } from '../../recipe/recipe.ts';
 import { allConstantBytes, type Blocked } from '../../weights/find.ts';
 import { editPlan, type EditPlan } from './edit-plan.ts';
 import { groupReaders, seenInput } from './importance.ts';
-import { seenBody } from './seen-body.ts';
+import { seenBody } from '../seen-body.ts';
 
 export function pruneChannels(
   context: StepContext,
@@ -78,13 +78,16 @@ function apply(context: StepContext, plan: EditPlan, afterBytes: number): Outcom
   return { afterBytes, warnings: said, pulled, repairs: stages };
 }
 
-/** Layers of a body, where repair was asked for. */
-function unrepaired({ ws }: StepContext, { scope, plan, entryOf, isRepairAsked }: EditPlan): Warning[] {
-  if (scope === ws.main || !isRepairAsked) return [];
+/** Layers of a body that calibration does not see into, where repair was asked for. */
+function unrepaired(
+  { ws }: StepContext,
+  { scope, plan, entryOf, importance, isRepairAsked }: EditPlan,
+): Warning[] {
+  if (scope === ws.main || importance.seen !== undefined || !isRepairAsked) return [];
   const readers = plan.trace.readers.filter((r) => plan.isTouched(r.atoms)).map((r) => r.node);
   return [...new Set(readers)].map((reader): Warning => {
     const node = entryOf.get(reader)?.id ?? reader.name;
-    const reason = 'it is inside a subgraph, where nothing is repaired';
+    const reason = 'it is inside a subgraph, where no calibration data are seen';
     return { code: 'repair-left-out', message: `${node} is not repaired: ${reason}`, node };
   });
 }

@@ -6,9 +6,11 @@ import { openModel } from '../../../../src/onnx/index.ts';
 import { type Graph, type Model, type Node, type TensorRef } from '../../../../src/onnx/model.ts';
 import { Workspace } from '../../../../src/transforms/graph/workspace.ts';
 import { traceWorkspace } from '../../../../src/transforms/prune/channels/edit-plan.ts';
-import { applyRecipe, pruneGroups } from '../../../../src/transforms/index.ts';
+import { applyRecipe, compareRounds, pruneGroups } from '../../../../src/transforms/index.ts';
+import { node } from '../../../support/model-builder.ts';
 import { recipe } from '../edits.ts';
-import { ifModel, loopModel } from './body-nets.ts';
+import { branch, ifModel, loopModel } from './body-nets.ts';
+import { Net } from './net.ts';
 import { channels, feeds, furthest, planFor, run, zeroedTensors, type Feeds } from './zeroed.ts';
 
 const root = path.resolve(import.meta.dirname, '../../../..');
@@ -95,12 +97,31 @@ describe('removed channels inside bodies', function () {
     assert.match(blocked?.reason ?? '', /graph output "body.down.bias" has these channels/);
   });
 
-  it('says that no repair is made there', () => {
-    const model = ifModel();
-    const { warnings, repairs } = applyRecipe(model, recipe(channels({ repair: 'least-squares' })));
-    const left = warnings.filter((w) => w.code === 'repair-left-out').map((w) => w.node);
-    assert.deepEqual(left, ['if/then_branch/then.down', 'if/else_branch/else.down']);
-    assert.equal(repairs.length, 0);
+  it('are made up for in the order in which the graphs run: before the body, in it, behind it', () => {
+    const net = new Net();
+    const deep = net.linear(net.relu(net.linear('x', 'before', [4, 8])), 'into', [8, 8]);
+    const body = branch('body', deep, 10);
+    net.nodes.push(
+      node('ReduceSum', [deep], ['sum'], { name: 'sum', keepdims: 0 }),
+      node('Greater', ['sum', net.weight('zero', [], 0)], ['cond'], { name: 'cond' }),
+      node('If', ['cond'], ['y'], { name: 'if', then_branch: body, else_branch: branch('else', deep, 6) }),
+    );
+    const behind = net.linear(net.relu(net.linear('y', 'behind', [8, 6])), 'out', [6, 3]);
+    const { repairs, warnings } = applyRecipe(
+      net.build({ x: [2, 4] }, behind),
+      recipe(channels({ repair: 'least-squares' })),
+    );
+    const inOrder = [...repairs].sort((a, b) => compareRounds(a.round, b.round));
+    assert.deepEqual(
+      inOrder.map((r) => [r.node, r.round]),
+      [
+        ['into', [0]],
+        ['if/then_branch/body.down', [1, 0]],
+        ['if/else_branch/else.down', [1, 0]],
+        ['out', [2]],
+      ],
+    );
+    assert.deepEqual(warnings, []);
   });
 
   it('asks for activations there by the name of the body', () => {

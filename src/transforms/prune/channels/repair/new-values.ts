@@ -5,6 +5,7 @@ import { executor } from '../../../executor.ts';
 import type { ChannelRepair } from '../../../recipe/recipe.ts';
 import { computed } from '../../../weights/linear-tensors.ts';
 import { withOriginal } from '../../../weights/original.ts';
+import { seenAxis, seenRows, seenValue } from '../../seen-body.ts';
 import { isTracked } from '../axis.ts';
 import type { ImportanceContext } from '../importance.ts';
 import type { ChannelPlan } from '../plan.ts';
@@ -17,7 +18,10 @@ const DAMPING = 0.001;
 /** A channel that hardly moves any more is not blown up further. */
 const MAX_SCALE = 10;
 
-export interface RepairContext extends Pick<ImportanceContext, 'model' | 'trace' | 'tensor' | 'calibration'> {
+export interface RepairContext extends Pick<
+  ImportanceContext,
+  'model' | 'trace' | 'tensor' | 'calibration' | 'seen'
+> {
   readonly plan: ChannelPlan;
   readonly repair: ChannelRepair;
   readonly edit: number;
@@ -108,7 +112,8 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
 
   private get statistics(): CalibrationTarget & { channelAxis: number } {
     const { output, outputAxis } = this.layer;
-    return { tensor: output, channelAxis: outputAxis };
+    const { seen } = this.context;
+    return { tensor: seenValue(output, seen), channelAxis: seenAxis(outputAxis, seen) };
   }
 
   /** Of the original. */
@@ -118,7 +123,7 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
 
   stage({ round, residual }: Turn): RepairStage {
     const { way, layer, id, context } = this;
-    const { edit } = context;
+    const { edit, seen } = context;
     if (typeof way === 'string') {
       const question = { statistics: this.statistics };
       const ask = (): Promise<RepairQuestion> => Promise.resolve(question);
@@ -127,10 +132,10 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
     const known = residual !== undefined && context.isOriginal(residual.sum) ? residual : undefined;
     const ask = async (signal?: AbortSignal): Promise<RepairQuestion> => ({
       moments: {
-        input: layer.node.inputs[0] ?? '',
-        rows: way.rows,
-        output: known?.sum ?? layer.output,
-        minus: known?.other,
+        input: seenValue(layer.node.inputs[0] ?? '', seen),
+        rows: seenRows(way.rows, seen),
+        output: seenValue(known?.sum ?? layer.output, seen),
+        minus: known && seenValue(known.other, seen),
         channels: await this.kept(signal),
       },
     });
@@ -168,8 +173,9 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
   /** Scale and bias after which each channel has the original's mean (and variance). */
   private async restate({ statistics: now }: RepairAnswer, signal: AbortSignal | undefined): Promise<Found> {
     const { calibration } = this.context;
-    const { output, outputAxis, outAxis, beta } = this.layer;
-    const before = calibration?.statistics(output, outputAxis)?.channels;
+    const { outAxis, beta } = this.layer;
+    const { tensor, channelAxis } = this.statistics;
+    const before = calibration?.statistics(tensor, channelAxis)?.channels;
     const kept = await this.kept(signal);
     if (now?.mean.length !== kept.length || before === undefined) throw this.unanswered();
     const scales = Array.from(kept, (c, i) => (this.way === 'bias' ? 1 : scaleOf(before, c, now, i)));
@@ -201,7 +207,9 @@ export class NormRepair extends NewValues<'mean' | 'variance'> {
   }
 
   stage({ round }: Turn): RepairStage {
-    const question = { statistics: { tensor: this.norm.node.inputs[0] ?? '', channelAxis: 1 } };
+    const { seen } = this.context;
+    const tensor = seenValue(this.norm.node.inputs[0] ?? '', seen);
+    const question = { statistics: { tensor, channelAxis: seenAxis(1, seen) } };
     return {
       ...{ edit: this.context.edit, node: this.id, round },
       ask: () => Promise.resolve(question),

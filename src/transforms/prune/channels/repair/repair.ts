@@ -6,7 +6,7 @@ import type { CalibrationTarget } from '../../../../analysis/index.ts';
 import type { Node, TensorRef } from '../../../../onnx/model.ts';
 import { rowsOf, normLayer, weightLayer, type WeightLayer } from './layer.ts';
 import { LayerRepair, NormRepair, type RepairContext } from './new-values.ts';
-import { Rounds } from './rounds.ts';
+import { compareRounds, Rounds, type AroundBody } from './rounds.ts';
 import type { RepairStage } from './stage.ts';
 
 /** A constant once it is without the channels that go, as repair leaves it. */
@@ -31,16 +31,23 @@ export interface Repairs {
   readonly stages: readonly RepairStage[];
   /** Layers that read channels that go and are left as they are, and why. */
   readonly left: readonly { readonly node: Node; readonly reason: string }[];
+  /** For the repairs in bodies of the node; undefined where nothing is repaired. */
+  readonly aroundBodies?: ((node: Node) => AroundBody) | undefined;
 }
 
-type Context = Omit<RepairContext, 'users'>;
+interface Context extends Omit<RepairContext, 'users'> {
+  /** Of a body: what the plan of the graph around it says. */
+  readonly around: AroundBody | undefined;
+  /** Whether layers in bodies of the node are to lose channels. */
+  readonly isPrunedInside: (node: Node) => boolean;
+}
 
 export function repairs(context: Context): Repairs {
   const { trace, plan, repair } = context;
   const made: Making = { tensors: new Map(), biases: [], needs: [], stages: [], left: [] };
   if (repair === 'none') return made;
   const users = usersOf(trace.inference.main.order);
-  const rounds = new Rounds(trace, users);
+  const rounds = new Rounds(trace, users, context.around);
   const reading = new Set(trace.readers.filter((r) => plan.isTouched(r.atoms)).map((r) => r.node));
   for (const node of trace.inference.main.order) {
     const isReading = reading.has(node);
@@ -50,11 +57,11 @@ export function repairs(context: Context): Repairs {
         : isReading && repair !== 'statistics'
           ? fitted({ ...context, users }, node, made)
           : undefined;
-    const turn = rounds.visit(node, isReading, repaired?.output);
+    const turn = rounds.visit(node, isReading || context.isPrunedInside(node), repaired?.output);
     if (turn !== undefined && repaired !== undefined) made.stages.push(repaired.stage(turn));
   }
-  made.stages.sort((a, b) => a.round - b.round);
-  return made;
+  made.stages.sort((a, b) => compareRounds(a.round, b.round));
+  return { ...made, aroundBodies: (node) => rounds.aroundBodies(node) };
 }
 
 interface Making extends Repairs {

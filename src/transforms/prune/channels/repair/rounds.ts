@@ -4,8 +4,26 @@ import { subgraphs, type Node } from '../../../../onnx/model.ts';
 import type { Trace } from '../trace.ts';
 import type { Users } from './layer.ts';
 
+/**
+ * Rounds of a graph are counted from 0; of a body, behind those of the graphs around it: layers in a branch of the node
+ * that has round 2 are of rounds [2, 0], [2, 1], …
+ */
+export type Round = readonly number[];
+
+export function compareRounds(a: Round, b: Round): number {
+  const at = a.findIndex((n, i) => n !== b[i]);
+  return at < 0 ? a.length - b.length : (a[at] ?? 0) - (b[at] ?? -1);
+}
+
+/** What a body is told of the graph around it. */
+export interface AroundBody {
+  readonly round: Round;
+  /** Whether what the body is given differs from what it was. */
+  readonly isChanged: (value: string) => boolean;
+}
+
 export interface Turn {
-  readonly round: number;
+  readonly round: Round;
   /** A sum right behind the layer, whose other side is final by then: what it gives can be corrected as well. */
   readonly residual: Residual | undefined;
 }
@@ -21,22 +39,42 @@ export class Rounds {
   /** Values that are not what they were: the round after which they change no more; −1: no repair comes before. */
   private readonly changed = new Map<string, number>();
   private readonly seen = new Set<string>();
+  private readonly around: AroundBody | undefined;
+  /** Of nodes with bodies: the round that layers in there have to themselves. */
+  private readonly holders = new Map<Node, number>();
 
-  constructor(trace: Trace, users: Users) {
+  /** @param around undefined for the main graph */
+  constructor(trace: Trace, users: Users, around: AroundBody | undefined) {
     this.trace = trace;
     this.users = users;
+    this.around = around;
   }
 
   /** Whether repair or removal before the node changes what it reads. */
   isChanged(node: Node): boolean {
-    return node.inputs.some((name) => this.changed.has(name));
+    return node.inputs.some((name) => this.isDifferent(name));
+  }
+
+  private isDifferent(value: string): boolean {
+    return this.changed.has(value) || (!this.seen.has(value) && this.around?.isChanged(value) === true);
+  }
+
+  /** For the bodies of a node that was visited; those whose values are their own may name them as this graph does. */
+  aroundBodies(node: Node): AroundBody {
+    const round = [...(this.around?.round ?? []), this.holders.get(node) ?? 0];
+    const isGiven = this.isChanged(node);
+    const own = new Set(subgraphs(node).flatMap(({ graph }) => graph.inputs.map((i) => i.name)));
+    return { round, isChanged: (value) => (own.has(value) ? isGiven : this.isDifferent(value)) };
   }
 
   /** To be called for every node in the order in which they run, with the value that its repair, if any, settles. */
   visit(node: Node, isChanging: boolean, repaired: string | undefined): Turn | undefined {
     const before = node.inputs.flatMap((name) => this.changed.get(name) ?? []);
-    const captured = subgraphs(node).length > 0 ? [...this.changed.values()] : [];
-    const reached = [...before, ...captured].reduce((a, b) => Math.max(a, b), -1);
+    const isHolder = subgraphs(node).length > 0;
+    const captured = isHolder ? [...this.changed.values()] : [];
+    const last = [...before, ...captured].reduce((a, b) => Math.max(a, b), -1);
+    const reached = isHolder ? last + 1 : last;
+    if (isHolder) this.holders.set(node, reached);
     const isDifferent = isChanging || before.length > 0 || captured.length > 0;
     const residual = repaired === undefined ? undefined : this.residualOf(repaired);
     const round = Math.max(reached, this.changed.get(residual?.other ?? '') ?? -1) + 1;
@@ -45,7 +83,7 @@ export class Rounds {
       if (isDifferent || repaired !== undefined)
         this.changed.set(name, repaired === undefined ? reached : round);
     }
-    return repaired === undefined ? undefined : { round, residual };
+    return repaired === undefined ? undefined : { round: [...(this.around?.round ?? []), round], residual };
   }
 
   private residualOf(value: string): Residual | undefined {

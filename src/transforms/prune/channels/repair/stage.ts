@@ -9,6 +9,7 @@ import type {
   Moments,
   MomentsTarget,
 } from '../../../../analysis/index.ts';
+import type { Round } from './rounds.ts';
 
 /** One layer's repair. */
 export interface RepairStage {
@@ -17,7 +18,7 @@ export interface RepairStage {
   /** Id of the layer in the original model. */
   readonly node: string;
   /** Stages of one round do not depend on each other. */
-  readonly round: number;
+  readonly round: Round;
   readonly ask: (signal?: AbortSignal) => Promise<RepairQuestion>;
   /** New values of its constants, by key. */
   readonly solve: (answer: RepairAnswer, signal?: AbortSignal) => Promise<ReadonlyMap<string, Float32Array>>;
