@@ -33,12 +33,17 @@ export class NodeContext implements RuleContext {
   readonly version: number;
   private readonly inputs: readonly (InferredType | undefined)[];
   private readonly scope: NodeScope;
+  /** Inputs whose elements the rule asked for, as bits (of every 32nd input, one). */
+  contents = 0;
+  /** The rule has not asked for anything but inputs and attributes. */
+  sawOnlyInputs: boolean;
 
   constructor(node: Node, version: number, inputs: readonly (InferredType | undefined)[], scope: NodeScope) {
     this.node = node;
     this.version = version;
     this.inputs = inputs;
     this.scope = scope;
+    this.sawOnlyInputs = scope.attributes === undefined;
   }
 
   get inputCount(): number {
@@ -58,6 +63,7 @@ export class NodeContext implements RuleContext {
   }
 
   type(i: number): InferredType | undefined {
+    this.contents |= 1 << (i & 31);
     return this.inputs[i];
   }
 
@@ -88,6 +94,7 @@ export class NodeContext implements RuleContext {
   }
 
   content(i: number): KnownContent | undefined {
+    this.contents |= 1 << (i & 31);
     return this.tensor(i)?.content;
   }
 
@@ -148,12 +155,15 @@ export class NodeContext implements RuleContext {
   }
 
   derived(output: number, label: string, bound?: Dim): Dim {
+    this.sawOnlyInputs = false;
     const name = this.node.outputs[output] || this.node.outputs.find((o) => o !== '') || this.node.name;
     return this.scope.derived(`${name}.${label}`, bound);
   }
 
   assume(condition: Dim): number | undefined {
-    return typeof condition === 'number' ? condition : this.scope.assume(this.node, condition);
+    if (typeof condition === 'number') return condition;
+    this.sawOnlyInputs = false;
+    return this.scope.assume(this.node, condition);
   }
 
   isFree(dim: Dim): boolean {
@@ -166,6 +176,7 @@ export class NodeContext implements RuleContext {
     inputs: readonly InferredType[],
     { taken = true }: SubgraphOptions = {},
   ): SubgraphResult | undefined {
+    this.sawOnlyInputs = false;
     const graph = this.graphAttribute(attribute);
     return graph && this.scope.subgraph(this.node, { attribute, graph, types: inputs, taken });
   }

@@ -6,18 +6,19 @@
  *     main.values.get('logits'); // { kind: 'tensor', elemType: 1, shape: [batch, 10] }
  */
 import type { Graph, LocalFunction, Model, Node, Value } from '../../onnx/model.ts';
-import { dimToString, evaluateDim, isUnknown, unknown } from '../dim.ts';
+import { dimToString, evaluateDim, unknown } from '../dim.ts';
 import type { Assumption, GraphInference, InferredType, ModelInference } from '../inference.ts';
 import type { Diagnostic, Dim, Unknown } from '../types.ts';
 import { typeOfTensor } from './constant.ts';
 import { NodeContext } from './context.ts';
 import type { NodeScope, SubgraphCall } from './context.ts';
 import { withDeclared } from './declared.ts';
+import { RuleMemo } from './memo.ts';
 import { countNodes, executableOrder } from './order.ts';
 import { findRule } from './registry.ts';
 import { remember, takenOver } from './reuse.ts';
 import type { Findings, Previous, Told } from './reuse.ts';
-import { isTensor, ShapeError, tensor } from './rule.ts';
+import { isTensor, ShapeError, tensor, unknownReason } from './rule.ts';
 import type { SubgraphResult } from './rule.ts';
 import { Scope } from './scope.ts';
 import { SymbolTable } from './symbols.ts';
@@ -62,6 +63,7 @@ class Inferrer {
   readonly symbols = new SymbolTable();
   readonly diagnostics: Diagnostic[] = [];
   private readonly functions: ReadonlyMap<string, LocalFunction>;
+  private readonly memo = new RuleMemo();
   private readonly told = new Map<Node, Told>();
   /** Symbols that the node of the main graph that is being inferred asks for. */
   private derivedByNode: Told['derived'][number][] = [];
@@ -202,11 +204,15 @@ class Inferrer {
     const called = this.calledBy(node);
     if (called) return this.call(scope, node, called, inputs);
     const version = scope.opsets.get(node.domain) ?? 1;
+    const known = this.memo.find(node, version, inputs);
+    if (known && scope.attributes === undefined) return known;
     const rule = findRule(node.domain, node.opType, version);
     if (!rule) return node.outputs.map(() => unknown(`no rule for ${label(node)}`));
     const context = new NodeContext(node, version, inputs, this.nodeScope(scope));
     try {
-      return rule(context);
+      const results = rule(context);
+      this.memo.keep(context, inputs, results);
+      return results;
     } catch (e) {
       if (!(e instanceof ShapeError)) throw e;
       this.report(scope, node, 'shape-mismatch', `${node.opType}: ${e.message}`);
@@ -382,15 +388,4 @@ function noRuleFor(node: Node, output: number): Unknown {
 
 function label(node: Node): string {
   return `${node.domain || 'ai.onnx'}::${node.opType}`;
-}
-
-/** Why a type is not fully known; undefined where it is. */
-function unknownReason(type: InferredType | Unknown): string | undefined {
-  if (type.kind === 'unknown') return type.reason;
-  if (type.kind === 'sequence' || type.kind === 'optional')
-    return isUnknown(type.elem) ? type.elem.reason : undefined;
-  if (type.kind !== 'tensor') return undefined;
-  if (isUnknown(type.shape)) return type.shape.reason;
-  for (const d of type.shape) if (typeof d !== 'number' && d.kind === 'unknown') return d.reason;
-  return type.elemType === 0 ? 'element type is not known' : undefined;
 }

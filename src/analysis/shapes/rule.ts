@@ -144,3 +144,14 @@ export function sameAs(i: number): Rule {
 export function sameShape(elemType: number): Rule {
   return (c) => [tensor(elemType, c.shape(0))];
 }
+
+/** Why a type is not fully known; undefined where it is. */
+export function unknownReason(type: InferredType | Unknown): string | undefined {
+  if (type.kind === 'unknown') return type.reason;
+  if (type.kind === 'sequence' || type.kind === 'optional')
+    return isUnknown(type.elem) ? type.elem.reason : undefined;
+  if (type.kind !== 'tensor') return undefined;
+  if (isUnknown(type.shape)) return type.shape.reason;
+  for (const d of type.shape) if (typeof d !== 'number' && d.kind === 'unknown') return d.reason;
+  return type.elemType === 0 ? 'element type is not known' : undefined;
+}

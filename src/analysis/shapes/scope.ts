@@ -64,7 +64,8 @@ export class Scope {
   }
 
   declared(name: string): Value | undefined {
-    const own = this.options.graph.valueInfo.get(name);
+    const { valueInfo } = this.options.graph;
+    const own = valueInfo.size === 0 ? undefined : valueInfo.get(name);
     const output = this.outputs.get(name);
     return own?.type ? own : (output ?? own);
   }

@@ -7,6 +7,7 @@ import { keepField, keepFieldInWindow, keepRange } from '../wire/kept.ts';
 import type { ParsedRange } from '../pristine.ts';
 import { trimmed } from '../bytes.ts';
 import { ATTRIBUTE_KINDS, type AttributeKind } from '../attribute-kinds.ts';
+import { isShared, mayBeShared } from './attribute-set.ts';
 import { readGraph } from './graph.ts';
 import { readSparseTensor, readTensorInSteps } from './tensor.ts';
 import { readType } from './type.ts';
@@ -51,8 +52,21 @@ interface Values {
   types?: TypeInfo[];
 }
 
-/** All of the attribute is in the window. */
+/** All of the attribute, which is one of a node, is in the window. See {@link isShared}. */
 export function readAttribute(c: Cursor, field: string, index: number): Attribute {
+  if (!mayBeShared(c.length)) return readInWindow(c, field, index);
+  const key = c.contentKey();
+  const known = c.attributes.get(key);
+  if (known !== undefined) {
+    c.skip();
+    return known;
+  }
+  const attribute = readInWindow(c, field, index);
+  if (isShared(attribute)) c.attributes.set(key, attribute);
+  return attribute;
+}
+
+function readInWindow(c: Cursor, field: string, index: number): Attribute {
   const range = c.enter(field, index);
   const parts = new AttributeParts();
   while (c.hasField()) {
@@ -125,11 +139,21 @@ class AttributeParts {
     for (const place of places) {
       if (place.kind !== kind) this.unknownFields = keepRange(c, this.unknownFields, place.start, place.end);
     }
-    const base = { name, docString, unknownFields: this.unknownFields, range };
+    const { unknownFields } = this;
     const attribute: Attribute =
       refName !== ''
-        ? { ...base, kind: 'ref', refName, attributeType }
-        : content(c, base, kind, this.values, attributeType);
+        ? { name, docString, unknownFields, range, kind: 'ref', refName, attributeType }
+        : kind === undefined
+          ? { name, docString, unknownFields, range, kind: 'unknown', attributeType }
+          : // one literal for all kinds: so all attributes have one form in memory
+            ({
+              name,
+              docString,
+              unknownFields,
+              range,
+              kind,
+              value: valueOf(c, kind, this.values),
+            } as Attribute);
     c.leave(range, attribute);
     return attribute;
   }
@@ -140,47 +164,26 @@ function kindOf(attributeType: number, present: AttributeKind | undefined): Attr
   return attributeType === 0 ? present : ATTRIBUTE_KINDS[attributeType];
 }
 
-type Base = Pick<Attribute, 'name' | 'docString' | 'unknownFields' | 'range'>;
-
 /** A value left out is the default of its field: 0, '' or an empty list; messages have none. */
-function content(
-  c: Cursor,
-  base: Base,
-  kind: AttributeKind | undefined,
-  v: Values,
-  attributeType: number,
-): Attribute {
+function valueOf(c: Cursor, kind: AttributeKind, v: Values): unknown {
   switch (kind) {
     case 'float':
-      return { ...base, kind, value: v.float ?? 0 };
+      return v.float ?? 0;
     case 'int':
-      return { ...base, kind, value: v.int ?? 0n };
+      return v.int ?? 0n;
     case 'string':
-      return { ...base, kind, value: v.string ?? new Uint8Array(0) };
+      return v.string ?? new Uint8Array(0);
     case 'tensor':
-      return { ...base, kind, value: required(c, v.tensor) };
     case 'graph':
-      return { ...base, kind, value: required(c, v.graph) };
     case 'sparseTensor':
-      return { ...base, kind, value: required(c, v.sparseTensor) };
     case 'type':
-      return { ...base, kind, value: required(c, v.type) };
+      return required(c, v[kind]);
     case 'floats':
-      return { ...base, kind, value: trimmed(v.floats ?? []) };
+      return trimmed(v.floats ?? []);
     case 'ints':
-      return { ...base, kind, value: trimmed(v.ints ?? []) };
-    case 'strings':
-      return { ...base, kind, value: v.strings ?? [] };
-    case 'tensors':
-      return { ...base, kind, value: v.tensors ?? [] };
-    case 'graphs':
-      return { ...base, kind, value: v.graphs ?? [] };
-    case 'sparseTensors':
-      return { ...base, kind, value: v.sparseTensors ?? [] };
-    case 'types':
-      return { ...base, kind, value: v.types ?? [] };
-    case undefined:
-      return { ...base, kind: 'unknown', attributeType };
+      return trimmed(v.ints ?? []);
+    default:
+      return v[kind] ?? [];
   }
 }
 

@@ -21,8 +21,9 @@
  */
 import { OnnxError, type OnnxErrorKind } from '../errors.ts';
 import { MAX_ATTRIBUTE_ELEMENTS, MAX_MESSAGE_DEPTH, MAX_OBJECTS, MAX_STRING_BYTES } from '../limits.ts';
-import type { TensorRef, TypeInfo } from '../model.ts';
+import type { Attribute, TensorRef, TypeInfo } from '../model.ts';
 import { ParsedRange } from '../pristine.ts';
+import { AttributeSet } from '../read/attribute-set.ts';
 import type { ByteSource } from '../source.ts';
 import { FIELD_BYTES, WIRE } from './keys.ts';
 import { OpenMessages } from './open-messages.ts';
@@ -67,6 +68,9 @@ export class Cursor {
 
   /** Types by their bytes, see `readType`. */
   readonly types = new Map<string, TypeInfo>();
+  /** Attributes by their bytes, and what sets of them nodes have, see `readAttribute`. */
+  readonly attributes = new Map<string, Attribute>();
+  readonly attributeSets = new AttributeSet();
   /** What the parsers saw that the model does not show, for its warnings. */
   readonly oddities: Oddity[] = [];
   /** Tensors whose elements were not read with the graph; all others were, and are as long as they should be. */
