@@ -18,9 +18,9 @@ import * as figures from './figures.ts';
 import * as jobList from './jobs.ts';
 import type { Shown } from './shown.ts';
 import { changeMarks } from './text/change-marks.ts';
+import { hoverView } from './text/hover-view.ts';
 import { layerActions } from './text/layer-actions.ts';
 import { lensViews } from './text/lenses.ts';
-import { nodeFacts } from './text/node-facts.ts';
 import { problems } from './text/problems.ts';
 import { modelText, nodesOfLayer } from './text/text.ts';
 import { weightNotes } from './text/weight-notes.ts';
@@ -46,7 +46,7 @@ export const queries = {
   text: modelText,
   nodesOfLayer,
   lenses: lensViews,
-  nodeFacts,
+  hoverView,
   problems,
   layerActions,
   changeMarks,

@@ -2,7 +2,6 @@
 import {
   CodeLens,
   EventEmitter,
-  l10n,
   Range,
   workspace,
   type CodeLensProvider,
@@ -12,6 +11,7 @@ import {
 import { Owner } from '../disposable.ts';
 import type { LensView } from '../session/text/lenses.ts';
 import { settings } from '../settings.ts';
+import { layerLinks } from './layer-links.ts';
 import type { TextView, TextViews } from './text-views.ts';
 
 export class LayerLenses extends Owner implements CodeLensProvider<LayerLens> {
@@ -50,7 +50,7 @@ export class LayerLenses extends Owner implements CodeLensProvider<LayerLens> {
   }
 }
 
-/** Its words are made when it comes into sight: a large model has thousands. */
+/** Its words are made when it comes into sight. */
 class LayerLens extends CodeLens {
   readonly make: () => Command;
 
@@ -60,23 +60,6 @@ class LayerLens extends CodeLens {
   }
 }
 
-function lensesFor({ document, side }: TextView, found: LensView, range: Range): LayerLens[] {
-  const { layerId, cost, quantize, canPrune, isChanged } = found;
-  const lens = (title: string, command: string, tooltip?: string, ...args: readonly unknown[]): LayerLens =>
-    new LayerLens(range, () => ({
-      title,
-      command,
-      arguments: [document.uri.toString(), layerId, ...args],
-      ...(tooltip === undefined ? {} : { tooltip }),
-    }));
-  const lenses = [lens(cost, 'vramLens.layer.reveal', l10n.t('Show the layer in the editor'))];
-  if (side === 'original') return lenses;
-  if (quantize !== undefined) {
-    const { title, tooltip, form } = quantize;
-    const args = form === undefined ? [] : [form];
-    lenses.push(lens(title, 'vramLens.layer.quantize', tooltip, ...args));
-  }
-  if (canPrune) lenses.push(lens(l10n.t('Prune…'), 'vramLens.layer.prune'));
-  if (isChanged) lenses.push(lens(l10n.t('Revert'), 'vramLens.layer.revert'));
-  return lenses;
+function lensesFor(view: TextView, found: LensView, range: Range): LayerLens[] {
+  return layerLinks(view, found, () => found.cost).map((make) => new LayerLens(range, make));
 }

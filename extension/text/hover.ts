@@ -1,6 +1,16 @@
-/** The cost of a node in full: shape, types, formula, share of the peak, and what the recipe does to its layer. */
-import { Hover, MarkdownString, type HoverProvider, type Position, type TextDocument } from 'vscode';
-import type { Fact } from '../views/describe.ts';
+/** What a node costs and is made of, at a glance, and links to what can be done about it. */
+import {
+  Hover,
+  l10n,
+  MarkdownString,
+  type Command,
+  type HoverProvider,
+  type Position,
+  type TextDocument,
+} from 'vscode';
+import type { HoverView } from '../session/text/hover-view.ts';
+import { settings } from '../settings.ts';
+import { layerLinks, linkCommands } from './layer-links.ts';
 import type { TextViews } from './text-views.ts';
 
 export class CostHover implements HoverProvider {
@@ -14,23 +24,40 @@ export class CostHover implements HoverProvider {
     const view = await this.#texts.viewOf(document);
     const id = view?.lines.find((l) => l.line === position.line)?.nodeId;
     if (view === undefined || id === undefined) return undefined;
-    const facts = await view.document.ask('nodeFacts', view.side, id);
-    return new Hover(factsTable(id, facts), document.lineAt(position.line).range);
+    const { granularity, reduceRange } = settings;
+    const said = await view.document.ask('hoverView', view.side, id, { granularity, reduceRange });
+    const links =
+      said.lens && layerLinks(view, said.lens, () => l10n.t('Show in Editor')).map((make) => make());
+    return new Hover(markdownOf(id, said, links ?? []), document.lineAt(position.line).range);
   }
 }
 
-/** Names come from the file: as text, they cannot be read as Markdown. */
-function factsTable(title: string, facts: readonly Fact[]): MarkdownString {
-  const markdown = new MarkdownString();
-  markdown.appendMarkdown('**').appendText(title).appendMarkdown('**\n\n| | |\n|---|---|\n');
-  for (const { label, value } of facts) {
-    markdown.appendMarkdown('| ').appendText(cell(label)).appendMarkdown(' | ');
-    markdown.appendText(cell(value)).appendMarkdown(' |\n');
-  }
+/** One paragraph for the cost, one for the details, one for the links. */
+function markdownOf(
+  id: string,
+  { operator, cost, details }: HoverView,
+  links: readonly Command[],
+): MarkdownString {
+  const head = `**${asText(id)}** — ${asText(operator)}${lineBreak}**${asText(cost)}**`;
+  const rest = details.map(asText).join(lineBreak);
+  const markdown = new MarkdownString([head, rest, links.map(linkText).join('&nbsp; · &nbsp;')].join('\n\n'));
+  markdown.isTrusted = { enabledCommands: linkCommands };
   return markdown;
 }
 
-/** A line break would end the table's row, a bar its cell. */
-function cell(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ').replaceAll('|', '¦');
+const lineBreak = '  \n';
+
+/**
+ * Names come from the file: with all punctuation escaped, they cannot be read as Markdown. (`appendText` would also make
+ * every space one at which no line ends.)
+ */
+function asText(text: string): string {
+  return text.replace(/\s+/g, ' ').replace(/[!-/:-@[-`{-~]/g, '\\$&');
+}
+
+function linkText({ title, command, tooltip, arguments: all }: Command): string {
+  // parentheses would end the address
+  const query = encodeURIComponent(JSON.stringify(all)).replaceAll('(', '%28').replaceAll(')', '%29');
+  const hint = tooltip === undefined ? '' : ` "${asText(tooltip)}"`;
+  return `[${asText(title)}](command:${command}?${query}${hint})`;
 }

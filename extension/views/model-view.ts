@@ -1,4 +1,5 @@
 /** What does not change with the dims: the file as it is. */
+import { hasWeightsInBodies } from '../../src/analysis/index.ts';
 import { dataTypeName, type DeclaredDim, type Model, type TypeInfo } from '../../src/onnx/index.ts';
 import type { ModelView } from '../../src/protocol.ts';
 import type { Base } from '../session/base.ts';
@@ -23,6 +24,7 @@ export function modelView(document: Shown): ModelView {
     metadata: model.metadata,
     weightBytesByType: analysis.weightBytesByType,
     nodeCount: analysis.nodes.length,
+    hasWeightsInBodies: hasWeightsInBodies(analysis),
     diagnostics: diagnostics(document.snapshot.base),
   };
 }

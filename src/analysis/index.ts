@@ -19,7 +19,7 @@ export type { KernelTime, LatencyPrediction } from './latency/predict.ts';
 export { analyze } from './memory/analyze.ts';
 export { dataflow } from './memory/dataflow.ts';
 export type { FlowingTensor } from './memory/dataflow.ts';
-export { describeNode } from './memory/describe.ts';
+export { describeNode, hasWeightsInBodies } from './memory/describe.ts';
 export type { Fact, FactLabel } from './memory/describe.ts';
 export { laterPeakBytes, largestBatch } from './memory/largest-batch.ts';
 export type { LargestBatch, LargestBatchOptions } from './memory/largest-batch.ts';

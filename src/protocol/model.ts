@@ -34,6 +34,8 @@ export interface ModelView {
     readonly count: number;
   }[];
   readonly nodeCount: number;
+  /** True where nodes inside bodies of If, Loop or Scan have weights. */
+  readonly hasWeightsInBodies: boolean;
   readonly diagnostics: readonly {
     readonly severity: 'error' | 'warning' | 'info';
     readonly message: string;

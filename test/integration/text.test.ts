@@ -69,11 +69,36 @@ describe('The text view', () => {
     assert.ok(lenses.every((l) => l.range.start.line !== lineWith(document, '/f/f.2/MaxPool')));
   });
 
-  it('tells the cost in full in a hover', async () => {
-    const { document } = await openText(await copyOfSample('text-hover.onnx'));
-    const text = plain(await hoverText(document, new vscode.Position(lineWith(document, '/fc1/Gemm'), 3)));
-    for (const part of ['/fc1/Gemm', 'Gemm (opset 17)', '1 × 128', '64.5 KiB', 'batch·1024 bytes'])
-      assert.ok(text.includes(part), `${part} in:\n${text}`);
+  it('tells at a glance what a layer costs, is made of, and what can be done, in a hover', async () => {
+    const uri = await copyOfSample('text-hover.onnx');
+    const { document } = await openText(uri);
+    const at = new vscode.Position(lineWith(document, '/fc1/Gemm'), 3);
+    const [head, made, links, ...rest] = plain(await hoverText(document, at)).split('\n\n');
+    assert.deepEqual(head?.split('  \n'), [
+      '**/fc1/Gemm** — Gemm (opset 17) → 1 × 128 float32',
+      '**64.5 KiB weights · 1.00 KiB activations @ batch 1 · 0 % of the peak**',
+    ]);
+    // 16,512 weights; 128 × 128 products, one row
+    assert.deepEqual(
+      made?.split('  \n').map((l) => l.replace(/ · [^·]+ alive/, ' · … alive')),
+      [
+        'batch·1024 bytes · 16.5 K parameters · 16.4 K multiply-accumulates · … alive while it runs',
+        'fc1.weight, fc1.bias · float32 · cpu: stays as stored',
+      ],
+    );
+    const args = encodeURIComponent(JSON.stringify([uri.toString(), '/fc1/Gemm']));
+    assert.deepEqual(
+      [...(links ?? '').matchAll(/\[([^\]]+)\]\((\S+)/g)].map(([, title, to]) => [
+        title,
+        to?.replace(/\)$/, ''),
+      ]),
+      [
+        ['Show in Editor', `command:vramLens.layer.reveal?${args}`],
+        ['Quantize int8: −73 %', `command:vramLens.layer.quantize?${args}`],
+        ['Prune…', `command:vramLens.layer.prune?${args}`],
+      ],
+    );
+    assert.deepEqual(rest, []);
   });
 
   it('has an outline, folds and definitions', async () => {

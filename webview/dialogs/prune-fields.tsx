@@ -2,7 +2,7 @@
 import type { ChannelOptions, EditRequest, PruneOptions, ZeroOptions } from '../../src/protocol.ts';
 import { t } from '../l10n/index.ts';
 import { changeDraft, usualBlocks, usualChannels, usualZeros } from '../state/draft.ts';
-import { estimate } from '../state/store.ts';
+import { estimate, opened } from '../state/store.ts';
 import { BlockFields, type BlocksRequest } from './block-fields.tsx';
 import { CalibrationField } from './calibration-field.tsx';
 import { Choice } from './choice.tsx';
@@ -31,7 +31,7 @@ export function PruneFields({ edit }: { readonly edit: PruneRequest | BlocksRequ
         <Choice
           name="kind"
           title={t('prune.blocks')}
-          hint={t('prune.blocks.hint')}
+          hint={blocksHint()}
           isChosen={isBlocks}
           onChoose={() => changeDraft({ type: 'prune-blocks', layerIds, options: usualBlocks })}
         />
@@ -46,6 +46,13 @@ export function PruneFields({ edit }: { readonly edit: PruneRequest | BlocksRequ
       {isBlocks ? <BlockFields edit={edit} /> : <LayerFields edit={edit} choose={choose} />}
     </div>
   );
+}
+
+/** Residual blocks are those of the main graph: said where weights are elsewhere, too. */
+function blocksHint(): string {
+  const { value } = opened;
+  const hasBodies = value.kind === 'model' && value.view.model.hasWeightsInBodies;
+  return t(hasBodies ? 'prune.blocks.hint.bodies' : 'prune.blocks.hint');
 }
 
 interface LayerFieldsProps {

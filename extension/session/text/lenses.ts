@@ -32,21 +32,29 @@ export interface QuantizeLens {
 }
 
 export function lensViews(shown: Shown, side: Side, usual: UsualSettings): LensView[] {
-  const view = sideView(shown, side);
   const batch = batchText(shown);
-  return layersOfSide(view)
+  return layersOfSide(sideView(shown, side))
     .filter((layer) => layer.parameterBytes > 0)
-    .map((layer) => {
-      const can = side === 'original' ? { canQuantize: false, canPrune: false } : whatCanBeDone(shown, layer);
-      return {
-        layerId: layer.id,
-        nodes: layer.nodes,
-        cost: `${costText(layer)}${batch}`,
-        quantize: can.canQuantize ? quantizeLens(shown, layer, usual) : undefined,
-        canPrune: can.canPrune,
-        isChanged: layer.changes.length > 0,
-      };
-    });
+    .map((layer) => lensView(shown, side, usual, layer, batch));
+}
+
+/** @param batch what its figures hold for, as a text */
+export function lensView(
+  shown: Shown,
+  side: Side,
+  usual: UsualSettings,
+  layer: LayerState,
+  batch: string,
+): LensView {
+  const can = side === 'original' ? { canQuantize: false, canPrune: false } : whatCanBeDone(shown, layer);
+  return {
+    layerId: layer.id,
+    nodes: layer.nodes,
+    cost: `${costText(layer)}${batch}`,
+    quantize: can.canQuantize ? quantizeLens(shown, layer, usual) : undefined,
+    canPrune: can.canPrune,
+    isChanged: layer.changes.length > 0,
+  };
 }
 
 /** e.g. `1.2 MiB weights · 3.4 MiB activations`, `4.8 MiB → 1.2 MiB weights · …` where an edit changed them */

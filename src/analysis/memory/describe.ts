@@ -55,6 +55,12 @@ export function describeNode(analysis: Analysis, estimate: MemoryEstimate, id: s
   ];
 }
 
+/** Whether a node inside a body of If, Loop or Scan has weights: what looks at the main graph alone misses those. */
+export function hasWeightsInBodies(analysis: Analysis): boolean {
+  const { program, weightsOf } = internals(analysis).compiled;
+  return program.nodes.some((n) => n.depth > 0 && weightsOf.has(n));
+}
+
 function fact(label: FactLabel, value: string): Fact {
   return { label, value };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { formatBytes } from '../../../src/format.ts';
 import {
+  branchesHost,
   sampleHost,
   textBecomes,
   transformerHost,
@@ -80,5 +81,21 @@ describe('webview: removing residual blocks', () => {
       const dialog = await openDialog(editor, host);
       await dialog.getByText('The model has no residual blocks.').waitFor();
     });
+  });
+
+  it('says that those inside bodies are not looked for, where a body has weights', async () => {
+    const note = /Those inside bodies of If, Loop and Scan/;
+    for (const [host, isSaid] of [
+      [await branchesHost(), true] as const,
+      [await sampleHost(), false] as const,
+    ])
+      await withEditor(host, {}, async (editor) => {
+        const dialog = await openDialog(editor, host);
+        const hint = await dialog
+          .getByLabel(/Remove residual blocks/)
+          .locator('..')
+          .innerText();
+        assert.equal(note.test(hint), isSaid, hint);
+      });
   });
 });

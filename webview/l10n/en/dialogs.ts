@@ -93,7 +93,8 @@ export const dialogs = {
   'prune.channels': 'Remove channels',
   'prune.channels.hint': 'Tensors get smaller: saves memory and time.',
   'prune.blocks': 'Remove residual blocks',
-  'prune.blocks.hint':
+  'prune.blocks.hint': 'x + f(x) becomes x: whole blocks of the model go.',
+  'prune.blocks.hint.bodies':
     'x + f(x) becomes x: whole blocks of the model go. Those inside bodies of If, Loop and Scan are not looked for.',
   'blocks.importance': 'Ranked by',
   'blocks.weights': 'Their last weights',

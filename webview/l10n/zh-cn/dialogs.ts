@@ -91,7 +91,9 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'prune.channels': '移除通道',
   'prune.channels.hint': '张量变小：节省显存和时间。',
   'prune.blocks': '移除残差块',
-  'prune.blocks.hint': 'x + f(x) 变为 x：移除模型中的整个残差块。不查找 If、Loop 和 Scan 子图内的残差块。',
+  'prune.blocks.hint': 'x + f(x) 变为 x：移除模型中的整个残差块。',
+  'prune.blocks.hint.bodies':
+    'x + f(x) 变为 x：移除模型中的整个残差块。不查找 If、Loop 和 Scan 子图内的残差块。',
   'blocks.importance': '排序依据',
   'blocks.weights': '末层权重',
   'blocks.influence': '对所经数据的影响（需要数据）',

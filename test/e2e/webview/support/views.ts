@@ -1,6 +1,7 @@
 /** View models of a real model, as the extension makes them, in English. */
 import {
   dataflow,
+  hasWeightsInBodies,
   kernelWork,
   predictLatency,
   type EpName,
@@ -72,6 +73,7 @@ export function editorView(state: State, options: ModelHostOptions): EditorView 
       metadata: model.metadata,
       weightBytesByType: original.weightBytesByType,
       nodeCount: original.nodes.length,
+      hasWeightsInBodies: hasWeightsInBodies(original),
       diagnostics: original.diagnostics,
     },
     estimate: estimateView(state),
