@@ -34,7 +34,7 @@ export interface GroupsInput {
 
 type Member = ChannelGroupView['layers'][number];
 
-/** The groups of the layers that the edit names. */
+/** The groups of the layers that the edit names, those that stay behind those that go. */
 export function channelGroups(input: GroupsInput): ChannelGroupView[] {
   const { edit, groups, before } = input;
   const changes = new Map(input.changes.map((c) => [c.node, c]));
@@ -42,12 +42,17 @@ export function channelGroups(input: GroupsInput): ChannelGroupView[] {
   const shapes = { before: weightShapes(before), after: weightShapes(input.after) };
   return groups
     .filter((group) => group.layers.some((id) => isAskedFor(changeOf(id), edit)))
-    .slice(0, shownGroups)
     .map((group) => {
       const makers = group.layers.map(changeOf);
-      const isDone = makers.some((c) => c?.status === 'applied');
-      const refusal = isDone ? undefined : makers.find((c) => c?.reason !== undefined)?.reason;
-      const blocked = group.blocker?.reason ?? refusal;
+      // a maker may have changed with another group, whose channels it reads: of this one, all lose channels
+      const isSame = (node: string): boolean =>
+        shapes.before(node) !== '' && shapes.before(node) === shapes.after(node);
+      const isDone =
+        makers.some((c) => c?.status === 'applied') &&
+        !group.layers.some((id) => isSame(before.originalNode(id)));
+      const approximation = edit.approximate === true ? undefined : group.approximation;
+      const refusal = isDone ? undefined : makers.find((c) => c?.reason !== undefined);
+      const blocked = (group.blocker ?? approximation ?? refusal)?.reason;
       const member = (id: string, isMaker: boolean): Member => {
         const node = before.originalNode(id);
         const layer = input.layerOf(node);
@@ -55,7 +60,7 @@ export function channelGroups(input: GroupsInput): ChannelGroupView[] {
         const is = blocked === undefined ? shapes.after(node) : was;
         return { layerId: layer?.id ?? node, name: layer?.name ?? node, isMaker, before: was, after: is };
       };
-      const kept = blocked === undefined ? channelsKept(group, edit.ratio, edit.roundTo) : group.channels;
+      const kept = isDone ? channelsKept(group, edit.ratio, edit.roundTo) : group.channels;
       return {
         channels: { before: group.channels, after: kept },
         layers: oncePerLayer([
@@ -64,7 +69,9 @@ export function channelGroups(input: GroupsInput): ChannelGroupView[] {
         ]),
         blocked,
       };
-    });
+    })
+    .sort((a, b) => Number(a.blocked !== undefined) - Number(b.blocked !== undefined))
+    .slice(0, shownGroups);
 }
 
 /** A bias of its own node goes with the layer's weight. */

@@ -8,6 +8,7 @@ import {
   plain,
   sampleHost,
   textBecomes,
+  transformerHost,
   until,
   withEditor,
   type Editor,
@@ -22,6 +23,23 @@ async function openDialog({ page, row }: Editor, name: string) {
 }
 
 describe('webview: removing channels', () => {
+  it('tells the channels that go from those that stay, though the layer that makes them reads of the others', async () => {
+    await withEditor(await transformerHost(), {}, async (editor) => {
+      await editor.row('f1').click();
+      await editor.row('f2').click({ modifiers: ['Control'] });
+      await editor.page.locator('.selection-tools').getByRole('button', { name: 'Prune…' }).click();
+      const dialog = editor.page.getByRole('dialog', { name: 'Prune weights' });
+      const captions = dialog.locator('.channel-group caption');
+      const stay =
+        '96 channels stay: LayerNormalization "/n1/LayerNormalization" takes the mean over those that stay';
+      await textBecomes(captions.nth(1), new RegExp(stay));
+      assert.equal(plain(await captions.nth(0).innerText()), '384 → 192 channels in');
+      await dialog.getByLabel(/Residual streams/).check();
+      await textBecomes(captions.nth(0), '96 → 48 channels in');
+      await textBecomes(captions.nth(1), '384 → 192 channels in');
+    });
+  });
+
   it('shows what goes together, before it is done and after', async () => {
     const host = await sampleHost();
     await withEditor(host, {}, async (editor) => {
