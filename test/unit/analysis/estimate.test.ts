@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { analyze, laterPeakBytes, largestBatch, type EpName } from '../../../src/analysis/index.ts';
+import {
+  analyze,
+  laterPeakBytes,
+  largestBatch,
+  type Analysis,
+  type EpName,
+} from '../../../src/analysis/index.ts';
 import { openModel } from '../../../src/onnx/index.ts';
 import { article, branching, convolutional, quantized, quantizedAttention, withUnknown } from './models.ts';
 
@@ -71,8 +77,7 @@ describe('the estimate', () => {
   });
 
   it('tells the scratch space of the kernel at each step', async () => {
-    const file = path.join(import.meta.dirname, '../../fixtures/models/mnist_transformer.onnx');
-    const e = analyze(await openModel(file)).estimate({ ...all, dims: { batch: 8 } });
+    const e = (await analyzeTransformer()).estimate({ ...all, dims: { batch: 8 } });
     const { stepWorkspaceBytes = [], timeline, workspace } = e;
     assert.equal(stepWorkspaceBytes.length, timeline.nodes.length);
     // Gelu in three feed-forward parts: as much again as it gives, 8 × 28 × 384 floats
@@ -131,8 +136,7 @@ describe('the largest batch', () => {
   });
 
   it('fits later runs, too, which may hold more than the first', async () => {
-    const file = path.join(import.meta.dirname, '../../fixtures/models/mnist_transformer.onnx');
-    const transformer = analyze(await openModel(file));
+    const transformer = await analyzeTransformer();
     const later = (batch: number) =>
       laterPeakBytes(transformer.estimate({ ...all, dims: { batch }, isRepeated: true })) ?? Number.NaN;
     const first = transformer.estimate({ ...all, dims: { batch: 32 } }).heldPeak.bytes ?? Number.NaN;
@@ -172,3 +176,14 @@ describe('the largest batch', () => {
     assert.equal(largestBatch(analyze(withUnknown()), { budgetBytes: 1e6 }).kind, 'fits');
   });
 });
+
+/** Needs nothing of the file once it is analyzed. */
+async function analyzeTransformer(): Promise<Analysis> {
+  const file = path.join(import.meta.dirname, '../../fixtures/models/mnist_transformer.onnx');
+  const model = await openModel(file);
+  try {
+    return analyze(model);
+  } finally {
+    await model.source.close();
+  }
+}
