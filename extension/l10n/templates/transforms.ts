@@ -82,6 +82,7 @@ export const transformsTemplates: readonly string[] = [
   'an earlier edit has changed it',
   'the type of "{0}" is not known',
   'it computes in float64',
+  'its reduction has no 16-bit kernel on the CPU',
   'it gives no float32',
   'it is not selected',
   'weight kernel: {0}',

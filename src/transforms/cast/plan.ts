@@ -1,6 +1,6 @@
 /** Which nodes of the main graph compute in 16 bits, worked out before anything is changed. */
 import { analyze } from '../../analysis/index.ts';
-import { DataType } from '../../onnx/model.ts';
+import { attributeString, DataType } from '../../onnx/model.ts';
 import type { StepContext } from '../context.ts';
 import { blocksOpset } from '../graph/opset.ts';
 import type { Entry, Scope, Workspace } from '../graph/workspace.ts';
@@ -37,7 +37,7 @@ function makePlan(ws: Workspace, edit: CastEdit): CastPlan {
   const isFloat32 = (name: string) => name !== '' && typeOf(name) === DataType.float;
   const reasons = new Map<Entry, string>();
   const converted = new Set<Entry>();
-  const blocks = [kept(edit), changed, typed(ws, typeOf, isFloat32), older(ws, edit)];
+  const blocks = [kept(edit), changed, reducing, typed(ws, typeOf, isFloat32), older(ws, edit)];
   for (const entry of selectEntries(ws, edit).entries) {
     let reason: string | undefined;
     for (const of of blocks) reason ??= of(entry);
@@ -59,6 +59,16 @@ function kept({ keepFloat32, keepOps = [] }: CastEdit): Blocks {
 function changed({ original, quantizedBy: done, nodes }: Entry): string | undefined {
   if (done !== undefined) return `already quantized by edit ${done.edit + 1} (${done.form})`;
   return nodes[0] === original ? undefined : 'an earlier edit has changed it';
+}
+
+/** ScatterND and ScatterElements that add up or multiply: ONNX Runtime's CPU kernels do so in float32 and float64 only. */
+function reducing({ original }: Entry): string | undefined {
+  const reduction = original.opType.startsWith('Scatter')
+    ? attributeString(original, 'reduction')
+    : undefined;
+  return reduction === undefined || reduction === 'none'
+    ? undefined
+    : 'its reduction has no 16-bit kernel on the CPU';
 }
 
 function typed(ws: Workspace, typeOf: TypeOf, isFloat32: CastPlan['isFloat32']): Blocks {

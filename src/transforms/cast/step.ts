@@ -55,7 +55,9 @@ function apply(
   const inputs = original.inputs.map((name, i) => {
     if (name === '' || staysFloat32(original.opType, i)) return name;
     const binding = ws.resolve(scope, name);
-    if (binding.kind !== 'constant' || binding.isOverridable)
+    const isConstant = binding.kind === 'constant' && !binding.isOverridable;
+    // an Identity of a constant is one, too, and may be in 16 bits by now
+    if (!isConstant || (binding.tensor.dataType === DataType[to] && plan.isFloat32(name)))
       return plan.isFloat32(name) ? borders.taken(name, to) : name;
     if (binding.tensor.dataType !== DataType.float) return name;
     saved += storedBytes(binding.tensor) / 2;

@@ -1,4 +1,4 @@
-/** LSTM → DynamicQuantizeLSTM (com.microsoft), which quantizes activations itself; W and R symmetric int8, as theirs. */
+/** LSTM → DynamicQuantizeLSTM (com.microsoft), which quantizes activations itself; W and R symmetric, as theirs. */
 import { attributeInt, DataType } from '../../onnx/model.ts';
 import type { Proposal, StepContext } from '../context.ts';
 import { makeNode } from '../graph/nodes.ts';
@@ -30,6 +30,7 @@ export function dynamicLstm(context: StepContext, entry: Entry, edit: DynamicInt
       recurrentRounding({
         source: sourceOf(context, entry, weight),
         isPerChannel,
+        weightType: edit.weightType,
         reduceRange: edit.reduceRange,
       }),
     ),
@@ -69,14 +70,14 @@ function sourceOf({ ws }: StepContext, entry: Entry, { tensor, binding }: Weight
 }
 
 function quantizeMatrix(context: StepContext, entry: Entry, weight: Weight, edit: DynamicInt8Edit) {
-  const { reduceRange } = edit;
+  const { weightType, reduceRange } = edit;
   const isPerChannel = edit.granularity === 'per-channel';
-  return madeOnce(context, ['lstm', isPerChannel, reduceRange], weight, () => {
+  return madeOnce(context, ['lstm', isPerChannel, weightType, reduceRange], weight, () => {
     const { ws } = context;
     const { name } = weight.binding;
     const source = sourceOf(context, entry, weight);
     const made = recurrentTensors(
-      { source, isPerChannel, reduceRange },
+      { source, isPerChannel, weightType, reduceRange },
       {
         quantized: ws.uniqueName(`${name}_quantized`),
         scale: ws.uniqueName(`${name}_scale`),

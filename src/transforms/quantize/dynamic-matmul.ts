@@ -1,4 +1,5 @@
 /** MatMul → MatMulInteger + Cast + Mul, the activation by DynamicQuantizeLinear. */
+import { elementCount } from '../../onnx/index.ts';
 import { DataType, type Node } from '../../onnx/model.ts';
 import type { Proposal, StepContext } from '../context.ts';
 import { makeNode } from '../graph/nodes.ts';
@@ -18,6 +19,7 @@ import {
   weightPlan,
   type QuantizedActivation,
   type QuantizedWeight,
+  type WeightPlan,
 } from './shared.ts';
 
 export function dynamicMatMul(context: StepContext, entry: Entry, edit: DynamicInt8Edit): Proposal | Blocked {
@@ -31,11 +33,7 @@ export function dynamicMatMul(context: StepContext, entry: Entry, edit: DynamicI
   if (ws.resolve(entry.scope, activation).kind === 'constant') return { reason: 'both inputs are constant' };
   const { dims } = weight.tensor;
   if (dims.length === 0) return { reason: `B "${weight.name}" is a scalar` };
-  // a vector has no output channels
-  const plan = weightPlan(dims.length < 2 ? { ...edit, granularity: 'per-tensor' } : edit, dims.length - 1, {
-    isTransposed: false,
-    factor: 1,
-  });
+  const plan = planOf(edit, dims);
   return {
     beforeBytes: storedBytes(weight.tensor),
     roundings: [linearRounding(context, entry, weight, plan)],
@@ -46,9 +44,27 @@ export function dynamicMatMul(context: StepContext, entry: Entry, edit: DynamicI
       ws.replace(entry, integerMatMul(ws, x, w, nodeBase(entry), output));
       dropFloatWeight(context, entry, weight);
       entry.quantizedBy = { edit: context.edit, form: edit.form };
-      return { afterBytes: linearBytes(dims, plan.axis), warnings: [] };
+      return { afterBytes: bytesOf(plan, dims), warnings: [] };
     },
   };
+}
+
+/**
+ * A vector has no output channels. A stack of matrices has one zero point: MatMulInteger's would have to be
+ * [.., 1, channels], and ONNX Runtime refuses another in its fused kernel.
+ */
+function planOf(edit: DynamicInt8Edit, dims: readonly number[]): WeightPlan {
+  const isVector = dims.length < 2;
+  const axis = dims.length - 1;
+  const asked: DynamicInt8Edit = isVector ? { ...edit, granularity: 'per-tensor' } : edit;
+  const plan = weightPlan(asked, axis, { isTransposed: false, factor: 1 });
+  const isStack = dims.length > 2 && plan.axis !== undefined;
+  return isStack ? { ...plan, scaleDims: [dims[axis] ?? 0] } : plan;
+}
+
+function bytesOf({ axis, scaleDims }: WeightPlan, dims: readonly number[]): number {
+  const [channels] = scaleDims ?? [];
+  return channels === undefined ? linearBytes(dims, axis) : elementCount(dims) + 4 * channels + 1;
 }
 
 /** MatMulInteger of both and its rescaling to float32 as `output`. */

@@ -14,6 +14,8 @@ export interface RecurrentPlan {
   readonly source: WeightSource;
   /** One scale for each of gates · hidden; else one per direction. */
   readonly isPerChannel: boolean;
+  /** The zero point of uint8 is 128: DynamicQuantizeLSTM takes one value for all channels. */
+  readonly weightType: 'int8' | 'uint8';
   readonly reduceRange: boolean;
 }
 
@@ -21,6 +23,7 @@ export interface RecurrentPlan {
 export function recurrentRounding({
   source,
   isPerChannel,
+  weightType,
   reduceRange,
 }: RecurrentPlan): Rounding & { readonly kind: 'linear' } {
   const [directions = 0, rows = 0, columns = 0] = source.tensor.dims;
@@ -29,7 +32,7 @@ export function recurrentRounding({
   return {
     kind: 'linear',
     source: { ...source, tensor: { ...source.tensor, dims } },
-    type: linearType('int8', reduceRange),
+    type: linearType(weightType, reduceRange, true),
     axis: 0,
   };
 }

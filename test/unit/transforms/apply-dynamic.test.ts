@@ -77,6 +77,27 @@ describe('dynamic int8 of MatMul', () => {
     assert.equal(changes[0]!.afterBytes, 6 + 3 * 5);
   });
 
+  it('has one zero point for a stack of matrices: one per column would have to be as deep', async () => {
+    const stack = model(
+      graph({
+        inputs: [value('x', [2, 1, 2])],
+        outputs: [value('y')],
+        initializers: [floats('W', [2, 2, 3], ramp(12))],
+        nodes: [node('MatMul', ['x', 'W'], ['y'], { name: 'mm' })],
+      }),
+    );
+    for (const [weightType, zeroPoint] of [
+      ['int8', 0],
+      ['uint8', 128],
+    ] as const) {
+      const edit = quantize({ granularity: 'per-channel', weightType });
+      const { model: m, changes } = applyRecipe(stack, recipe(edit));
+      assert.deepEqual([initializer(m, 'W_scale').dims, initializer(m, 'W_zero_point').dims], [[3], []]);
+      assert.deepEqual(await numbers(m, 'W_zero_point'), [zeroPoint]);
+      assert.equal(changes[0]!.afterBytes, 12 + 3 * 4 + 1);
+    }
+  });
+
   it('quantizes one activation once, before its first user in the file', () => {
     const m = model(
       graph({

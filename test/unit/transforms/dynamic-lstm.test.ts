@@ -60,6 +60,21 @@ describe('dynamic int8 of an LSTM', () => {
     });
   }
 
+  it('takes uint8 about 128, where that is asked', async () => {
+    const made = async (weightType: 'int8' | 'uint8') => {
+      const { model: m } = applyRecipe(lstm(), recipe(quantize({ granularity: 'per-channel', weightType })));
+      const read = (name: string) => numbers(m, `W_${name}`);
+      return { q: await read('quantized'), scale: await read('scale'), zero: await read('zero_point') };
+    };
+    const [signed, unsigned] = [await made('int8'), await made('uint8')];
+    assert.deepEqual([...new Set(unsigned.zero)], [128]);
+    const steps = unsigned.q.map((q, i) => (q - 128) * unsigned.scale[i % (4 * H)]!);
+    signed.q.forEach((q, i) => {
+      const scale = signed.scale[i % (4 * H)]!;
+      assert.ok(Math.abs(q * scale - steps[i]!) <= 1.01 * scale, `W[${i}]`);
+    });
+  });
+
   const refused: [string, Model, RegExp][] = [
     ['the batch first', lstm({ layout: 1 }), /^DynamicQuantizeLSTM takes the sequence first/],
     ['a matrix of two dims', lstm({}, [D * 4 * H, I]), /^W "W" has 2 dims, not 3$/],
