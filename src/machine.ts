@@ -9,6 +9,8 @@ export interface Machine {
   readonly nchwcBlock: number;
   /** Rows to which mlas fills up what it packs of an int8 matrix: 64 for the tiles of AMX, else 4. */
   readonly int8Depth: number;
+  /** Filters of mlas's symmetric int8 convolutions come in multiples of this: 4 with AVX-512, else 8. */
+  readonly int8Filters: number;
   /**
    * Whether products of unsigned and signed 8 bits overflow: x86 without VNNI adds pairs of them in 16 bits, which mlas's
    * kernels for int8 weights live with (those for uint8 do not). Undefined where the system does not say.
@@ -25,10 +27,12 @@ export function thisMachine(): Machine {
 function detect(): Machine {
   const info = cpuInfo();
   const isX64 = arch() === 'x64';
+  const hasAvx512 = info.includes('avx512f');
   return {
     threads: physicalCores(info) ?? availableParallelism(),
-    nchwcBlock: isX64 ? (info.includes('avx512f') ? 16 : 8) : 1,
+    nchwcBlock: isX64 ? (hasAvx512 ? 16 : 8) : 1,
     int8Depth: isX64 && info.includes('amx_int8') ? 64 : 4,
+    int8Filters: hasAvx512 ? 4 : 8,
     int8Overflows: isX64 ? (info === '' ? undefined : !info.includes('vnni')) : false,
   };
 }

@@ -1,10 +1,12 @@
 /** The weights that ONNX Runtime's CPU arena holds: small constants, and what kernels pack for themselves. */
+import { thisMachine } from '../../machine.ts';
 import { packingOf } from '../memory/kernels/index.ts';
 import type { Packed } from '../memory/kernels/kernel.ts';
 import { nchwcDomain } from '../memory/rewrite/nchwc/layout.ts';
 import type { RuntimeBlock, RuntimeNode } from '../memory/runtime.ts';
 import type { Sizes } from '../memory/sizes.ts';
 import { hashOf } from '../memory/values.ts';
+import type { Value } from '../memory/values.ts';
 
 /**
  * Initializers of more bytes stay where loading put them, outside the arena (ONNX Runtime 1.22 and later); smaller
@@ -57,9 +59,9 @@ class Collector implements ArenaWeights {
   block(block: RuntimeBlock): void {
     const packings = block.nodes.flatMap((n) => packingOf(n).map((packing) => ({ n, packing })));
     const packed = new Set(packings.map(({ n, packing }) => n.inputs[packing.input]));
-    const blocked = new Set(block.nodes.filter((n) => n.domain === nchwcDomain).flatMap((n) => n.inputs));
+    const blocked = new Map(block.nodes.flatMap((n) => (n.domain === nchwcDomain ? blockedBytes(n) : [])));
     for (const v of block.constants) {
-      const bytes = this.sizes.knownBytes(v);
+      const bytes = blocked.get(v) ?? this.sizes.knownBytes(v);
       if (bytes <= largestInArena) this.reservedBytes += bytes;
       // what is packed is given back as stored (measured: 128 MiB of MatMul weights take 168 MiB resident, not 280)
       else if (!packed.has(v)) this.besideBytes += blocked.has(v) ? blockedCopies * bytes : bytes;
@@ -82,6 +84,16 @@ class Collector implements ArenaWeights {
     if (p.isChunk === true) this.chunks.push(p.bytes);
     else this.reservedBytes += p.bytes;
   }
+}
+
+/** What a blocked kernel's weights take: whole blocks of filters. */
+function blockedBytes(n: RuntimeNode): [Value, number][] {
+  const block = thisMachine().nchwcBlock;
+  return n.inputs.flatMap((v) => {
+    if (v?.kind !== 'constant') return [];
+    const { bytes = 0, dims: [filters = 0] = [] } = v.constant ?? {};
+    return filters === 0 ? [] : [[v, (bytes / filters) * Math.ceil(filters / block) * block]];
+  });
 }
 
 /** A bias of fewer different bytes tells nothing: zeros, ones. */

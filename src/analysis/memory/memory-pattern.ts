@@ -15,23 +15,25 @@ export class MemoryPattern {
   /** Those that are in use, by offset. */
   private readonly placed: Placed[] = [];
 
-  /** In the gap that it fills best, else behind the last. */
+  /** In the gap that it fills best, that between the last and the end of the block so far included; else behind the last. */
   allocate(buffer: number, size: number): void {
     if (size <= 0) return;
-    const last = this.placed.at(-1);
     let at = this.placed.length;
-    let offset = last ? last.offset + last.size : 0;
+    let offset: number | undefined;
     let waste = Infinity;
     let end = 0;
+    const consider = (gap: number, i: number) => {
+      if (gap < size || gap - size >= waste) return;
+      [at, offset, waste] = [i, end, gap - size];
+    };
     this.placed.forEach((p, i) => {
-      const gap = p.offset - end;
-      if (gap >= size && gap - size < waste) {
-        [at, offset, waste] = [i, end, gap - size];
-      }
+      consider(p.offset - end, i);
       end = p.offset + p.size;
     });
-    this.placed.splice(at, 0, { buffer, offset, size });
-    this.bytes = Math.max(this.bytes, offset + size);
+    consider(this.bytes - end, this.placed.length);
+    const placed: Placed = { buffer, offset: offset ?? end, size };
+    this.placed.splice(at, 0, placed);
+    this.bytes = Math.max(this.bytes, placed.offset + size);
   }
 
   free(buffer: number): void {

@@ -60,7 +60,7 @@ export interface Plan {
 interface State {
   readonly buffer: Buffer;
   useCount: number;
-  /** Last step that touches it. */
+  /** Last step that reads it; −1 where none does: it is held until the run ends. */
   lastStep: number;
 }
 
@@ -127,13 +127,12 @@ class Planner {
       if (!value) return undefined;
       const state = this.stateFor(node, value, i, allocated);
       if (!state) return undefined;
-      state.lastStep = step;
       this.states.set(value, state);
       return state.buffer;
     });
-    for (const value of node.inputs) this.release(value, step);
-    for (const value of node.implicit) this.release(value, step);
-    for (const value of node.outputs) this.release(value, step);
+    for (const value of node.inputs) this.read(value, step);
+    for (const value of node.implicit) this.read(value, step);
+    for (const value of node.outputs) this.release(value);
     return { outputs, allocated };
   }
 
@@ -144,7 +143,8 @@ class Planner {
     if (!isOutput) {
       const source = this.inputToReuse(node, value, i);
       if (source) return this.share(this.states.get(source), count);
-      const dead = this.deadBuffer(value);
+      // what nothing reads takes no dead buffer
+      const dead = count > 1 ? this.deadBuffer(value) : undefined;
       if (dead) return this.share(dead, count);
     }
     const state: State = {
@@ -183,10 +183,15 @@ class Planner {
     return key === undefined ? undefined : this.freeLists.get(key)?.pop();
   }
 
-  private release(value: Value | undefined, step: number): void {
+  private read(value: Value | undefined, step: number): void {
+    const state = value && this.states.get(value);
+    if (state) state.lastStep = step;
+    this.release(value);
+  }
+
+  private release(value: Value | undefined): void {
     const state = value && this.states.get(value);
     if (!state) return;
-    state.lastStep = step;
     if (--state.useCount > 0 || state.buffer.isOutput) return;
     const key = sizeKey(state.buffer.first, this.known);
     if (key === undefined) return;

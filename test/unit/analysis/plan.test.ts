@@ -46,6 +46,18 @@ describe('sharing of buffers', () => {
     assert.deepEqual(buffers(nodes, 'y'), { a: 'a', b: 'b', c1: 'a', y: 'y' });
   });
 
+  it('what nothing reads takes no dead buffer, but others take its', () => {
+    const nodes = [
+      add('x', 'a'),
+      add('a', 'b'),
+      add('b', 'c1'),
+      add('c1', 'd'),
+      add('d', 'y'),
+      add('c1', 'unread'),
+    ];
+    assert.deepEqual(buffers(nodes, 'y'), { a: 'a', b: 'b', c1: 'a', unread: 'unread', d: 'unread', y: 'y' });
+  });
+
   it('never takes over the buffer of a graph output, and gives an output one of its own', () => {
     const nodes = [add('x', 'a'), node('Relu', ['a'], ['y'])];
     assert.deepEqual(buffers(nodes, 'y'), { a: 'a', y: 'y' });

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { analyze, type Optimization } from '../../../src/analysis/index.ts';
 import { openModel, saveModel } from '../../../src/onnx/index.ts';
+import { floats, graph, ints, model, node, value } from '../../support/model-builder.ts';
 import { inTemporaryFolder, SAMPLE_MODEL } from '../../support/onnx-files.ts';
 import { models, Workers } from '../runtime/worker-bundle.ts';
 import { article } from './models.ts';
@@ -94,6 +95,38 @@ describe('the figures against ONNX Runtime', () => {
       'all',
     );
     assert.equal(estimate.totalPeak.bytes, measured);
+  });
+
+  it('agree on outputs that nothing reads, which are held until the run ends, to the byte', async () => {
+    const add = (from: string, to: string) => node('Add', [from, 'c'], [to]);
+    const unread = model(
+      graph({
+        inputs: [value('x', ['batch', 3, 1000])],
+        nodes: [
+          ...[add('x', 'a'), add('a', 'b'), add('b', 'c1'), add('c1', 'd'), add('d', 'e'), add('e', 'y')],
+          ...[add('c1', 'unread 1'), add('c1', 'unread 2')],
+          node('Split', ['b', 'sizes'], ['unread 3', 'unread 4'], { axis: 2 }),
+        ],
+        outputs: [value('y')],
+        initializers: [floats('c', [1000]), ints('sizes', [300, 700])],
+      }),
+    );
+    await inTemporaryFolder(async (folder) => {
+      const file = path.join(folder, 'unread.onnx');
+      await saveModel(unread, file);
+      const dims = { batch: 7 };
+      const { totalPeak, repeatedPeakBytes } = analyze(unread).estimate({
+        dims,
+        optimization: 'disabled',
+        isRepeated: true,
+      });
+      const { memInUsePeakBytes } = await workers.shared.profile(file, {
+        dims,
+        optimization: 'disabled',
+        runs: 2,
+      });
+      assert.deepEqual(memInUsePeakBytes, [totalPeak.bytes, repeatedPeakBytes]);
+    });
   });
 
   it('agree on the article’s network to the byte', async () => {

@@ -1,5 +1,6 @@
 /** Convolutions: room to expand the image into columns, and weights laid out for the integer kernels. */
 import { attributeInt, attributeInts, DataType } from '../../../onnx/model.ts';
+import { thisMachine } from '../../../machine.ts';
 import type { Draft } from '../runtime.ts';
 import { elemTypeOfValue } from '../values.ts';
 import { constantDims, product } from './kernel.ts';
@@ -72,14 +73,17 @@ const convInteger: Scratch = (c) => {
 
 /**
  * Whether mlas has a symmetric kernel, which reads the image by pointers: unsigned data, signed weights, and channels
- * that fill its vectors. A scale per channel does not matter.
+ * that fill its vectors (MlasConvSymPackWSize). A scale per channel does not matter.
  */
 function isSymmetric(n: Draft, w: readonly number[]): boolean {
   const [x, weight] = [elemTypeOfValue(n.inputs[0]), elemTypeOfValue(n.inputs[3])];
   if (x !== DataType.uint8 || weight !== DataType.int8) return false;
-  const [filters = 0, perGroup = 0, ...kernel] = w;
-  if (isDepthwise(n, w)) return filters % 16 === 0 && [9, 25].includes(product(kernel));
-  return attributeInt(n.node, 'group', 1) === 1 && perGroup % 4 === 0 && filters >= 16 && filters % 4 === 0;
+  const [filters = 0, perGroup = 0] = w;
+  if (isDepthwise(n, w)) return filters % 16 === 0;
+  const unit = thisMachine().int8Filters;
+  return (
+    attributeInt(n.node, 'group', 1) === 1 && perGroup % 4 === 0 && filters >= 16 && filters % unit === 0
+  );
 }
 
 function isDepthwise(n: Draft, [filters, perGroup]: readonly number[]): boolean {

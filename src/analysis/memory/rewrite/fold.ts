@@ -25,7 +25,7 @@ export function foldConstants(editor: GraphEditor, known: KnownDims): void {
     if (node.source.bodies.length > 0 || random.has(node.opType) || quantization.has(node.opType)) continue;
     const isStaticShape = isFoldedShape(node, known);
     if (!isStaticShape && !node.inputs.every((v) => v === undefined || isConstant(v))) continue;
-    const key = keyOf(node);
+    const key = keyOf(node, (v) => v.identity ?? v.slot);
     const folded = node.outputs.map((v, i) =>
       v ? constantLike(editor, v, key && `${key}.${i}`) : undefined,
     );
@@ -67,7 +67,10 @@ function constantLike(editor: GraphEditor, v: Value, key: string | undefined): V
   return value;
 }
 
-/** The same operator with the same attributes on the same values is computed once. */
+/**
+ * The same operator with the same attributes on the same values is computed once. Two constants are the same where
+ * they are shared, not where they hold the same: equal weights stay two.
+ */
 export function mergeEqualNodes(editor: GraphEditor): void {
   const seen = new Seen(editor);
   for (const node of editor.nodes) {
@@ -124,20 +127,16 @@ class Seen {
 
 function areEqual(a: Draft, b: Draft): boolean {
   if (a.opType !== b.opType || a.domain !== b.domain || a.inputs.length !== b.inputs.length) return false;
-  if (!a.inputs.every((v, i) => v === b.inputs[i] || sameContent(v, b.inputs[i]))) return false;
+  if (!a.inputs.every((v, i) => v === b.inputs[i])) return false;
   const key = keyOf(a);
   return key !== undefined && key === keyOf(b);
 }
 
-function sameContent(a: Value | undefined, b: Value | undefined): boolean {
-  return a?.identity !== undefined && a.identity === b?.identity;
-}
-
 /** Undefined where an attribute cannot be compared by its text. */
-function keyOf(n: Draft): string | undefined {
+function keyOf(n: Draft, ofInput: (v: Value) => string | number = (v) => v.slot): string | undefined {
   const attributes = [...n.node.attributes.values()].map(attributeKey);
   if (attributes.includes(undefined)) return undefined;
-  const inputs = n.inputs.map((v) => v?.identity ?? v?.slot ?? '');
+  const inputs = n.inputs.map((v) => (v ? ofInput(v) : ''));
   return `${n.domain}:${n.opType}(${inputs.join()}){${attributes.sort().join()}}`;
 }
 

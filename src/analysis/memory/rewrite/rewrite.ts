@@ -25,6 +25,7 @@ import { blockChannels, startsBlocks } from './nchwc/transform.ts';
 import { dependsOnLayout, isIntegerConv, layOutChannelsLast, putChannelsLast } from './nhwc.ts';
 import { fuseLayerNormalization, fuseSimplifiedLayerNormalization } from './normalizations.ts';
 import { isOp } from './patterns.ts';
+import { propagateQuantization } from './qdq-propagate.ts';
 import { fuseQuantized, separateDequantizations } from './qdq.ts';
 import { concatenated, fuseReshapes } from './reshape.ts';
 import { shareConstants } from './share.ts';
@@ -85,6 +86,7 @@ export function rewrite(
 /** ONNX Runtime's level "basic", before it knows where nodes run. */
 function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
   removeNoopCasts(editor);
+  shareConstants(editor);
   mergeEqualNodes(editor);
   foldConstants(
     editor,
@@ -97,11 +99,11 @@ function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
     editor,
     known((n) => concatenated(editor, n) !== undefined),
   );
+  propagateQuantization(editor);
   separateDequantizations(editor); // those that were merged as equal
   const isTranspose = (n: Draft) => isOp(n, 'Transpose');
   if (editor.nodes.some(isTranspose))
     pushTransposes(new TransposeEditor(editor, known(isTranspose)), 'unassigned');
-  shareConstants(editor);
 }
 
 /** Its level "extended", as far as it holds for kernels on devices, too. */

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { analyze } from '../../../src/analysis/index.ts';
+import { internals } from '../../../src/analysis/memory/analyze.ts';
+import { DataType, type TensorRef } from '../../../src/onnx/index.ts';
+import type { Node } from '../../../src/onnx/index.ts';
+import { floats, graph, ints, model, node, tensor, value } from '../../support/model-builder.ts';
+
+/** What runs on the CPU with optimization, in its order. */
+function kernels(nodes: readonly Node[], output: string, initializers: readonly TensorRef[]): string[] {
+  const m = model(
+    graph({ inputs: [value('x', ['batch', 4, 8])], nodes, outputs: [value(output)], initializers }),
+  );
+  return internals(analyze(m))
+    .compiled.level('all', 'cpu')
+    .runtime.main.nodes.map((n) => n.opType);
+}
+
+describe('rewriting as ONNX Runtime does it', () => {
+  // seen with 1.30: constant_sharing.cc takes numbers of up to 8 elements, and nothing else makes two constants one
+  const twice = [
+    node('Add', ['x', 'a'], ['xa']),
+    node('Add', ['x', 'b'], ['xb']),
+    node('Mul', ['xa', 'xb'], ['y']),
+  ];
+  it('computes once what two small constants of the same content give', () => {
+    assert.deepEqual(kernels(twice, 'y', [floats('a', [8]), floats('b', [8])]), ['Add', 'Mul']);
+  });
+
+  it('computes twice what two larger ones give', () => {
+    const initializers = [floats('a', [4, 8]), floats('b', [4, 8])];
+    assert.deepEqual(kernels(twice, 'y', initializers), ['Add', 'Add', 'Mul']);
+  });
+
+  it('shares no constants of 8 bits', () => {
+    const bytes = (name: string) => tensor(name, DataType.uint8, [], Uint8Array.of(1));
+    const nodes = ['a', 'b'].flatMap((c) => [
+      node('DequantizeLinear', [c, 'scale'], [`${c} dequantized`]),
+      node('Add', ['x', `${c} dequantized`], [`x${c}`]),
+    ]);
+    const found = kernels([...nodes, node('Mul', ['xa', 'xb'], ['y'])], 'y', [
+      ...[bytes('a'), bytes('b'), floats('scale', [])],
+    ]);
+    assert.equal(found.filter((n) => n === 'Add').length, 2);
+  });
+
+  const parameters = [
+    floats('scale', []),
+    tensor('zero', DataType.uint8, [], Uint8Array.of(0)),
+    ints('shape', [0, 32]),
+  ];
+  it('quantizes before what only moves data', () => {
+    const nodes = [
+      node('Sigmoid', ['x'], ['s']),
+      node('Reshape', ['s', 'shape'], ['r']),
+      node('QuantizeLinear', ['r', 'scale', 'zero'], ['y']),
+    ];
+    assert.deepEqual(kernels(nodes, 'y', parameters), ['Sigmoid', 'QuantizeLinear', 'Reshape']);
+  });
+
+  it('and dequantizes after it', () => {
+    const nodes = [
+      node('QuantizeLinear', ['x', 'scale', 'zero'], ['q']),
+      node('DequantizeLinear', ['q', 'scale', 'zero'], ['d']),
+      node('Transpose', ['d'], ['t'], { perm: [0, 2, 1] }),
+      node('Sigmoid', ['t'], ['y']),
+    ];
+    assert.deepEqual(kernels(nodes, 'y', parameters), [
+      ...['QuantizeLinear', 'Transpose', 'DequantizeLinear', 'Sigmoid'],
+    ]);
+  });
+});
