@@ -2,6 +2,7 @@
 import { Option, type Command } from 'commander';
 import {
   guessDataKind,
+  type BatchAxes,
   type BoxFormat,
   type BoxOutputs,
   type BoxRole,
@@ -17,6 +18,7 @@ export interface DataFlags {
   readonly dataKind?: DataKind;
   readonly samples?: number;
   readonly map?: Readonly<Record<string, string>>;
+  readonly batchAxis?: BatchAxes;
   readonly labels?: string;
   readonly labelColumn?: string;
   readonly tokenizer?: string;
@@ -42,7 +44,7 @@ const kinds: readonly DataKind[] = ['numpy', 'onnxTests', 'images', 'audio', 'te
 const defaultSamples = 64;
 
 export function withDataOptions(command: Command): Command {
-  return command
+  return withInputOptions(command)
     .option(
       '--data <path>',
       'samples: .npz, .npy, a folder of images, .wav files or test_data_set_*, .csv, .jsonl, .parquet, .txt (default: random inputs)',
@@ -55,7 +57,6 @@ export function withDataOptions(command: Command): Command {
       `how many samples to run (default: all of the data, or ${defaultSamples} random ones)`,
       (t) => parsePositiveInteger('--samples', t),
     )
-    .option('--map <input=field>', 'what feeds an input; repeat for several', collectMap)
     .option('--labels <path>', 'labels of images: a table of file and label, COCO JSON, or a folder of masks')
     .option('--label-column <name>', 'the column of classes in a table')
     .option('--tokenizer <file>', 'tokenizer.json: makes text of a table')
@@ -100,12 +101,29 @@ export function withDataOptions(command: Command): Command {
     );
 }
 
+/** What data feed which input, and where in it the samples lie. */
+export function withInputOptions(command: Command): Command {
+  return command
+    .option(
+      '--map <input=field>',
+      'what feeds an input: an array or field, zeros or random; repeat',
+      collectMap,
+    )
+    .option(
+      '--batch-axis <input=axis>',
+      'where the samples of an input lie, if its dims do not tell, e.g. h=1; none: all share its value; repeat',
+      collectAxis,
+    );
+}
+
 export async function dataSpec(flags: DataFlags, batchSizes: readonly number[]): Promise<DataSpec> {
   if (flags.data === undefined) {
-    return { kind: 'random', seed: 0, samples: Math.max(flags.samples ?? defaultSamples, ...batchSizes) };
+    const samples = Math.max(flags.samples ?? defaultSamples, ...batchSizes);
+    return { kind: 'random', seed: 0, samples, batchAxes: flags.batchAxis };
   }
   const kind = flags.dataKind ?? (await guessDataKind(flags.data, flags.tokenizer !== undefined));
-  const common = { path: flags.data, limit: flags.samples, inputs: flags.map };
+  const { data: file, samples: limit, map: inputs, batchAxis: batchAxes } = flags;
+  const common = { path: file, limit, inputs, batchAxes };
   switch (kind) {
     case 'numpy':
     case 'onnxTests':
@@ -131,6 +149,14 @@ function collectMap(text: string, previous: Record<string, string> | undefined):
   const at = text.lastIndexOf('=');
   if (at < 1) throw new UsageError(`--map expects input=field, got "${text}"`);
   return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
+function collectAxis(text: string, previous: BatchAxes | undefined): BatchAxes {
+  const at = text.lastIndexOf('=');
+  const axis = text.slice(at + 1);
+  if (at < 1 || !/^(?:\d+|none)$/.test(axis))
+    throw new UsageError(`--batch-axis expects input=axis or input=none, got "${text}"`);
+  return { ...previous, [text.slice(0, at)]: axis === 'none' ? null : Number(axis) };
 }
 
 const boxRoles: readonly BoxRole[] = ['boxes', 'scores', 'labels', 'detections'];

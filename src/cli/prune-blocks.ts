@@ -9,7 +9,7 @@ import { UsageError } from './failure.ts';
 import { batchSymbols } from './model.ts';
 import { sessionSettings } from './session-options.ts';
 import { progressLine } from './terminal.ts';
-import { calibrationBatch, type TransformFlags, type Wanted } from './transform.ts';
+import { readAs, type TransformFlags, type Wanted } from './transform.ts';
 
 export const BLOCK_IMPORTANCES = ['weights', 'influence'] as const;
 
@@ -48,14 +48,11 @@ async function scoresOf(
   flags: TransformFlags,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
-  const { ep, calibration, samples } = flags;
+  const { ep, calibration } = flags;
   if (method === 'weights') return blockStrengths(model, signal);
   const analysis = analyze(model);
   const runner = lazyRunner(sessionSettings(flags));
-  const data =
-    calibration === undefined
-      ? undefined
-      : { path: path.resolve(calibration), samples, batchSize: calibrationBatch };
+  const data = calibration === undefined ? undefined : { path: path.resolve(calibration), ...readAs(flags) };
   try {
     return await blockInfluences(model, data, path.dirname(model.source.file.localPath ?? ''), {
       ...{ runner: runner.get, ep, dims: sizesOf(analysis, {}), batchSymbols: batchSymbols(analysis) },

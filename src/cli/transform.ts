@@ -13,6 +13,7 @@ import {
   recipeWarnings,
   serializeRecipe,
   type AppliedRecipe,
+  type CalibrationData,
   type Edit,
   type LayerChange,
   type Recipe,
@@ -20,6 +21,8 @@ import {
   type Warning,
 } from '../transforms/index.ts';
 import { withCalibration } from '../calibrated.ts';
+import type { BatchAxes } from '../runtime/index.ts';
+import { withInputOptions } from './check-data.ts';
 import { lazyRunner, sizesOf } from './check.ts';
 import { UsageError } from './failure.ts';
 import { withNodeIds } from './layers.ts';
@@ -36,6 +39,8 @@ export interface TransformFlags extends SessionFlags {
   readonly json?: boolean;
   readonly calibration?: string;
   readonly samples: number;
+  readonly map?: Readonly<Record<string, string>>;
+  readonly batchAxis?: BatchAxes;
   readonly writeRecipe?: string;
 }
 
@@ -43,7 +48,7 @@ export interface TransformFlags extends SessionFlags {
 export type Wanted = Edit | ((model: Model) => Promise<Pick<Recipe, 'edits' | 'calibration'>>);
 
 export function withTransformOptions(command: Command): Command {
-  return withSessionOptions(command)
+  return withInputOptions(withSessionOptions(command))
     .argument('<model>', 'an .onnx file; it is not changed')
     .requiredOption('-o, --output <file>', 'where to write the new model')
     .option(
@@ -68,7 +73,7 @@ export function withTransformOptions(command: Command): Command {
 
 export const DEFAULT_SAMPLES = 128;
 /** Small: what a batch of every intermediate result takes must fit beside the model. */
-export const calibrationBatch = 8;
+const calibrationBatch = 8;
 
 export async function transformFile(
   file: string,
@@ -169,12 +174,23 @@ const CALIBRATED_AT_RANDOM: Warning = {
 };
 
 /** With the data that were given; the path as seen from the model, so that both can be moved together. */
-function calibratedBy(recipe: Recipe, file: string, { calibration, samples }: TransformFlags): Recipe {
-  if (calibration === undefined) return recipe;
+function calibratedBy(recipe: Recipe, file: string, flags: TransformFlags): Recipe {
+  const { calibration, map, batchAxis } = flags;
+  if (calibration === undefined) {
+    if (map !== undefined || batchAxis !== undefined)
+      throw new UsageError('--map and --batch-axis say how the data of --calibration are read');
+    return recipe;
+  }
   const seen = path
     .relative(path.dirname(path.resolve(file)), path.resolve(calibration))
     .replaceAll(path.sep, '/');
-  return { ...recipe, calibration: { path: seen, samples, batchSize: calibrationBatch } };
+  return { ...recipe, calibration: { path: seen, ...readAs(flags) } };
+}
+
+/** How much of the data is taken, and how. */
+export function readAs({ samples, map, batchAxis }: TransformFlags): Omit<CalibrationData, 'path'> {
+  const layout = { ...(map && { inputs: map }), ...(batchAxis && { batchAxes: batchAxis }) };
+  return { samples, batchSize: calibrationBatch, ...layout };
 }
 
 /** @throws UsageError where two of the files are one, also by other names (links, `./`): nothing is to be lost */

@@ -11,6 +11,7 @@ export {
 export { defaultFeed } from './cuda/feed.ts';
 export type { CollectedCalibration } from './calibrate/collected.ts';
 export { isKept, type KeptSide, type KeptValues } from './calibrate/kept.ts';
+export type { BatchAxes } from './inputs.ts';
 export { dataSpecOf, guessDataKind, type DataKind } from './data/guess.ts';
 export { bestEp, epPreference } from './eps.ts';
 export { lifted } from './lift.ts';

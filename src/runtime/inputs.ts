@@ -4,6 +4,7 @@
  *     planInputs([{ name: 'input', type: 'float32', shape: ['batch', 1, 28, 28] }], { batchSize: 8, dims: {} })
  *     // inputs[0].dims = [8, 1, 28, 28], batchAxis 0, isFixedBatch false
  */
+import { isBatchOfState } from '../analysis/shapes/symbols.ts';
 import { RunnerError } from './failure.ts';
 
 /** An input or output as the session declares it; a dim is a size or the symbol's name ('' where it has none). */
@@ -38,7 +39,12 @@ export interface PlanOptions {
   readonly batchSymbols?: readonly string[] | undefined;
   /** Take the batch that the file fixes, where it does, instead of `batchSize`. */
   readonly acceptFixedBatch?: boolean | undefined;
+  /** Whose `batchAxes` say where the samples of an input lie. */
+  readonly data?: { readonly batchAxes?: BatchAxes | undefined } | undefined;
 }
+
+/** By input: the axis that samples lie along, where its dims do not tell; null: all samples have the same value. */
+export type BatchAxes = Readonly<Record<string, number | null>>;
 
 /** RunnerError 'batch' where the file fixes another batch size. */
 export function planInputs(infos: readonly TensorInfo[], options: PlanOptions): InputPlan {
@@ -46,15 +52,18 @@ export function planInputs(infos: readonly TensorInfo[], options: PlanOptions): 
   const batch = batchSymbols(infos, options);
   const named = infos.map((info) => ({ info, symbols: symbolsOf(info) }));
   const inputs = named.map(({ info, symbols }) => {
-    const axis = symbols.findIndex((s) => s !== undefined && batch.has(s));
+    const given = givenAxis(info, options);
+    const axis =
+      given === undefined ? symbols.findIndex((s) => s !== undefined && batch.has(s)) : (given ?? -1);
     const dims = info.shape.map((dim, i) => {
       const symbol = symbols[i];
       if (symbol === undefined) return Number(dim);
-      return batch.has(symbol) ? options.batchSize : dimSize(symbol, info, i, options.dims, warnings);
+      const isBatch = batch.has(symbol) || i === given;
+      return isBatch ? options.batchSize : dimSize(symbol, info, i, options.dims, warnings);
     });
     return { ...info, dims, symbols, batchAxis: axis < 0 ? undefined : axis };
   });
-  if (inputs.some((i) => i.batchAxis !== undefined)) {
+  if (inputs.some((i) => i.batchAxis !== undefined && i.symbols[i.batchAxis] !== undefined)) {
     return { batchSize: options.batchSize, isFixedBatch: false, inputs, warnings };
   }
   return { ...fixedBatch(inputs, options), warnings };
@@ -77,13 +86,12 @@ export function planAtDims(infos: readonly TensorInfo[], dims: Readonly<Record<s
 }
 
 /** No symbolic batch: the first dim of the first input that has one is it. */
-function fixedBatch(
-  inputs: readonly PlannedInput[],
-  { batchSize, acceptFixedBatch = false }: PlanOptions,
-): Omit<InputPlan, 'warnings'> {
+function fixedBatch(inputs: readonly PlannedInput[], options: PlanOptions): Omit<InputPlan, 'warnings'> {
+  const { batchSize, acceptFixedBatch = false } = options;
+  const given = inputs.find((i) => i.batchAxis !== undefined);
   // a first dim of another meaning (a length) is no batch
-  const first = inputs.find((i) => i.dims.length > 0 && i.symbols[0] === undefined);
-  const size = first?.dims[0] ?? 1;
+  const first = given ?? inputs.find((i) => i.dims.length > 0 && i.symbols[0] === undefined);
+  const size = first?.dims[given?.batchAxis ?? 0] ?? 1;
   if (size !== batchSize && !acceptFixedBatch) {
     throw new RunnerError(
       'batch',
@@ -96,8 +104,26 @@ function fixedBatch(
   return {
     batchSize: size,
     isFixedBatch: true,
-    inputs: inputs.map((i) => ({ ...i, batchAxis: isSameBatch(i) ? 0 : undefined })),
+    inputs: inputs.map((i) => {
+      const axis = givenAxis(i, options);
+      if (axis === undefined) return { ...i, batchAxis: isSameBatch(i) ? 0 : undefined };
+      if (axis !== null && i.dims[axis] !== size) {
+        const message = `Input "${i.name}" has ${i.dims[axis] ?? 0} places along axis ${axis}, where "${first?.name ?? ''}" has a fixed batch of ${size}.`;
+        throw new RunnerError('batch', message);
+      }
+      return { ...i, batchAxis: axis ?? undefined };
+    }),
   };
+}
+
+/** Undefined where nothing is said of the input. @throws RunnerError 'batch' where it has no such axis */
+function givenAxis({ name, shape }: TensorInfo, { data }: PlanOptions): number | null | undefined {
+  const axis = data?.batchAxes?.[name];
+  if (axis === undefined || axis === null || (axis >= 0 && axis < shape.length)) return axis;
+  throw new RunnerError(
+    'batch',
+    `Input "${name}" has ${shape.length} dims and no axis ${axis} for its batch.`,
+  );
 }
 
 /** Every symbol with its size, the batch included. */
@@ -123,9 +149,15 @@ function batchSymbols(infos: readonly TensorInfo[], options: PlanOptions): Reado
   const all = infos.flatMap(symbolsOf).filter((s) => s !== undefined);
   const byName = all.filter((s) => batchName.test(s));
   // files without dim names say nothing else than the position
-  const unnamedFirst = infos.filter((i) => i.shape[0] === '').map((i) => `${i.name}.d0`);
-  if (byName.length > 0) return new Set([...byName, ...unnamedFirst]);
-  if (unnamedFirst.length > 0) return new Set(unnamedFirst);
+  const unnamed = infos.flatMap((info) =>
+    info.shape.flatMap((dim, axis) => {
+      const symbol = `${info.name}.d${axis}`;
+      const isBatch = axis === 0 || isBatchOfState(symbol, { axis, rank: info.shape.length });
+      return dim === '' && isBatch ? [symbol] : [];
+    }),
+  );
+  if (byName.length > 0) return new Set([...byName, ...unnamed]);
+  if (unnamed.length > 0) return new Set(unnamed);
   const first = infos
     .map((i) => symbolsOf(i)[0])
     .find((s) => s !== undefined && !lengthName.test(s) && options.dims[s] === undefined);

@@ -105,6 +105,7 @@ async function planLayers(
         dims,
         batchSymbols,
         acceptFixedBatch: true,
+        data: request.data,
       });
       const targets = byTensor(layers.map((l) => ({ tensor: l.original })));
       const { maxPassBytes = usualPassBytes } = request;

@@ -180,14 +180,21 @@ interface Use {
 const notBatch =
   /seq|len|tok|time|frame|step|height|width|channel|feat|num_(?!batch)|count|sample|past|position|vocab|h$|w$/i;
 
-/** By name, else the first axis of what has several. */
 /** An axis that has no name of its own, of an input named as a recurrent state. */
 const recurrentState = /^(?:(?:initial_)?[hc]n?\d*|.*(?:state|hidden|cell).*)\.d1_*$/i;
 
+/** Of the state of a recurrent cell: [layers · directions, batch, hidden]. */
+export function isBatchOfState(
+  symbol: string,
+  { axis, rank }: { readonly axis: number; readonly rank: number },
+): boolean {
+  return axis === 1 && rank === 3 && recurrentState.test(symbol);
+}
+
+/** By name, else the first axis of what has several. */
 function batchLike(name: string, { axis, rank }: Use): boolean {
   if (/batch|^bs$|^n$|^b$/i.test(name)) return true;
-  // the state of a recurrent cell: [layers · directions, batch, hidden]
-  if (axis === 1 && rank === 3 && recurrentState.test(name)) return true;
+  if (isBatchOfState(name, { axis, rank })) return true;
   return axis === 0 && rank >= 2 && !notBatch.test(name.replace(/^.*\.d0_*$/, ''));
 }
 

@@ -4,10 +4,19 @@ import { RunnerError } from '../failure.ts';
 import type { InputPlan, PlannedInput } from '../inputs.ts';
 import type { NumpySpec } from './spec.ts';
 import { ByteReader } from './byte-reader.ts';
-import { convert, elementBytes, isConvertible, isElementType, viewAs, type ElementType } from './dtype.ts';
+import {
+  allocate,
+  convert,
+  elementBytes,
+  isConvertible,
+  isElementType,
+  viewAs,
+  type ElementType,
+} from './dtype.ts';
 import { elementsOf } from './npy.ts';
 import { openNumpy, textOf, type NumpyArray, type NumpyFile } from './numpy-file.ts';
-import { usableSamples, type Batch, type DataSource, type HostTensor } from './source.ts';
+import { filledInput, FILLS, type RandomHints } from './random.ts';
+import { filledWarning, usableSamples, type Batch, type DataSource, type HostTensor } from './source.ts';
 
 const labelNames = ['labels', 'label', 'targets', 'target', 'y'];
 
@@ -20,21 +29,27 @@ interface Feed {
   readonly sampleDims: readonly number[];
 }
 
-export async function numpySource(spec: NumpySpec, plan: InputPlan): Promise<DataSource> {
+export async function numpySource(
+  spec: NumpySpec,
+  plan: InputPlan,
+  hints: RandomHints = {},
+): Promise<DataSource> {
   const file = await openNumpy(spec.path);
   try {
-    return describe(spec, plan, file);
+    return describe(spec, plan, file, hints);
   } catch (error) {
     file.close();
     throw error;
   }
 }
 
-function describe(spec: NumpySpec, plan: InputPlan, file: NumpyFile): DataSource {
+function describe(spec: NumpySpec, plan: InputPlan, file: NumpyFile, hints: RandomHints): DataSource {
   const name = path.basename(spec.path);
   const labels = file.arrays.find((a) => labelNames.includes(a.name.toLowerCase()) && isLabels(a, plan));
   const arrays = file.arrays.filter((a) => a !== labels);
-  const feeds = plan.inputs.map((input) => feedFor(input, { plan, spec }, arrays, name));
+  const filled = plan.inputs.filter((input) => isFilled(input, spec, arrays, hints));
+  const fed = plan.inputs.filter((input) => !filled.includes(input));
+  const feeds = fed.map((input) => feedFor(input, { plan, spec }, arrays, name));
   const total = sampleCount(feeds, labels, name);
   const { samples, warning } = usableSamples(Math.min(total, spec.limit ?? Infinity), plan);
   if (samples === 0) {
@@ -48,13 +63,14 @@ function describe(spec: NumpySpec, plan: InputPlan, file: NumpyFile): DataSource
   const warnings = feeds
     .filter((f) => f.array.type !== f.type)
     .map((f) => `Array "${f.array.name}" is ${f.array.type}; it was converted to ${f.type}.`);
+  const ofFilled = filled.map((input) => filledWarning(input.name, hints));
   return {
     description: `${name}, ${samples === total ? String(total) : `${samples} of ${total}`} samples`,
     samples,
     hasLabels: labels !== undefined,
     fedBy: new Map(feeds.map((f) => [f.input.name, f.array.name])),
-    warnings: warning === undefined ? warnings : [...warnings, warning],
-    batches: () => readBatches(feeds, labels, plan.batchSize, samples),
+    warnings: [...warnings, ...ofFilled, ...(warning === undefined ? [] : [warning])],
+    batches: () => readBatches({ feeds, filled, hints }, labels, plan.batchSize, samples),
     close: () => file.close(),
   };
 }
@@ -62,6 +78,19 @@ function describe(spec: NumpySpec, plan: InputPlan, file: NumpyFile): DataSource
 /** [n], [n, 1], or a tensor for each sample, which no input asks for. */
 function isLabels(array: NumpyArray, plan: InputPlan): boolean {
   return array.shape.length > 0 && !plan.inputs.some((i) => i.name === array.name);
+}
+
+/** Without an array of its own: by the mapping, or as the state of a run before. */
+function isFilled(
+  input: PlannedInput,
+  { inputs }: NumpySpec,
+  arrays: readonly NumpyArray[],
+  hints: RandomHints,
+): boolean {
+  const wanted = inputs?.[input.name];
+  const has = (name: string) => arrays.some((a) => a.name.toLowerCase() === name.toLowerCase());
+  if (wanted !== undefined) return FILLS.has(wanted) && !has(wanted);
+  return hints[input.name]?.isState === true && !has(input.name);
 }
 
 function feedFor(
@@ -100,13 +129,7 @@ function checkedSample(array: NumpyArray, input: PlannedInput): number[] {
   if (!isFit) {
     throw mismatch(array, input, `shape [${expected.join(', ')}]`, `[${array.shape.join(', ')}]`, '');
   }
-  if (input.batchAxis !== undefined && input.batchAxis !== 0) {
-    throw new RunnerError(
-      'data',
-      `Input "${input.name}" has its batch at axis ${input.batchAxis}, which cannot be fed from an array; only axis 0 can.`,
-    );
-  }
-  return input.batchAxis === 0 ? array.shape.slice(1) : [...array.shape];
+  return array.shape.filter((_, axis) => axis !== input.batchAxis);
 }
 
 function mismatch(
@@ -125,8 +148,8 @@ function mismatch(
 /** All arrays with samples must have as many of them. */
 function sampleCount(feeds: readonly Feed[], labels: NumpyArray | undefined, file: string): number {
   const counts = feeds
-    .filter((f) => f.input.batchAxis === 0)
-    .map((f) => ({ name: f.array.name, count: f.array.shape[0] ?? 0 }));
+    .filter((f) => f.input.batchAxis !== undefined)
+    .map((f) => ({ name: f.array.name, count: f.array.shape[f.input.batchAxis ?? 0] ?? 0 }));
   if (labels !== undefined) counts.push({ name: labels.name, count: labels.shape[0] ?? 0 });
   const first = counts[0];
   if (first === undefined) return 1;
@@ -140,19 +163,29 @@ function sampleCount(feeds: readonly Feed[], labels: NumpyArray | undefined, fil
   return first.count;
 }
 
+interface Fed {
+  readonly feeds: readonly Feed[];
+  readonly filled: readonly PlannedInput[];
+  readonly hints: RandomHints;
+}
+
 async function* readBatches(
-  feeds: readonly Feed[],
+  { feeds, filled, hints }: Fed,
   labels: NumpyArray | undefined,
   batchSize: number,
   samples: number,
 ): AsyncGenerator<Batch> {
-  const batched = feeds.filter((f) => f.input.batchAxis === 0);
-  const readers = new Map(batched.map((f) => [f, new ByteReader(f.array.stream())]));
+  const first = feeds.filter((f) => f.input.batchAxis === 0);
+  const readers = new Map(first.map((f) => [f, new ByteReader(f.array.stream())]));
   const labelReader = labels === undefined ? undefined : new ByteReader(labels.stream());
   try {
     const fixed: Record<string, HostTensor> = {};
+    // samples that lie side by side, not one behind the other, are read at once: states, which are small
+    const beside = new Map<Feed, HostTensor>();
     for (const feed of feeds) {
-      if (feed.input.batchAxis !== 0) fixed[feed.input.name] = await readWhole(feed);
+      const { batchAxis, name } = feed.input;
+      if (batchAxis === undefined) fixed[name] = await readWhole(feed);
+      else if (batchAxis > 0) beside.set(feed, await readWhole(feed));
     }
     for (let start = 0; start < samples; start += batchSize) {
       const count = Math.min(batchSize, samples - start);
@@ -160,6 +193,9 @@ async function* readBatches(
       for (const [feed, reader] of readers) {
         batch[feed.input.name] = await readTensor(feed, reader, [count, ...feed.sampleDims]);
       }
+      for (const [{ input }, whole] of beside)
+        batch[input.name] = cut(whole, input.batchAxis ?? 0, start, count);
+      for (const input of filled) batch[input.name] = filledInput(input, hints, start, count);
       const answers =
         labels === undefined || labelReader === undefined
           ? { labels: undefined }
@@ -175,10 +211,23 @@ async function* readBatches(
 async function readWhole(feed: Feed): Promise<HostTensor> {
   const reader = new ByteReader(feed.array.stream());
   try {
-    return await readTensor(feed, reader, feed.sampleDims);
+    return await readTensor(feed, reader, feed.array.shape);
   } finally {
     await reader.close();
   }
+}
+
+/** `count` places of the axis from `start` on. */
+function cut({ type, dims, data }: HostTensor, axis: number, start: number, count: number): HostTensor {
+  const own = dims.map((d, i) => (i === axis ? count : d));
+  const inner = elementsOf(dims.slice(axis + 1));
+  const places = dims[axis] ?? 0;
+  const result = allocate(type, elementsOf(own));
+  for (let o = 0; o < elementsOf(dims.slice(0, axis)); o++) {
+    const from = (o * places + start) * inner;
+    result.set(data.subarray(from, from + count * inner) as never, o * count * inner);
+  }
+  return { type, dims: own, data: result };
 }
 
 async function readTensor(feed: Feed, reader: ByteReader, dims: readonly number[]): Promise<HostTensor> {

@@ -4,7 +4,7 @@ import { audioSamples } from './audio.ts';
 import { imageSamples } from './image/images.ts';
 import { numpySource } from './numpy.ts';
 import { onnxTestSamples } from './onnx-tests.ts';
-import { randomSource, type RandomHints } from './random.ts';
+import { randomSource, withZeros, type RandomHints } from './random.ts';
 import { sampleSource, type SampleSet } from './samples.ts';
 import type { DataSource } from './source.ts';
 import type { DataSpec } from './spec.ts';
@@ -15,13 +15,14 @@ import { textSamples } from './text.ts';
 export async function openData(
   spec: DataSpec,
   plan: InputPlan,
-  hints: RandomHints = {},
+  given: RandomHints = {},
 ): Promise<DataSource> {
+  const hints = spec.kind === 'random' ? given : withZeros(given, spec.inputs);
   switch (spec.kind) {
     case 'random':
       return randomSource(spec, plan, hints);
     case 'numpy':
-      return numpySource(spec, plan);
+      return numpySource(spec, plan, hints);
     default:
       return sampleSource(await openSamples(spec, plan), plan, hints, spec.limit);
   }

@@ -10,7 +10,14 @@ import { allocate, elementKind, isElementType, type ElementType } from './dtype.
 import { usableSamples, type Batch, type DataSource, type HostTensor } from './source.ts';
 
 /** What the graph says of an input beyond its type. */
-export type RandomHints = Readonly<Record<string, { readonly exclusiveMax?: number | undefined }>>;
+export type RandomHints = Readonly<Record<string, InputHint>>;
+
+interface InputHint {
+  /** Of ids. */
+  readonly exclusiveMax?: number | undefined;
+  /** It is what the run before gave: zeros, to begin with. */
+  readonly isState?: boolean | undefined;
+}
 
 type Fill = (random: () => number, index: number) => number;
 
@@ -59,7 +66,21 @@ function preparedInput(input: PlannedInput, hints: RandomHints): PreparedInput {
       `Input "${input.name}" is of type ${input.type}, for which no random values can be made. Give the inputs as an .npz file.`,
     );
   }
-  return { input, type: input.type, fill: fillFor(input, input.type, hints[input.name]?.exclusiveMax) };
+  const { exclusiveMax, isState } = hints[input.name] ?? {};
+  return {
+    input,
+    type: input.type,
+    fill: isState === true ? () => 0 : fillFor(input, input.type, exclusiveMax),
+  };
+}
+
+/** What feeds an input that no data do, as a mapping names it. */
+export const FILLS: ReadonlySet<string> = new Set(['random', 'zeros']);
+
+/** Hints with the states that a mapping makes of inputs. */
+export function withZeros(hints: RandomHints, inputs: Readonly<Record<string, string>> = {}): RandomHints {
+  const zeros = Object.entries(inputs).filter(([, field]) => field === 'zeros');
+  return { ...hints, ...Object.fromEntries(zeros.map(([name]) => [name, { isState: true }])) };
 }
 
 /** By name first (what exporters call masks, positions, rates), then by type and rank. */

@@ -6,8 +6,15 @@ import { RunnerError } from '../failure.ts';
 import type { InputPlan, PlannedInput } from '../inputs.ts';
 import { allocate, convert, isConvertible, isElementType, type ElementType } from './dtype.ts';
 import { textOf } from './numpy-file.ts';
-import { filledInput, type RandomHints } from './random.ts';
-import { usableSamples, type Batch, type DataSource, type HostTensor, type Target } from './source.ts';
+import { filledInput, FILLS, type RandomHints } from './random.ts';
+import {
+  filledWarning,
+  usableSamples,
+  type Batch,
+  type DataSource,
+  type HostTensor,
+  type Target,
+} from './source.ts';
 
 export interface Sample {
   /** Without the batch axis. */
@@ -52,7 +59,7 @@ export function sampleSource(
     warnings: [
       ...set.warnings,
       ...(warning === undefined ? [] : [warning]),
-      ...filled.map((name) => `Nothing in the data feeds input "${name}"; it is filled as random data are.`),
+      ...filled.map((name) => filledWarning(name, hints)),
     ],
     fedBy: set.fieldOf,
     batches: () => batches(set, plan, hints, samples),
@@ -154,7 +161,7 @@ function fitted(sample: Sample, field: string, input: PlannedInput, type: Elemen
   }
 }
 
-/** The corrected mapping first: field names that are there, `random` for none; then what `guess` says of the rest. */
+/** The corrected mapping first: field names that are there, `random` or `zeros` for none; then what `guess` says of the rest. */
 export function mapInputs(
   plan: InputPlan,
   fields: readonly string[],
@@ -164,7 +171,7 @@ export function mapInputs(
   const map = new Map<string, string>();
   for (const input of plan.inputs) {
     const name = given?.[input.name] ?? guess(input);
-    if (name === undefined || name === 'random') continue;
+    if (name === undefined || (FILLS.has(name) && !fields.includes(name))) continue;
     if (!fields.includes(name)) {
       throw new RunnerError(
         'data',

@@ -1,6 +1,7 @@
 /** Where the samples come from, seen by the runs: batches of feeds, one after another, never all at once. */
 import type { InputPlan } from '../inputs.ts';
 import type { ElementType, TypedArray } from './dtype.ts';
+import type { RandomHints } from './random.ts';
 
 /** A tensor on the host. float16 is held by bit pattern. */
 export interface HostTensor {
@@ -56,6 +57,13 @@ export interface DataSource {
   readonly fedBy: ReadonlyMap<string, string>;
   batches(): AsyncGenerator<Batch>;
   close(): void;
+}
+
+/** That no data feed the input. */
+export function filledWarning(input: string, hints: RandomHints): string {
+  return hints[input]?.isState === true
+    ? `Nothing in the data feeds input "${input}", the state that a run hands to the next; it begins as zeros.`
+    : `Nothing in the data feeds input "${input}"; it is filled as random data are.`;
 }
 
 /** `total` samples in batches; the remainder of a fixed batch is left out, with a warning. */

@@ -1,16 +1,23 @@
 /** Where inputs come from, as a person says it. Plain data: it crosses a process boundary and is kept with a recipe. */
 
-interface Common {
+import type { BatchAxes } from '../inputs.ts';
+
+interface Layout {
+  /** Where the samples lie, of inputs whose dims do not tell. */
+  readonly batchAxes?: BatchAxes | undefined;
+}
+
+interface Common extends Layout {
   /** Use at most so many samples. */
   readonly limit?: number | undefined;
   /**
    * What feeds an input, where the guess is not right: the name of an array, column or field (`image`, `audio`,
-   * `input_ids`, …), or `random`.
+   * `input_ids`, …), `random`, or `zeros`.
    */
   readonly inputs?: Readonly<Record<string, string>> | undefined;
 }
 
-export interface RandomSpec {
+export interface RandomSpec extends Layout {
   readonly kind: 'random';
   readonly seed: number;
   /** Samples in all, per batch size. */

@@ -37,7 +37,23 @@ function parseCalibration(json: unknown, field: string): CalibrationData {
     ...optional(data, 'path', field, string),
     samples: count(data['samples'], `${field}.samples`),
     batchSize: count(data['batchSize'], `${field}.batchSize`),
+    ...optional(data, 'inputs', field, (value, at) => recordOf(value, at, string)),
+    ...optional(data, 'batchAxes', field, (value, at) => recordOf(value, at, axisOrNone)),
   };
+}
+
+function recordOf<T>(
+  json: unknown,
+  field: string,
+  parse: (value: unknown, field: string) => T,
+): Readonly<Record<string, T>> {
+  const entries = Object.entries(object(json, field));
+  return Object.fromEntries(entries.map(([name, value]) => [name, parse(value, `${field}.${name}`)]));
+}
+
+function axisOrNone(json: unknown, field: string): number | null {
+  if (json === null || (typeof json === 'number' && Number.isSafeInteger(json) && json >= 0)) return json;
+  throw new RecipeError(field, `expected an axis, or null for none, got ${JSON.stringify(json)}`);
 }
 
 /** Two-space JSON; parsing it gives the recipe back. */

@@ -71,6 +71,10 @@ export interface CalibrationData {
   /** At most so many. */
   readonly samples: number;
   readonly batchSize: number;
+  /** What feeds an input, where its name does not tell: an array or field, `zeros` or `random`. */
+  readonly inputs?: Readonly<Record<string, string>> | undefined;
+  /** By input: the axis that samples lie along, where its dims do not tell; null: all have the same value. */
+  readonly batchAxes?: Readonly<Record<string, number | null>> | undefined;
 }
 
 export type Edit = LayersEdit | CleanEdit;

@@ -4,9 +4,70 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { openModel, readTensor, type Model } from '../../../src/onnx/index.ts';
 import type { CheckReport } from '../../../src/runtime/index.ts';
+import { npy, npz } from '../runtime/numpy-files.ts';
 import { long, type Transformed } from './answers.ts';
 import { articleData, articleModel } from './article.ts';
 import { CommandLine, root } from './command-line.ts';
+
+describe('a model with states on the command line', function () {
+  this.timeout(2 * long);
+  const cli = new CommandLine();
+  const silero = path.join(root, 'node_modules/@ricky0123/vad-web/dist/silero_vad_legacy.onnx');
+  const wave = (n: number) =>
+    Float32Array.from({ length: n * 1536 }, (_, i) => Math.sin(i * 0.05 + (i >> 9)) / 4);
+  const arrays = (n: number) => ({
+    input: npy(wave(n), { shape: [n, 1536] }),
+    sr: npy(BigInt64Array.of(16000n), { descr: '<i8', shape: [] }),
+  });
+  const states = (n: number) =>
+    npy(
+      Float32Array.from({ length: 2 * n * 64 }, (_, i) => Math.cos(i) / 8),
+      { shape: [2, n, 64] },
+    );
+  before(async () => {
+    await cli.write('zeros.npz', npz(arrays(6)));
+    await cli.write('states.npz', npz({ ...arrays(6), h: states(6), c: states(6) }));
+  });
+
+  /** dB of the next state. */
+  async function pruned(data: string, repair: string): Promise<number> {
+    const edit = ['--structured', '--ratio', '0.25', '--repair', repair, '--calibration', data];
+    const { warnings } = await cli.json<Transformed>('prune', silero, '-o', 'small.onnx', ...edit);
+    // the branch for 8 kHz
+    const left = warnings.filter((w) => /no sample of the calibration data reaches it/.test(w.message));
+    assert.equal(left.length, repair === 'none' ? 0 : 9);
+    const report = await cli.json<CheckReport>('check', silero, 'small.onnx', '--data', data, '--batch', '3');
+    assert.match(JSON.stringify(report), /6 samples/);
+    return report.batches[0]?.outputs.find((o) => o.output === 'hn')?.sqnrDb ?? NaN;
+  }
+
+  it('is repaired and checked where the states lie along axis 1', async () => {
+    const bare = await pruned('states.npz', 'none');
+    const repaired = await pruned('states.npz', 'least-squares');
+    assert.ok(repaired > bare + 3, `${repaired} dB, ${bare} dB without`);
+  });
+
+  it('is repaired and checked where there are none: they begin as zeros', async () => {
+    assert.ok((await pruned('zeros.npz', 'least-squares')) > 3);
+  });
+
+  it('says what is wrong with a batch axis', async () => {
+    const failed = async (...args: string[]): Promise<string> => {
+      const { code, stdout, stderr } = await cli.run(...args);
+      assert.notEqual(code, 0);
+      return (stdout + stderr).replaceAll(/\s+/g, ' ');
+    };
+    const check = async (...more: string[]) =>
+      failed('check', silero, silero, '--data', 'states.npz', ...more);
+    assert.match(
+      await check('--batch-axis', 'h=x'),
+      /--batch-axis expects input=axis or input=none, got "h=x"/,
+    );
+    assert.match(await check('--batch-axis', 'h=7'), /Input "h" has 3 dims and no axis 7 for its batch/);
+    const prune = await failed('prune', silero, '-o', 'out.onnx', '--batch-axis', 'h=1');
+    assert.match(prune, /--map and --batch-axis say how the data of --calibration are read/);
+  });
+});
 
 describe("the article's network on the command line", function () {
   this.timeout(long);

@@ -65,3 +65,25 @@ describe('an input of ids', () => {
     assert.deepEqual(await inputHints(path.join(import.meta.dirname, 'none.onnx'), signal), {});
   });
 });
+
+describe('an input that is a state', () => {
+  const declared = (name: string, dims: readonly (number | string)[]) => value(name, dims);
+  const CASES: [string, string, string, readonly (number | string)[], boolean][] = [
+    ['with the output of the next one', 'h', 'hn', [2, 'batch', 64], true],
+    ['of any length', 'state', 'stateN', ['a', 'b', 'c'], true],
+    ['as a cache', 'past.0.key', 'present.0.key', [2, 'batch', 64], true],
+    ['not where the output is another thing', 'h', 'y', [2, 'batch', 64], false],
+    ['not where the output is of another size', 'h', 'hn', [2, 'batch', 32], false],
+    ['not by its output alone', 'image', 'image_out', [2, 'batch', 64], false],
+  ];
+  for (const [title, input, output, dims, isState] of CASES)
+    it(`is one ${title}`, () => {
+      const inputs = [value('x', ['batch', 4]), declared(input, [2, 'batch', 64])];
+      const hints = hintsOf(model(graph({ inputs, nodes: [], outputs: [declared(output, dims)] })));
+      assert.deepEqual(hints[input]?.isState, isState ? true : undefined);
+      const alone = hintsOf(
+        model(graph({ inputs: inputs.slice(1), nodes: [], outputs: [declared(output, dims)] })),
+      );
+      assert.deepEqual(alone, {});
+    });
+});

@@ -9,6 +9,8 @@ import { convert, fromNumpyDescr, isConvertible, type ElementType } from '../../
 import { openNumpy } from '../../../src/runtime/data/numpy-file.ts';
 import { RunnerError } from '../../../src/runtime/failure.ts';
 import { planInputs, type TensorInfo } from '../../../src/runtime/inputs.ts';
+import type { RandomHints } from '../../../src/runtime/data/random.ts';
+import type { NumpySpec } from '../../../src/runtime/data/spec.ts';
 import { npy, npz, TestFolder, type NpyOptions } from './numpy-files.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
@@ -194,11 +196,18 @@ describe('samples from a NumPy file', () => {
   );
   const labels = npy(BigInt64Array.of(0n, 1n, 0n, 1n, 1n), { descr: '<i8', shape: [5] });
 
-  const open = async (bytes: Uint8Array, batchSize: number, infos: TensorInfo[] = [x], limit?: number) =>
-    openData(
-      { kind: 'numpy', path: await folder.write('data.npz', bytes), limit },
-      planInputs(infos, { batchSize, dims: {} }),
-    );
+  interface Options extends Partial<NumpySpec> {
+    readonly hints?: RandomHints;
+  }
+  const open = async (
+    bytes: Uint8Array,
+    batchSize: number,
+    infos: TensorInfo[] = [x],
+    { hints, ...spec }: Options = {},
+  ) => {
+    const data: NumpySpec = { ...spec, kind: 'numpy', path: await folder.write('data.npz', bytes) };
+    return openData(data, planInputs(infos, { batchSize, dims: {}, data }), hints);
+  };
 
   it('come in batches, the last one smaller, with their labels', async () => {
     const source = await open(npz({ x: ten, labels }), 2);
@@ -225,7 +234,7 @@ describe('samples from a NumPy file', () => {
   });
 
   it('are limited where asked', async () => {
-    const source = await open(npz({ x: ten, labels }), 2, [x], 3);
+    const source = await open(npz({ x: ten, labels }), 2, [x], { limit: 3 });
     assert.equal(source.description, 'data.npz, 3 of 5 samples');
     assert.deepEqual(await collect(source, 'x'), [
       [0, 1, 2, 3],
@@ -289,6 +298,79 @@ describe('samples from a NumPy file', () => {
       counts.every((c) => c > 100),
       String(counts),
     );
+  });
+
+  const state: TensorInfo = { name: 'h', type: 'float32', shape: [2, 'batch', 1] };
+  const both = [x, state];
+  // sample s has s and 10 + s
+  const states = npy(Float32Array.of(0, 1, 2, 3, 4, 10, 11, 12, 13, 14), { shape: [2, 5, 1] });
+  const collectAll = async (source: DataSource, name: string) => {
+    const found: (number | number[])[][] = [];
+    for await (const { feeds } of source.batches())
+      found.push([[...feeds[name]!.dims], [...Array.from(feeds[name]!.data, Number)]]);
+    source.close();
+    return found;
+  };
+
+  it('are read along the batch of each input, wherever that is', async () => {
+    const source = await open(npz({ x: ten, h: states }), 2, both);
+    assert.equal(source.samples, 5);
+    assert.deepEqual(await collectAll(source, 'h'), [
+      [
+        [2, 2, 1],
+        [0, 1, 10, 11],
+      ],
+      [
+        [2, 2, 1],
+        [2, 3, 12, 13],
+      ],
+      [
+        [2, 1, 1],
+        [4, 14],
+      ],
+    ]);
+    await assert.rejects(
+      open(npz({ x: npy(new Float32Array(8), { shape: [4, 2] }), h: states }), 2, both),
+      isDataError(/"x" has 4 samples, array "h" has 5/),
+    );
+  });
+
+  it('lie along the axis that is given where the dims do not tell, or are the same for all', async () => {
+    const infos = [x, { ...state, shape: [2, 'many', 1] }];
+    const at = (axis: number | null) =>
+      open(npz({ x: ten, h: states }), 5, infos, { batchAxes: { h: axis } });
+    assert.deepEqual((await collectAll(await at(1), 'h'))[0]?.[0], [2, 5, 1]);
+    const whole = await open(npz({ x: ten, h: states }), 2, infos, { batchAxes: { h: null } });
+    assert.deepEqual(
+      (await collectAll(whole, 'h')).map(([dims]) => dims),
+      [
+        [2, 5, 1],
+        [2, 5, 1],
+        [2, 5, 1],
+      ],
+    );
+    await assert.rejects(at(3), { kind: 'batch', message: /"h" has 3 dims and no axis 3/ });
+  });
+
+  it('need no state: it begins as zeros, and so does what is mapped to zeros', async () => {
+    for (const [hints, inputs] of [
+      [{ h: { isState: true } }, undefined],
+      [{}, { h: 'zeros' }],
+    ] as const) {
+      const source = await open(npz({ x: ten }), 3, both, { hints, inputs });
+      assert.match(source.warnings.join(), /feeds input "h", the state that a run hands to the next/);
+      assert.deepEqual(await collectAll(source, 'h'), [
+        [
+          [2, 3, 1],
+          [0, 0, 0, 0, 0, 0],
+        ],
+        [
+          [2, 2, 1],
+          [0, 0, 0, 0],
+        ],
+      ]);
+    }
+    await assert.rejects(open(npz({ x: ten, y: ten }), 3, both), isDataError(/no array for input "h"/));
   });
 
   const other = npy(Float32Array.of(1, 2, 3, 4), { shape: [2, 2] });

@@ -22,6 +22,7 @@ describe('recipe text', () => {
     for (const calibration of [
       { path: 'calib.npz', samples: 64, batchSize: 8 },
       { samples: 1, batchSize: 1 },
+      { path: 'a.npz', samples: 1, batchSize: 1, inputs: { h: 'zeros' }, batchAxes: { c: 1, sr: null } },
     ]) {
       const calibrated = { ...good, calibration };
       assert.deepEqual(parseRecipe(serializeRecipe(calibrated)), calibrated);
@@ -54,6 +55,11 @@ describe('recipe text', () => {
     ['another version', { ...good, version: 2 }, 'version'],
     ['no source', { ...good, source: undefined }, 'source'],
     ['a size that is no size', { ...good, source: { name: 'm', sizeBytes: -1 } }, 'source.sizeBytes'],
+    [
+      'a batch axis that is none',
+      { ...good, calibration: { samples: 1, batchSize: 1, batchAxes: { h: -1 } } },
+      'calibration.batchAxes.h',
+    ],
     ['calibration of no samples', { ...good, calibration: { samples: 0 } }, 'calibration.samples'],
     ['edits that are no list', { ...good, edits: {} }, 'edits'],
     ['an unknown edit', edit({ type: 'melt' }), 'edits[0].type'],
