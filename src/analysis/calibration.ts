@@ -48,10 +48,12 @@ export type GramTarget =
     };
 
 export interface TensorStatistics {
-  /** Elements seen; 0 where every sample had a zero-size tensor: then min and max are 0. */
+  /** Finite elements seen; 0 where every sample had a zero-size tensor: then min and max are 0. */
   readonly count: number;
   readonly min: number;
   readonly max: number;
+  /** How many of the elements were NaN or infinite; they are in none of the others. */
+  readonly nonFinite?: number | undefined;
   readonly histogram?: AbsHistogram | undefined;
   readonly channels?: ChannelStatistics | undefined;
 }

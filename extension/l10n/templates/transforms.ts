@@ -83,6 +83,7 @@ export const transformsTemplates: readonly string[] = [
   'the type of "{0}" is not known',
   'it computes in float64',
   'its reduction has no 16-bit kernel on the CPU',
+  '"{0}" is masked: integers would leave nothing of the rest',
   'it gives no float32',
   'it is not selected',
   'weight kernel: {0}',

@@ -70,10 +70,10 @@ function statisticsOf(
   histogram: AbsHistogram | undefined,
   axis: number | undefined,
 ): TensorStatistics | undefined {
-  const { count, min, max, rank } = tensor;
-  if (axis === undefined) return { count, min, max, histogram };
+  const { count, nonFinite, min, max, rank } = tensor;
+  if (axis === undefined) return { count, nonFinite, min, max, histogram };
   const channels = tensor.channels.find((c) => c.axis === (axis < 0 ? axis + rank : axis));
-  return channels === undefined ? undefined : { count, min, max, histogram, channels };
+  return channels === undefined ? undefined : { count, nonFinite, min, max, histogram, channels };
 }
 
 async function readGram(gram: CollectedGram, folder: string, target: GramTarget): Promise<Gram> {

@@ -78,6 +78,9 @@ export function staticPlan(context: StepContext, edit: StaticEdit): StaticPlan {
   return plan;
 }
 
+/** No score before a Softmax is as small: masks in use begin at 1e4. */
+const MASK = 1000;
+
 export class Planner implements StaticPlan {
   readonly nodes = new Map<Entry, NodePlan>();
   readonly reasons = new Map<Entry, string>();
@@ -149,6 +152,12 @@ export class Planner implements StaticPlan {
     const type = this.typeOf(name);
     if (type === undefined) return `the type of ${label} "${name}" is not known`;
     return type === DataType.float ? undefined : `${label} "${name}" is not float32`;
+  }
+
+  /** Whether calibration saw -∞ or a number in its place, as attention masks add them (-10,000, the least float, …). */
+  isMasked(name: string): boolean {
+    const { nonFinite = 0, min = 0 } = this.context.calibration?.statistics(name) ?? {};
+    return nonFinite > 0 || min <= -MASK;
   }
 
   isQuantized(name: string): boolean {

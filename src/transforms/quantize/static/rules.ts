@@ -16,7 +16,7 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['BatchNormalization', normalization],
   ['Relu', clamp],
   ['Clip', clamp],
-  ['Add', joining],
+  ['Add', adding],
   ['Mul', joining],
   ['Concat', joining],
   ['Sigmoid', joining],
@@ -183,6 +183,16 @@ function clamp(p: Planner, _entry: Entry, node: Node): NodePlan | Blocked {
   if (p.hasOneUse(x)) p.setRange(x, y);
   p.mark(y);
   return { operands: [{ kind: 'value', name: x }, ...rest.map(plain)], outputs: [y] };
+}
+
+/** An Add before a Softmax may add a mask, of which calibration tells. */
+function adding(p: Planner, entry: Entry, node: Node): NodePlan | Blocked {
+  const [y = ''] = node.outputs;
+  const [user, ...others] = p.ws.uses(p.ws.main, y);
+  const isScore = others.length === 0 && user?.entry.original.opType === 'Softmax';
+  if (isScore && p.isMasked(y))
+    return { reason: `"${y}" is masked: integers would leave nothing of the rest` };
+  return joining(p, entry, node);
 }
 
 /** All that it takes and gives become integers, each with a scale of its own, where one input is quantized already. */
