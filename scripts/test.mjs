@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { build, ensureDependencies, ensureNode, root, runOrExit } from './deps.mjs';
+import { build, ensureDependencies, ensureNode, root } from './deps.mjs';
 
 ensureNode();
 ensureDependencies();
@@ -25,14 +25,15 @@ const checks = {
   types: ['src', 'extension', 'webview', 'test'].map(typesOf),
   format: [[bin('prettier'), '--check', '--log-level', 'warn', '.']],
 };
+/** Two files at once (a test waits while the other process has the cores), then those of how long something takes, alone. */
+const inTwo = (folder, timingTimeoutMs) => [
+  mocha(60_000, `${folder}/**/*.test.ts`, '--parallel', '--jobs', '2', '--ignore', '**/*.timing.test.ts'),
+  mocha(timingTimeoutMs, `${folder}/**/*.timing.test.ts`),
+];
 /** Each command writes its own figures to $SUITE_SUMMARY. Tests of how long something takes have nothing beside them. */
 const suites = {
-  unit: [
-    // a test waits while the other process has the cores
-    mocha(60_000, 'test/unit/**/*.test.ts', '--parallel', '--jobs', '2', '--ignore', '**/*.timing.test.ts'),
-    mocha(20_000, 'test/unit/**/*.timing.test.ts'),
-  ],
-  webview: [mocha(60_000, 'test/e2e/webview/**/*.test.ts')],
+  unit: inTwo('test/unit', 20_000),
+  webview: inTwo('test/e2e/webview', 60_000),
   integration: [tsx('test/integration/run.ts')],
   vscode: [tsx('test/e2e/vscode/run.ts')],
 };
@@ -43,14 +44,19 @@ const isWanted = (name) => wanted.length === 0 || wanted.includes(name);
 const folder = mkdtempSync(path.join(tmpdir(), 'vram-lens-test-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
+const chosen = Object.keys(suites).filter(isWanted);
+// it waits for the network where it is not there yet: meanwhile, what needs no browser
+const vscodeSetup = chosen.some((s) => needsBrowser.has(s)) ? setUpVscode() : undefined;
+
 const results = [];
 const chosenChecks = Object.keys(checks).filter((name) => isWanted('checks') || wanted.includes(name));
 if (chosenChecks.length > 0) console.log(`\n── ${chosenChecks.join(', ')} …`);
 results.push(...(await Promise.all(chosenChecks.map(check))));
-const chosen = Object.keys(suites).filter(isWanted);
 if (chosen.length > 0) build('--tests');
-if (chosen.some((s) => needsBrowser.has(s))) runOrExit(...split(tsx('test/support/setup-vscode.ts')));
-for (const name of chosen) results.push(await suite(name));
+for (const name of chosen) {
+  if (needsBrowser.has(name)) (await vscodeSetup)?.();
+  results.push(await suite(name));
+}
 
 console.log('');
 for (const r of results)
@@ -60,6 +66,17 @@ for (const r of results)
 const total = (key) => results.reduce((sum, r) => sum + r[key], 0);
 console.log(`${total('passes')} passed, ${total('failures')} failed`);
 process.exitCode = total('failures') === 0 && total('passes') > 0 ? 0 : 1;
+
+/** Gives what is to be done where it is needed: to show what was said, and to end where it failed. */
+async function setUpVscode() {
+  const said = [];
+  const command = tsx('test/support/setup-vscode.ts');
+  const code = await run(command, { stdio: ['ignore', 'pipe', 'pipe'] }, (chunk) => said.push(chunk));
+  return () => {
+    process.stdout.write(said.splice(0).join(''));
+    if (code !== 0) process.exit(code);
+  };
+}
 
 /** All that the commands of a check say is shown when it is done, since others are under way. */
 async function check(name) {
@@ -110,8 +127,4 @@ function run([command, ...args], options, onOutput) {
     });
     child.once('close', (code) => resolve(code ?? 1));
   });
-}
-
-function split([command, ...args]) {
-  return [command, args];
 }

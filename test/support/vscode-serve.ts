@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { startServer } from './vscode-server.ts';
-import { ensureServer, projectRoot } from './vscode-setup.ts';
+import { ensureLogger, ensureServer, projectRoot } from './vscode-setup.ts';
 
 export interface Serving {
   readonly url: string;
@@ -14,6 +14,7 @@ export interface Serving {
  */
 export async function serve(folder: string): Promise<Serving> {
   ensureServer();
+  ensureLogger();
   const dataDir = path.join(projectRoot, '.cache/vscode-data'); // kept, so that a person's settings stay
   await mkdir(dataDir, { recursive: true });
   const server = await startServer({ dataDir });

