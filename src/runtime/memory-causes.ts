@@ -1,10 +1,11 @@
 /** What a run held, by what it was for: measured beside predicted, each with the same of the other. */
+import { Arena } from '../analysis/memory/arena.ts';
 import type { MemoryEstimate } from '../analysis/types.ts';
-import type { ProfiledNode, RunStats } from './types.ts';
+import type { ProfiledNode, RunStats, TypeAndDims } from './types.ts';
 
 /** Bytes; undefined where the EP's allocator or the system does not tell. */
 export interface MemoryByCause {
-  /** In the arena before the first node ran: what kernels packed for themselves. */
+  /** In the arena before the first node ran: small constants, and what kernels packed for themselves. */
   readonly arenaWeightsBytes: number | undefined;
   /** The arena's highest of the first run, without these. */
   readonly arenaActivationsBytes: number | undefined;
@@ -77,7 +78,7 @@ export function arenaByCause(
   'arenaWeightsBytes' | 'arenaActivationsBytes' | 'arenaSlackBytes' | 'storedWeightsBytes'
 > {
   const [first] = nodes;
-  const own = first !== undefined && !aliasing.has(first.opType) ? (first.outputBytes ?? 0) : 0;
+  const own = first !== undefined && !aliasing.has(first.opType) ? heldByOutputs(first) : 0;
   const arenaWeightsBytes = peakBytes === undefined ? undefined : less(first?.memInUseBytes, own);
   const held = nodes.reduce((max, n) => Math.max(max, n.arenaHeldBytes ?? 0), 0);
   const stored = nodes.flatMap((n) => n.parameterBytes ?? []);
@@ -88,6 +89,28 @@ export function arenaByCause(
     storedWeightsBytes: stored.length === 0 ? undefined : stored.reduce((a, b) => a + b, 0),
   };
 }
+
+/**
+ * What the first node's outputs take of the arena: more than their bytes where a chunk is handed out whole, as the first
+ * megabyte is for an output of more than half of it. So it is where what is held and not in use is what that leaves over.
+ */
+function heldByOutputs({ outputBytes = 0, outputs, arenaHeldBytes, memInUseBytes }: ProfiledNode): number {
+  const arena = new Arena();
+  if (outputs.length > 1) for (const o of outputs) arena.allocate(bytesOf(o));
+  else arena.allocate(outputBytes);
+  const left = arena.heldBytes - arena.inUseBytes;
+  return less(arenaHeldBytes, memInUseBytes) === left ? arena.inUseBytes : outputBytes;
+}
+
+function bytesOf({ type, dims }: TypeAndDims): number {
+  return dims.reduce((product, d) => product * d, elementBytes[type] ?? 1);
+}
+
+/** By ONNX Runtime's names; 1 for what is not here. */
+const elementBytes: Readonly<Record<string, number>> = {
+  ...{ double: 8, int64: 8, uint64: 8, float: 4, int32: 4, uint32: 4 },
+  ...{ float16: 2, bfloat16: 2, int16: 2, uint16: 2 },
+};
 
 export const memoryCauses = [
   'arenaWeights',

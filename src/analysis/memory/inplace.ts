@@ -21,7 +21,7 @@ const rules: Readonly<Record<string, InplaceRule>> = {
   ...table(
     inplace,
     'Relu Elu HardSigmoid LeakyRelu Selu Sigmoid Softplus Softsign Tanh ThresholdedRelu Celu Shrink Clip ' +
-      'Softmax LogSoftmax Scatter ScatterElements TensorScatter Trilu',
+      'Softmax LogSoftmax Scatter ScatterElements TensorScatter Trilu Cast',
   ),
 };
 

@@ -7,7 +7,7 @@ import { isUnknown } from '../dim.ts';
 import { Arena } from './arena.ts';
 import { roundUp } from './arena.ts';
 import type { Chunk } from './arena.ts';
-import type { Scratch } from './kernels/kernel.ts';
+import type { Scratch, ScratchItem } from './kernels/kernel.ts';
 import { MemoryPattern } from './memory-pattern.ts';
 import type { Buffer, BufferLists } from './plan.ts';
 import type { Runtime, RuntimeBlock, RuntimeNode } from './runtime.ts';
@@ -102,8 +102,8 @@ class Run {
     const node = nodes[step];
     if (node === undefined) return;
     if (node.bodies.length > 0) this.controlFlow(node, plan.steps[step]?.allocated ?? []);
+    else if (node.scratch) this.withScratch(node, node.scratch, () => this.allocateAt(plan.allocated, step));
     else this.allocateAt(plan.allocated, step);
-    if (node.scratch) this.scratch(node, node.scratch);
   }
 
   /** Whether the memory is there already; if not, it is traced. */
@@ -194,7 +194,7 @@ class Run {
     return heaviest;
   }
 
-  private scratch(node: RuntimeNode, scratch: Scratch): void {
+  private withScratch(node: RuntimeNode, scratch: Scratch, allocateOutputs: () => void): void {
     const { sizes } = this;
     const wanted = scratch({
       node,
@@ -204,22 +204,32 @@ class Run {
       inputBytes: (i) => this.bytesOf(node.inputs[i]),
       outputBytes: (i) => this.bytesOf(node.outputs[i]),
     });
-    const before = this.arena.peakBytes;
+    const giveBack: (() => void)[] = [];
     let workspaceBytes = 0;
-    const giveBack = wanted.map((item) => {
-      const bytes = typeof item === 'number' ? item : item.reserved;
-      if (!(bytes > 0)) return () => undefined;
-      workspaceBytes += bytes;
-      if (typeof item !== 'number') {
-        this.arena.reserve(bytes);
-        return () => this.arena.release(bytes);
+    const take = (items: readonly ScratchItem[]) => {
+      for (const item of items) {
+        const bytes = bytesOfScratch(item);
+        if (!(bytes > 0)) continue;
+        workspaceBytes += bytes;
+        giveBack.push(this.takeScratch(item, bytes));
       }
-      const chunk = this.arena.allocate(bytes);
-      return () => this.arena.free(chunk);
-    });
+    };
+    const before = this.arena.peakBytes;
+    take(wanted.filter(isEarly));
+    allocateOutputs();
+    take(wanted.filter((item) => !isEarly(item)));
     if (this.arena.peakBytes > before) this.atPeak = { activationBytes: this.requested, workspaceBytes };
     if (workspaceBytes > 0) this.workspaces.set(node, workspaceBytes);
     for (const give of giveBack) give();
+  }
+
+  private takeScratch(item: ScratchItem, bytes: number): () => void {
+    if (typeof item !== 'number' && 'reserved' in item) {
+      this.arena.reserve(bytes);
+      return () => this.arena.release(bytes);
+    }
+    const chunk = this.arena.allocate(bytes);
+    return () => this.arena.free(chunk);
   }
 
   private bytesOf(value: Value | undefined): number {
@@ -239,6 +249,15 @@ class Run {
     });
     return peak;
   }
+}
+
+function isEarly(item: ScratchItem): boolean {
+  return typeof item !== 'number' && 'early' in item;
+}
+
+function bytesOfScratch(item: ScratchItem): number {
+  if (typeof item === 'number') return item;
+  return 'reserved' in item ? item.reserved : item.early;
 }
 
 function isFixed({ type }: Value): boolean {

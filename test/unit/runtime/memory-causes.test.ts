@@ -54,6 +54,27 @@ describe('memory by cause', () => {
     });
   });
 
+  it('counts a chunk that is handed out whole as the first output’s, not as weights', () => {
+    const mebibyte = 2 ** 20;
+    const whole = { arenaHeldBytes: mebibyte + 700 };
+    const nodes = [
+      node('Conv', 600_000, mebibyte + 700, whole),
+      node('Relu', 600_000, mebibyte + 700, whole),
+    ];
+    const { arenaWeightsBytes, arenaActivationsBytes } = arenaByCause(nodes, mebibyte + 700);
+    assert.deepEqual([arenaWeightsBytes, arenaActivationsBytes], [700, mebibyte]);
+    // three outputs take a chunk each
+    const several = node('DynamicQuantizeLinear', 1005, 2236, {
+      arenaHeldBytes: mebibyte + 700,
+      outputs: [
+        { type: 'uint8', dims: [10, 100] },
+        { type: 'float', dims: [] },
+        { type: 'uint8', dims: [] },
+      ],
+    });
+    assert.equal(arenaByCause([several], 2236).arenaWeightsBytes, 700);
+  });
+
   it('takes nothing off where the first node gives another shape to an input', () => {
     assert.equal(arenaByCause([node('Squeeze', 1000, 700)], 1700).arenaWeightsBytes, 700);
   });

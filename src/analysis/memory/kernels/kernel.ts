@@ -16,9 +16,11 @@ export interface KernelContext {
 
 /**
  * The allocations that a kernel holds at once beside its outputs and gives back at its end, in bytes; `reserved`: taken
- * beside the arena's regions, as it is.
+ * beside the arena's regions, as it is; `early`: asked for before the outputs.
  */
-export type Scratch = (c: KernelContext) => readonly (number | { readonly reserved: number })[];
+export type Scratch = (c: KernelContext) => readonly ScratchItem[];
+
+export type ScratchItem = number | { readonly reserved: number } | { readonly early: number };
 
 /** A copy that a kernel makes of a constant input when the session is made. */
 export interface Packed {

@@ -93,7 +93,7 @@ export const matrixKernels: Readonly<Record<string, Kernel>> = {
   'com.microsoft::MatMulIntegerToFloat': { packing: packsInt8(1) },
   'com.microsoft::DynamicQuantizeMatMul': {
     packing: packsInt8(1),
-    scratch: (c) => [product(c.inputDims(0))], // A as uint8
+    scratch: (c) => [{ early: product(c.inputDims(0)) }], // A as uint8
   },
   'com.microsoft::QGemm': { packing: packsInt8(3, 'transB'), scratch: int32Output },
   'com.microsoft::MatMulNBits': nBits,
