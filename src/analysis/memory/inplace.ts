@@ -29,10 +29,11 @@ function table(rule: InplaceRule, names: string): Record<string, InplaceRule> {
   return Object.fromEntries(names.split(' ').map((name) => [name, rule]));
 }
 
-/** A convolution in blocked layout adds to the tensor that it is fused with. */
-const blockedConv: InplaceRule = { mayInplace: [[3, 0]] };
+/** A convolution adds to the tensor that it is fused with. */
+const addingConv: InplaceRule = { mayInplace: [[3, 0]] };
 
 export function inplaceRule(domain: string, opType: string): InplaceRule {
-  if (domain === nchwcDomain) return opType === 'Conv' ? blockedConv : none;
+  if (domain === nchwcDomain) return opType === 'Conv' ? addingConv : none;
+  if (domain === 'com.microsoft') return opType === 'FusedConv' ? addingConv : none;
   return domain === '' ? (rules[opType] ?? none) : none;
 }

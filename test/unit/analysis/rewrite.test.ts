@@ -68,4 +68,30 @@ describe('rewriting as ONNX Runtime does it', () => {
       ...['QuantizeLinear', 'Transpose', 'DequantizeLinear', 'Sigmoid'],
     ]);
   });
+
+  it('adds in a convolution that is not laid out in blocks, in the buffer of what it adds', () => {
+    const weights = ['1', '2'].flatMap((i) => [floats(`w${i}`, [6, 3, 1, 1]), floats(`b${i}`, [6])]);
+    const m = model(
+      graph({
+        inputs: [value('x', ['batch', 6, 20, 20])],
+        nodes: [
+          node('Conv', ['x', 'w1', 'b1'], ['c1'], { group: 2 }),
+          node('Relu', ['c1'], ['r']),
+          node('Conv', ['x', 'w2', 'b2'], ['c2'], { group: 2 }),
+          node('Add', ['c2', 'r'], ['a']),
+          node('Sigmoid', ['a'], ['s']),
+          node('ReduceMean', ['s'], ['y'], { axes: [2, 3] }),
+        ],
+        outputs: [value('y')],
+        initializers: weights,
+      }),
+    );
+    const { main } = internals(analyze(m)).compiled.level('all', 'cpu').runtime;
+    assert.deepEqual(
+      main.nodes.map((n) => n.opType),
+      ['FusedConv', 'FusedConv', 'ReduceMean'],
+    );
+    const [first, second] = main.plan.steps.map((s) => s.outputs[0]?.index);
+    assert.equal(first, second);
+  });
 });

@@ -1,11 +1,20 @@
 /** What a convolution takes over from the nodes after it: normalisation, scale, bias, activation. */
 import { elementCount } from '../../../onnx/datatype.ts';
 import { DataType } from '../../../onnx/model.ts';
+import type { KnownDims } from '../known-dims.ts';
 import type { Draft } from '../runtime.ts';
 import { elemTypeOfValue } from '../values.ts';
 import type { Value } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
-import { channelsLastDomain, isConstant, isOp, qualifiedName, staticDims } from './patterns.ts';
+import {
+  channelsLastDomain,
+  isConstant,
+  isOp,
+  next,
+  otherInput,
+  qualifiedName,
+  staticDims,
+} from './patterns.ts';
 
 /** Conv with constant weights, then BatchNormalization, Mul or Add with constants: folded into weights and bias. */
 export function foldIntoConvs(editor: GraphEditor): void {
@@ -85,6 +94,49 @@ export function fuseConvActivations(editor: GraphEditor): void {
     else if (isOp(node, 'Conv') && isFloat(node))
       fuseActivation(editor, node, activations, fusedAs('FusedConv'));
   }
+}
+
+/**
+ * Conv with a bias, then an Add of two values that are known to be of the same four dims, then an activation or none: one
+ * fused node, for what is left in the usual layout (conv_add_act_fusion.cc).
+ */
+export function fuseConvAdds(editor: GraphEditor, known: KnownDims): void {
+  for (const node of editor.nodes) {
+    const add =
+      editor.has(node) && isFloat(node) && isOp(node, 'Conv') ? next(editor, node, 'Add') : undefined;
+    if (add === undefined || !addsPlanes(add, known)) continue;
+    // of two convolutions that are added, the first in the file
+    const conv = add.inputs
+      .flatMap((v) => editor.maker(v) ?? [])
+      .sort((a, b) => a.index - b.index)
+      .find(
+        (n) => isOp(n, 'Conv') && n.inputs[2] && n.inputs.length === 3 && editor.soleReader(n.outputs[0]),
+      );
+    const addend = conv && otherInput(add, conv.outputs[0]);
+    if (conv === undefined || addend === undefined) continue;
+    editor.remove(add);
+    const [fused] = editor.replace(conv, [
+      {
+        ...conv,
+        ...fusedAs('FusedConv'),
+        inputs: [...conv.inputs, addend],
+        outputs: add.outputs,
+        sources: [...conv.sources, ...add.sources],
+      },
+    ]);
+    if (fused) fuseActivation(editor, fused, activations, fusedAs('FusedConv'));
+  }
+}
+
+export function isConvAdd(editor: GraphEditor, n: Draft): boolean {
+  return isOp(n, 'Add') && n.inputs.some((v) => isOp(editor.maker(v), 'Conv'));
+}
+
+function addsPlanes({ inputs: [a, b] }: Draft, known: KnownDims): boolean {
+  const [of, and] = [a && known.get(a), b && known.get(b)];
+  return (
+    of?.length === 4 && and?.length === 4 && of.every((d, i) => d !== undefined && d !== 0 && d === and[i])
+  );
 }
 
 /** Gemm, then an activation that takes no constants: one fused node. */

@@ -5,7 +5,7 @@ import type { KnownDims } from '../known-dims.ts';
 import type { Block } from '../program.ts';
 import type { Draft, ValueFactory } from '../runtime.ts';
 import { removeNoopCasts } from './casts.ts';
-import { foldIntoConvs, fuseConvActivations, fuseGemmActivations } from './conv.ts';
+import { foldIntoConvs, fuseConvActivations, fuseConvAdds, fuseGemmActivations, isConvAdd } from './conv.ts';
 import { GraphEditor } from './editor.ts';
 import type { Rewritten } from './editor.ts';
 import { removeNoops } from './eliminate.ts';
@@ -126,6 +126,10 @@ function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number)
 
   putChannelsLast(editor, known(isIntegerConv));
   if (blockSize > 1) blockChannels(editor, known(startsBlocks), blockSize);
+  fuseConvAdds(
+    editor,
+    known((n) => isConvAdd(editor, n)),
+  );
 }
 
 function fuseFloats(editor: GraphEditor, known: KnownFor, target: Target): void {
