@@ -54,7 +54,9 @@ export function unknown(reason: string): Unknown {
 }
 
 export function isUnknown(x: unknown): x is Unknown {
-  return typeof x === 'object' && x !== null && 'kind' in x && x.kind === 'unknown';
+  // shapes are asked most, which are lists: to look for a property in them takes longer
+  if (typeof x !== 'object' || x === null || Array.isArray(x)) return false;
+  return (x as { readonly kind?: unknown }).kind === 'unknown';
 }
 
 export function isExpr(x: unknown): x is DimExpr {

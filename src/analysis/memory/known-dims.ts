@@ -47,6 +47,39 @@ class KnownTable implements KnownDims {
 
 export const nothingKnown: KnownDims = new KnownTable();
 
+/** Where a value's sizes came from. */
+type Origin = Pick<Draft, 'source' | 'node' | 'opType' | 'inputs'>;
+
+/** What was found of one graph last: while it is rewritten, most of its nodes stay what they were. */
+export class LastKnown {
+  /** By the value's slot. */
+  private readonly origins: (Origin | undefined)[] = [];
+  private known: KnownDims = nothingKnown;
+
+  get(v: Value): KnownSizes | undefined {
+    return this.known.get(v);
+  }
+
+  /** Whether the sizes of an output of `n` follow from the same as then. */
+  holds(n: Draft, v: Value, known: KnownDims): boolean {
+    const then = this.origins[v.slot];
+    if (then?.inputs !== n.inputs || then.node !== n.node || then.opType !== n.opType) return false;
+    if (then.source !== n.source || dependsOnContent(n)) return false;
+    for (const input of n.inputs)
+      if (input && input.kind !== 'constant' && known.get(input) !== this.get(input)) return false;
+    return true;
+  }
+
+  remember({ source, node, opType, inputs }: Draft, v: Value): void {
+    while (this.origins.length <= v.slot) this.origins.push(undefined);
+    this.origins[v.slot] = { source, node, opType, inputs };
+  }
+
+  replaceBy(known: KnownDims): void {
+    this.known = known;
+  }
+}
+
 /**
  * Adds what is known of the values that `nodes` (in topological order) make. `before`: what was known before the graph
  * was rewritten; a value that is still there keeps it.
@@ -56,24 +89,41 @@ export function knownDims(
   nodes: readonly Draft[],
   inputs: readonly Value[],
   outer: KnownDims,
+  last: LastKnown,
   before?: KnownDims,
 ): KnownDims {
   const known = new KnownTable(outer);
   const declared = new Map(graph.inputs.map((v) => [v.name, v.type]));
   for (const v of inputs) {
-    const dims = declaredDims(declared.get(v.name));
+    const dims = last.get(v) ?? declaredDims(declared.get(v.name));
     if (dims) known.set(v, dims);
   }
   for (const n of nodes) {
-    for (const v of n.inputs) if (v?.kind === 'constant' && !known.has(v)) known.set(v, constantDims(v));
+    for (const v of n.inputs)
+      if (v?.kind === 'constant' && !known.has(v)) known.set(v, last.get(v) ?? constantDims(v));
     for (const v of n.outputs) {
       if (!v) continue;
-      const said = before?.get(v) ?? declaredDims(graph.valueInfo.get(v.name)?.type);
-      const dims = merged(inferred(n, v, known), said);
+      const dims = last.holds(n, v, known) ? last.get(v) : found(n, v, known);
       if (dims) known.set(v, dims);
     }
   }
+  last.replaceBy(known);
   return known;
+
+  function found(n: Draft, v: Value, sofar: KnownDims): KnownSizes | undefined {
+    const said = before?.get(v) ?? declaredDims(graph.valueInfo.get(v.name)?.type);
+    const dims = merged(inferred(n, v, sofar), said);
+    const then = last.get(v);
+    last.remember(n, v);
+    // the same list, so that what follows from it holds, too
+    return dims && then && sameSizes(dims, then) ? then : dims;
+  }
+}
+
+function sameSizes(a: KnownSizes, b: KnownSizes): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 function constantDims(v: Value): KnownSizes {
@@ -117,6 +167,15 @@ const contentInputs: Readonly<Record<string, readonly number[]>> = {
     'Mean Sum Max Min Prod L1 L2 LogSum LogSumExp SumSquare'.split(' ').map((n) => [`Reduce${n}`, [1]]),
   ),
 };
+
+/** The shape depends on what is computed as the graph runs. */
+function dependsOnContent({ opType, inputs }: Draft): boolean {
+  for (const i of contentInputs[opType] ?? []) {
+    const input = inputs[i];
+    if (input !== undefined && input.kind !== 'constant') return true;
+  }
+  return false;
+}
 
 function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | undefined {
   const ours = dimsOfValue(v);

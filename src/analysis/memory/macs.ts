@@ -27,8 +27,16 @@ type Formula = (n: ExecutedNode) => Dim;
 const inputDims = (n: ExecutedNode, i: number) => dimsOfValue(n.inputs[i]);
 const outputDims = (n: ExecutedNode, i = 0) => dimsOfValue(n.outputs[i]);
 
+/** The shapes of values that were inferred alike are the same list. */
+const products = new WeakMap<readonly Dim[], Dim>();
+
 function product(dims: readonly Dim[] | undefined): Dim {
-  return dims === undefined ? noDims : mul(...dims);
+  if (dims === undefined) return noDims;
+  const known = products.get(dims);
+  if (known !== undefined) return known;
+  const made = mul(...dims);
+  products.set(dims, made);
+  return made;
 }
 
 function dimAt(dims: readonly Dim[] | undefined, i: number): Dim {

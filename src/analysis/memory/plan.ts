@@ -83,8 +83,10 @@ class Planner {
   private readonly nodes: readonly PlannedNode[];
   private readonly known: KnownDims;
   private readonly graphOutputs: ReadonlySet<Value>;
-  private readonly uses = new Map<Value, number>();
-  private readonly states = new Map<Value, State>();
+  /** By the value's slot; lists, as maps of 10,000 objects take most of the time that planning takes. */
+  private readonly uses: number[] = [];
+  private readonly states: (State | undefined)[] = [];
+  private readonly keys: (string | null)[] = [];
   private readonly all: State[] = [];
   /** What was given back, the latest last, by size. */
   private readonly freeLists = new Map<string, State[]>();
@@ -100,12 +102,28 @@ class Planner {
     this.known = known;
     this.counter = counter;
     this.graphOutputs = new Set(outputs.filter((v) => v !== undefined));
-    const use = (v: Value | undefined) => v && this.uses.set(v, (this.uses.get(v) ?? 0) + 1);
     for (const n of nodes) {
-      n.inputs.forEach(use);
-      n.implicit.forEach(use);
+      for (const v of n.inputs) this.use(v);
+      for (const v of n.implicit) this.use(v);
     }
-    this.graphOutputs.forEach(use);
+    for (const v of this.graphOutputs) this.use(v);
+  }
+
+  private use(v: Value | undefined): void {
+    if (v) put(this.uses, v.slot, (this.uses[v.slot] ?? 0) + 1, 0);
+  }
+
+  private stateOf(v: Value | undefined): State | undefined {
+    return v && this.states[v.slot];
+  }
+
+  /** See {@link sizeKey}. */
+  private keyOf(v: Value): string | undefined {
+    const known = this.keys[v.slot];
+    if (known !== undefined && known !== notAsked) return known ?? undefined;
+    const key = sizeKey(v, this.known);
+    put(this.keys, v.slot, key ?? null, notAsked);
+    return key;
   }
 
   run(): Plan {
@@ -117,7 +135,7 @@ class Planner {
       steps,
       allocated: listsOf(steps.map((s) => s.allocated)),
       freed: listsOf(freed),
-      bufferOf: (v) => this.states.get(v)?.buffer,
+      bufferOf: (v) => this.stateOf(v)?.buffer,
     };
   }
 
@@ -127,7 +145,7 @@ class Planner {
       if (!value) return undefined;
       const state = this.stateFor(node, value, i, allocated);
       if (!state) return undefined;
-      this.states.set(value, state);
+      put(this.states, value.slot, state, undefined);
       return state.buffer;
     });
     for (const value of node.inputs) this.read(value, step);
@@ -138,11 +156,11 @@ class Planner {
 
   /** Undefined where the value lies in memory that is not planned here: an alias of a graph input or constant. */
   private stateFor(node: PlannedNode, value: Value, i: number, allocated: Buffer[]): State | undefined {
-    const count = (this.uses.get(value) ?? 0) + 1; // its definition counts as a use
+    const count = (this.uses[value.slot] ?? 0) + 1; // its definition counts as a use
     const isOutput = this.graphOutputs.has(value);
     if (!isOutput) {
       const source = this.inputToReuse(node, value, i);
-      if (source) return this.share(this.states.get(source), count);
+      if (source) return this.share(this.stateOf(source), count);
       // what nothing reads takes no dead buffer
       const dead = count > 1 ? this.deadBuffer(value) : undefined;
       if (dead) return this.share(dead, count);
@@ -169,36 +187,44 @@ class Planner {
     }
     for (const [from, to] of node.inplace.mayInplace ?? []) {
       const input = node.inputs[from];
-      const state = input && this.states.get(input);
+      const state = this.stateOf(input);
       if (to !== output || !input || state?.useCount !== 1 || state.buffer.isOutput) continue;
-      const key = sizeKey(input, this.known);
-      if (key !== undefined && key === sizeKey(value, this.known)) return input;
+      const key = this.keyOf(input);
+      if (key !== undefined && key === this.keyOf(value)) return input;
     }
     return undefined;
   }
 
   /** The most recently given back buffer of the same size; for scalars none is looked for. */
   private deadBuffer(value: Value): State | undefined {
-    const key = (this.known.get(value)?.length ?? 0) === 0 ? undefined : sizeKey(value, this.known);
+    const key = (this.known.get(value)?.length ?? 0) === 0 ? undefined : this.keyOf(value);
     return key === undefined ? undefined : this.freeLists.get(key)?.pop();
   }
 
   private read(value: Value | undefined, step: number): void {
-    const state = value && this.states.get(value);
+    const state = this.stateOf(value);
     if (state) state.lastStep = step;
     this.release(value);
   }
 
   private release(value: Value | undefined): void {
-    const state = value && this.states.get(value);
+    const state = this.stateOf(value);
     if (!state) return;
     if (--state.useCount > 0 || state.buffer.isOutput) return;
-    const key = sizeKey(state.buffer.first, this.known);
+    const key = this.keyOf(state.buffer.first);
     if (key === undefined) return;
     const list = this.freeLists.get(key);
     if (list) list.push(state);
     else this.freeLists.set(key, [state]);
   }
+}
+
+const notAsked = '';
+
+/** Without holes, which make a list slow: those before get `missing`. */
+function put<T>(list: T[], at: number, item: T, missing: T): void {
+  while (list.length <= at) list.push(missing);
+  list[at] = item;
 }
 
 /**

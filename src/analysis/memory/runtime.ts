@@ -5,7 +5,7 @@ import type { Node } from '../../onnx/model.ts';
 import { inplaceRule } from './inplace.ts';
 import { scratchOf } from './kernels/index.ts';
 import type { Scratch } from './kernels/kernel.ts';
-import { knownDims, nothingKnown } from './known-dims.ts';
+import { knownDims, LastKnown, nothingKnown } from './known-dims.ts';
 import type { KnownDims } from './known-dims.ts';
 import { planBuffers } from './plan.ts';
 import type { BufferCounter, Plan, PlannedNode } from './plan.ts';
@@ -67,7 +67,7 @@ export function runtimeOf(program: Program, options: RuntimeOptions): Runtime {
   return { main, bufferCount: builder.buffers.next, values: builder.values };
 }
 
-export type RuntimeOptions = Omit<RewriteOptions, 'outer' | 'asWritten'>;
+export type RuntimeOptions = Omit<RewriteOptions, 'outer' | 'asWritten' | 'last'>;
 
 type NewValue = Pick<Value, 'name' | 'kind' | 'type' | 'constant' | 'identity' | 'producer'>;
 
@@ -101,10 +101,11 @@ class RuntimeBuilder implements ValueFactory {
   block(block: Block, outer: KnownDims): RuntimeBlock {
     const drafts = block.nodes.map(draftOf);
     // before the rewriting, which changes the drafts
-    const asWritten = knownDims(block, drafts, block.inputs, outer);
-    const rewritten = rewrite(drafts, block, { ...this.options, outer, asWritten }, this);
+    const last = new LastKnown();
+    const asWritten = knownDims(block, drafts, block.inputs, outer, last);
+    const rewritten = rewrite(drafts, block, { ...this.options, outer, asWritten, last }, this);
     const { nodes } = rewritten;
-    const known = knownDims(block, nodes, block.inputs, outer, asWritten);
+    const known = knownDims(block, nodes, block.inputs, outer, last, asWritten);
     const planned = nodes.map((d) => this.node(d, known));
     return {
       nodes: planned,

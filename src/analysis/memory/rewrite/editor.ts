@@ -17,8 +17,9 @@ export interface Rewritten {
 export class GraphEditor {
   readonly values: ValueFactory;
   private readonly present = new Set<Draft>();
-  private readonly readers = new Map<Value, Set<Draft>>();
-  private readonly makers = new Map<Value, Draft>();
+  private readonly readers = new Readers();
+  /** By the value's slot. */
+  private readonly makers: (Draft | undefined)[] = [];
   private readonly outputs: (Value | undefined)[];
   private readonly constants: Set<Value>;
   /** Used in subgraphs: they stay what they are. */
@@ -31,7 +32,7 @@ export class GraphEditor {
     this.values = values;
     this.outputs = [...block.outputs];
     this.constants = new Set(block.constants);
-    this.captured = new Set(drafts.flatMap((d) => d.source.bodies.flatMap((b) => b.block.captured)));
+    this.captured = capturedIn(drafts);
     this.nextIndex = drafts.length;
     for (const node of drafts) this.insert(node);
   }
@@ -50,16 +51,16 @@ export class GraphEditor {
   }
 
   maker(value: Value | undefined): Draft | undefined {
-    return value && this.makers.get(value);
+    return value && this.makers[value.slot];
   }
 
   /** The nodes that read `value`; none twice. */
   readersOf(value: Value | undefined): readonly Draft[] {
-    return value ? [...(this.readers.get(value) ?? [])] : [];
+    return value ? this.readers.of(value) : [];
   }
 
   readerCount(value: Value): number {
-    return this.readers.get(value)?.size ?? 0;
+    return this.readers.count(value);
   }
 
   /** Whether a subgraph or the caller uses the value, so that it must stay. */
@@ -69,8 +70,8 @@ export class GraphEditor {
 
   /** The one node that reads `value`, where nothing else uses it. */
   soleReader(value: Value | undefined): Draft | undefined {
-    const readers = value && !this.isPinned(value) ? this.readers.get(value) : undefined;
-    return readers?.size === 1 ? [...readers][0] : undefined;
+    if (value === undefined || this.readers.count(value) !== 1 || this.isPinned(value)) return undefined;
+    return this.readers.of(value)[0];
   }
 
   /** A constant that is made while rewriting: folded, or laid out anew. */
@@ -124,7 +125,7 @@ export class GraphEditor {
   }
 
   result(): Rewritten {
-    const used = (v: Value) => (this.readers.get(v)?.size ?? 0) > 0 || this.isPinned(v);
+    const used = (v: Value) => this.readers.count(v) > 0 || this.isPinned(v);
     // what nothing uses is dropped, unless the caller may give it
     const constants = [...this.constants].filter((v) => v.constant?.isDefault === true || used(v));
     return { nodes: this.nodes, outputs: this.outputs, constants };
@@ -137,18 +138,57 @@ export class GraphEditor {
 
   private link(node: Draft): void {
     this.order = undefined;
-    for (const v of node.outputs) if (v) this.makers.set(v, node);
-    for (const v of node.inputs) {
-      if (!v) continue;
-      const readers = this.readers.get(v);
-      if (readers) readers.add(node);
-      else this.readers.set(v, new Set([node]));
-    }
+    for (const v of node.outputs) if (v) putAt(this.makers, v.slot, node);
+    for (const v of node.inputs) if (v) this.readers.add(v, node);
   }
 
   private unlink(node: Draft): void {
     this.order = undefined;
-    for (const v of node.outputs) if (v && this.makers.get(v) === node) this.makers.delete(v);
-    for (const v of node.inputs) if (v) this.readers.get(v)?.delete(node);
+    for (const v of node.outputs) if (v && this.makers[v.slot] === node) this.makers[v.slot] = undefined;
+    for (const v of node.inputs) if (v) this.readers.delete(v, node);
   }
+}
+
+function capturedIn(drafts: readonly Draft[]): Set<Value> {
+  const captured = new Set<Value>();
+  for (const { source } of drafts)
+    for (const { block } of source.bodies) for (const v of block.captured) captured.add(v);
+  return captured;
+}
+
+/** Who reads each value, in the order in which they came to; mostly one node, which needs no set. */
+class Readers {
+  /** By the value's slot. */
+  private readonly bySlot: (Draft | Set<Draft> | undefined)[] = [];
+
+  of({ slot }: Value): readonly Draft[] {
+    const readers = this.bySlot[slot];
+    if (readers === undefined) return [];
+    return readers instanceof Set ? [...readers] : [readers];
+  }
+
+  count({ slot }: Value): number {
+    const readers = this.bySlot[slot];
+    if (readers === undefined) return 0;
+    return readers instanceof Set ? readers.size : 1;
+  }
+
+  add({ slot }: Value, node: Draft): void {
+    const readers = this.bySlot[slot];
+    if (readers === undefined) putAt(this.bySlot, slot, node);
+    else if (readers instanceof Set) readers.add(node);
+    else if (readers !== node) this.bySlot[slot] = new Set([readers, node]);
+  }
+
+  delete({ slot }: Value, node: Draft): void {
+    const readers = this.bySlot[slot];
+    if (readers instanceof Set) readers.delete(node);
+    else if (readers === node) this.bySlot[slot] = undefined;
+  }
+}
+
+/** Without holes, which make a list slow. */
+function putAt<T>(list: (T | undefined)[], at: number, item: T): void {
+  while (list.length <= at) list.push(undefined);
+  list[at] = item;
 }

@@ -1,6 +1,6 @@
 /** What is known before the run: nodes of constants, shapes of static tensors, and what is computed twice. */
 import { denseByteLength } from '../../../onnx/datatype.ts';
-import type { Attribute } from '../../../onnx/model.ts';
+import type { Attribute, Node } from '../../../onnx/model.ts';
 import type { KnownDims } from '../known-dims.ts';
 import type { Draft } from '../runtime.ts';
 import { elemTypeOfValue, hashOf } from '../values.ts';
@@ -127,17 +127,30 @@ class Seen {
 
 function areEqual(a: Draft, b: Draft): boolean {
   if (a.opType !== b.opType || a.domain !== b.domain || a.inputs.length !== b.inputs.length) return false;
-  if (!a.inputs.every((v, i) => v === b.inputs[i])) return false;
-  const key = keyOf(a);
-  return key !== undefined && key === keyOf(b);
+  for (let i = 0; i < a.inputs.length; i++) if (a.inputs[i] !== b.inputs[i]) return false;
+  const attributes = attributesKey(a.node.attributes);
+  return attributes !== undefined && attributes === attributesKey(b.node.attributes);
 }
 
 /** Undefined where an attribute cannot be compared by its text. */
 function keyOf(n: Draft, ofInput: (v: Value) => string | number = (v) => v.slot): string | undefined {
-  const attributes = [...n.node.attributes.values()].map(attributeKey);
-  if (attributes.includes(undefined)) return undefined;
+  const attributes = attributesKey(n.node.attributes);
+  if (attributes === undefined) return undefined;
   const inputs = n.inputs.map((v) => (v ? ofInput(v) : ''));
-  return `${n.domain}:${n.opType}(${inputs.join()}){${attributes.sort().join()}}`;
+  return `${n.domain}:${n.opType}(${inputs.join()}){${attributes}}`;
+}
+
+/** Many nodes have one map of them. */
+const attributeKeys = new WeakMap<Node['attributes'], string | null>();
+
+function attributesKey(attributes: Node['attributes']): string | undefined {
+  if (attributes.size === 0) return '';
+  const known = attributeKeys.get(attributes);
+  if (known !== undefined) return known ?? undefined;
+  const keys = [...attributes.values()].map(attributeKey);
+  const key = keys.includes(undefined) ? undefined : keys.sort().join();
+  attributeKeys.set(attributes, key ?? null);
+  return key;
 }
 
 function attributeKey(a: Attribute): string | undefined {

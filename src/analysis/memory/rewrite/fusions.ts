@@ -135,7 +135,10 @@ export function fuseMatMulScale(editor: GraphEditor, knowsRank: (v: Value) => bo
   for (const matMul of editor.nodes) {
     if (!isOp(matMul, 'MatMul') && !isOp(matMul, 'FusedMatMul', 'com.microsoft')) continue;
     const after = editor.soleReader(matMul.outputs[0]);
-    const before = matMul.inputs.map((v) => (v && knowsRank(v) ? scaledBy(editor.maker(v)) : undefined));
+    const before = matMul.inputs.map((v) => {
+      const scaled = scaledBy(editor.maker(v));
+      return v && scaled && knowsRank(v) ? scaled : undefined;
+    });
     const members = [
       ...matMul.inputs.flatMap((v) =>
         before[matMul.inputs.indexOf(v)] ? (soleMaker(editor, v, matMul) ?? []) : [],
@@ -150,7 +153,7 @@ export function fuseMatMulScale(editor: GraphEditor, knowsRank: (v: Value) => bo
 }
 
 /** What a node scales by a constant scalar; undefined where it does something else. */
-function scaledBy(n: Draft | undefined): Value | undefined {
+export function scaledBy(n: Draft | undefined): Value | undefined {
   const pair = n && (isOp(n, 'Mul') || isOp(n, 'Div')) ? withConstant(n) : undefined;
   if (n === undefined || pair === undefined) return undefined;
   if (n.opType === 'Div' && n.inputs[1] !== pair[1]) return undefined;

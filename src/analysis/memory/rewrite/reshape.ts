@@ -28,8 +28,20 @@ export function fuseReshapes(editor: GraphEditor, known: KnownDims): void {
   }
 }
 
+/** Whether what is known of sizes decides over a Reshape: mostly all is seen of how its shape is put together. */
+export function asksForSizes(editor: GraphEditor, n: Draft): boolean {
+  const concat = concatenated(editor, n);
+  let isAsked = false;
+  const asked = () => {
+    isAsked = true;
+    return undefined;
+  };
+  if (concat !== undefined) fusedShape(editor, n, concat, { get: asked });
+  return isAsked;
+}
+
 /** A Concat that only this Reshape reads. */
-export function concatenated(editor: GraphEditor, n: Draft): Draft | undefined {
+function concatenated(editor: GraphEditor, n: Draft): Draft | undefined {
   const concat = isOp(n, 'Reshape') ? asOp(editor.maker(n.inputs[1]), 'Concat') : undefined;
   return concat && editor.soleReader(concat.outputs[0]) === n ? concat : undefined;
 }
@@ -38,7 +50,7 @@ function fusedShape(
   editor: GraphEditor,
   reshape: Draft,
   concat: Draft,
-  known: KnownDims,
+  known: Pick<KnownDims, 'get'>,
 ): readonly number[] | undefined {
   const shape: number[] = [];
   for (const v of concat.inputs) {

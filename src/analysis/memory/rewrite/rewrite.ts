@@ -1,7 +1,7 @@
 /** What ONNX Runtime makes of a graph before it runs on the CPU: at every level, and with optimization. */
 import type { Optimization } from '../../types.ts';
 import { knownDims } from '../known-dims.ts';
-import type { KnownDims } from '../known-dims.ts';
+import type { KnownDims, LastKnown } from '../known-dims.ts';
 import type { Block } from '../program.ts';
 import type { Draft, ValueFactory } from '../runtime.ts';
 import { removeNoopCasts } from './casts.ts';
@@ -18,6 +18,7 @@ import {
   fuseMatMulScale,
   fuseMatMulTranspose,
   fuseQuickGelu,
+  scaledBy,
 } from './fusions.ts';
 import { computeHalfInFloat } from './half.ts';
 import { fuseBlockBias, fuseIntegerMatMul } from './integer.ts';
@@ -27,7 +28,7 @@ import { fuseLayerNormalization, fuseSimplifiedLayerNormalization } from './norm
 import { isOp } from './patterns.ts';
 import { propagateQuantization } from './qdq-propagate.ts';
 import { fuseQuantized, separateDequantizations } from './qdq.ts';
-import { concatenated, fuseReshapes } from './reshape.ts';
+import { asksForSizes, fuseReshapes } from './reshape.ts';
 import { shareConstants } from './share.ts';
 import { pushTransposes } from './transpose/push.ts';
 import { TransposeEditor } from './transpose/transpose-editor.ts';
@@ -48,6 +49,8 @@ export interface RewriteOptions {
   readonly outer: KnownDims;
   /** What is known of the graph's values before it is rewritten. */
   readonly asWritten: KnownDims;
+  /** What is known of the same graph at the last step that asked. */
+  readonly last: LastKnown;
 }
 
 const noKernels: ReadonlySet<string> = new Set();
@@ -64,11 +67,12 @@ export function rewrite(
   values: ValueFactory,
 ): Rewritten {
   const editor = new GraphEditor(drafts, block, values);
+  const { outer, asWritten, last } = options;
   const isOptimized = options.optimization === 'all';
   const known: KnownFor = (isConcerned) =>
     editor.nodes.some(isConcerned)
-      ? knownDims(block, editor.nodes, block.inputs, options.outer, options.asWritten)
-      : options.outer;
+      ? knownDims(block, editor.nodes, block.inputs, outer, last, asWritten)
+      : outer;
   separateDequantizations(editor);
   if (isOptimized) optimizeBasic(editor, known);
   const { target } = options;
@@ -97,7 +101,7 @@ function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
   fuseMatMulAdd(editor);
   fuseReshapes(
     editor,
-    known((n) => concatenated(editor, n) !== undefined),
+    known((n) => asksForSizes(editor, n)),
   );
   propagateQuantization(editor);
   separateDequantizations(editor); // those that were merged as equal
@@ -119,7 +123,7 @@ function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number)
   fuseQuantized(editor);
   fuseIntegerMatMul(editor);
   fuseFloats(editor, known, 'cpu');
-  const ranks = known((n) => n.opType === 'MatMul');
+  const ranks = known((n) => scaledBy(n) !== undefined);
   fuseMatMulTranspose(editor);
   fuseMatMulScale(editor, (v) => v.kind === 'constant' || ranks.has(v));
   fuseBlockBias(editor);

@@ -13,10 +13,12 @@ const sharedTypes: ReadonlySet<number> = new Set([
 
 export function shareConstants(editor: GraphEditor): void {
   const kept = new Map<string, Value>();
-  const nodes = editor.nodes.filter((n) => n.source.depth === 0);
-  for (const v of new Set(nodes.flatMap((n) => n.inputs))) {
-    const key = isConstant(v) && !editor.isPinned(v) ? keyOf(v) : undefined;
-    if (v === undefined || key === undefined) continue;
+  const constants = new Set<Value>();
+  for (const { source, inputs } of editor.nodes)
+    if (source.depth === 0) for (const v of inputs) if (isConstant(v)) constants.add(v);
+  for (const v of constants) {
+    const key = editor.isPinned(v) ? undefined : keyOf(v);
+    if (key === undefined) continue;
     const same = kept.get(key);
     if (same) editor.substitute(v, same);
     else kept.set(key, v);
