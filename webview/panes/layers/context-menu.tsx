@@ -1,8 +1,8 @@
 /** What can be done to the chosen layers, at the mouse or the cursor. */
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { LayerRow } from '../../../src/protocol.ts';
-import { Icon } from '../../components/icon.tsx';
 import { t } from '../../l10n/index.ts';
+import { CommandItem } from './command-item.tsx';
 import { layerCommands } from './commands.ts';
 
 export interface MenuPlace {
@@ -56,26 +56,9 @@ export function ContextMenu({ place, rows, onClose }: ContextMenuProps) {
         }
       }}
     >
-      {layerCommands.map((command) => {
-        const blocked = command.blocked(rows);
-        return (
-          <button
-            key={command.id}
-            type="button"
-            role="menuitem"
-            class="menu-item"
-            disabled={blocked !== undefined}
-            title={blocked}
-            onClick={() => {
-              onClose();
-              command.run(rows);
-            }}
-          >
-            <Icon name={command.icon} />
-            <span>{t(command.title)}</span>
-          </button>
-        );
-      })}
+      {layerCommands.map((command) => (
+        <CommandItem key={command.id} command={command} rows={rows} close={onClose} />
+      ))}
     </div>
   );
 }

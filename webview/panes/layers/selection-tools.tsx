@@ -3,6 +3,7 @@ import { Icon } from '../../components/icon.tsx';
 import { Popover } from '../../components/popover.tsx';
 import { t } from '../../l10n/index.ts';
 import { selectedLayers, selection } from '../../state/store.ts';
+import { CommandItem } from './command-item.tsx';
 import { layerCommands } from './commands.ts';
 
 export function SelectionTools() {
@@ -36,26 +37,9 @@ export function SelectionTools() {
           <div role="menu" aria-label={t('selection.more')}>
             {layerCommands
               .filter((command) => !command.isInToolbar)
-              .map((command) => {
-                const blocked = command.blocked(chosen);
-                return (
-                  <button
-                    key={command.id}
-                    type="button"
-                    role="menuitem"
-                    class="menu-item"
-                    disabled={blocked !== undefined}
-                    title={blocked ?? t(command.hint)}
-                    onClick={() => {
-                      close();
-                      command.run(chosen);
-                    }}
-                  >
-                    <Icon name={command.icon} />
-                    <span>{t(command.title)}</span>
-                  </button>
-                );
-              })}
+              .map((command) => (
+                <CommandItem key={command.id} command={command} rows={chosen} close={close} />
+              ))}
           </div>
         )}
       </Popover>
