@@ -5,19 +5,18 @@ import type {
   EditRequest,
   PruneOptions,
   QuantizeOptions,
-  StaticOptions,
 } from '../src/protocol.ts';
 import {
+  dynamicWeights,
   parsePattern,
   SPARSE_GLOBAL,
+  staticWeights,
   type CastEdit,
   type Edit,
   type LayerSelector,
   type PruneChannelsEdit,
   type PruneEdit,
   type QuantizeEdit,
-  usualReduceRange,
-  usualWeightType,
 } from '../src/transforms/index.ts';
 
 /** Settings of one form; `auto` is several, which only a look at the weights tells (see addition.ts). */
@@ -84,12 +83,10 @@ export function pruneEdit(layers: LayerSelector, options: PruneOptions): PruneEd
 /** What is as usual is left out, so that the recipe stays short. */
 export function quantizeEdit(layers: LayerSelector, options: FormOptions): QuantizeEdit {
   switch (options.form) {
-    case 'dynamic-int8':
-      return {
-        ...{ type: 'quantize', layers, ...options },
-        // 7 bits cannot overflow
-        weightType: options.reduceRange ? 'int8' : usualWeightType(),
-      };
+    case 'dynamic-int8': {
+      const { form, granularity, weights } = options;
+      return { type: 'quantize', layers, form, granularity, ...dynamicWeights(weights) };
+    }
     case 'blocks': {
       const { form, bits, blockSize, isSymmetric, algorithm, operator } = options;
       return {
@@ -100,23 +97,18 @@ export function quantizeEdit(layers: LayerSelector, options: FormOptions): Quant
       };
     }
     case 'static': {
-      const { format, activationType, weightType, granularity, range, isSymmetric } = options;
+      const { format, activationType, weights, granularity, range, isSymmetric } = options;
       const { form, smoothQuant, equalize, biasCorrection } = options;
       if (smoothQuant !== undefined && !(smoothQuant >= 0 && smoothQuant <= 1))
         throw new RangeError(`expected an alpha from 0 to 1, got ${smoothQuant}`);
       return {
-        ...{ type: 'quantize', layers, form, format, activationType, weightType },
+        ...{ type: 'quantize', layers, form, format, activationType },
+        ...staticWeights(weights, activationType),
         ...{ granularity, range, isSymmetric },
-        ...(isOverflowing(options) ? { reduceRange: true } : {}),
         ...(smoothQuant === undefined ? {} : { smoothQuant }),
         ...(equalize ? { equalize } : {}),
         ...(biasCorrection ? { biasCorrection } : {}),
       };
     }
   }
-}
-
-/** int8 weights beside uint8 activations, on a processor whose sums of their products overflow. */
-function isOverflowing({ activationType, weightType }: StaticOptions): boolean {
-  return activationType === 'uint8' && weightType === 'int8' && usualReduceRange();
 }

@@ -1,6 +1,8 @@
 /** The forms that weights can take, each with its usual settings. */
 import type { DynamicInt8Options, FormName } from '../src/protocol.ts';
 import {
+  dynamicWeights,
+  staticWeights,
   USUAL,
   type CastEdit,
   type FormChoice,
@@ -11,24 +13,18 @@ import {
 export type FormEdit = QuantizeEdit | CastEdit;
 
 /** What a person may set for the int8 forms. */
-export type UsualSettings = Pick<DynamicInt8Options, 'granularity' | 'reduceRange'>;
+export type UsualSettings = Pick<DynamicInt8Options, 'granularity' | 'weights'>;
 
 export function usualEdit(
   name: FormName,
   layers: LayerSelector,
-  { granularity, reduceRange }: UsualSettings,
+  { granularity, weights }: UsualSettings,
 ): FormEdit {
   switch (name) {
     case 'dynamic-int8':
-      return {
-        ...USUAL[name],
-        layers,
-        granularity,
-        reduceRange,
-        ...(reduceRange ? { weightType: 'int8' } : {}),
-      };
+      return { ...USUAL[name], layers, granularity, ...dynamicWeights(weights) };
     case 'static':
-      return { ...USUAL[name], layers, granularity };
+      return { ...USUAL[name], layers, granularity, ...staticWeights(weights, USUAL[name].activationType) };
     default:
       return { ...USUAL[name], layers };
   }

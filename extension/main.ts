@@ -15,6 +15,7 @@ import { ViewStates } from './editor/view-state.ts';
 import { ScmDiffs } from './editor/scm-diff.ts';
 import { disposeLog, log } from './log.ts';
 import { ModelsView } from './models-view.ts';
+import { Processor } from './processor.ts';
 import { RunnerClient } from './runner-client.ts';
 import { StatusItem } from './status-item.ts';
 import type { Services } from './services.ts';
@@ -61,13 +62,15 @@ function createServices(context: ExtensionContext): Services {
   const sessions = new SessionClient(script);
   context.subscriptions.push(sessions);
   const documents = new Documents(sessions, () => runner.options());
+  const processor = new Processor(runner, sessions);
+  documents.onOpen(() => void processor.known());
   const devices = new Devices();
   const viewStates = new ViewStates(context.workspaceState);
   const checks = new CheckHistory(context.workspaceState);
   const kernelTimes = new KernelTimes(context.workspaceState);
   const checkStates = new CheckStates(checks);
-  const host = { devices, viewStates, checks, kernelTimes, runner: () => runner.options() };
+  const host = { devices, viewStates, checks, kernelTimes, processor, runner: () => runner.options() };
   const editors = new OnnxEditorProvider(documents, context.extensionUri, host);
   const texts = new TextViews(documents);
-  return { context, documents, devices, editors, texts, runner, checks, kernelTimes, checkStates };
+  return { context, documents, devices, editors, texts, runner, processor, checks, kernelTimes, checkStates };
 }

@@ -47,10 +47,15 @@ export class RunnerClient implements Disposable {
     const cuda = await (this.#cuda ??= this.#findCuda());
     return {
       workerPath: this.#workerPath,
-      probeCache: path.join(this.#storage, 'execution-providers.json'),
+      probeCache: this.probeCache,
       ortFolder: cuda?.ortFolder,
       session: settings.session,
     };
+  }
+
+  /** Which execution providers work, and what was measured of the processor. */
+  get probeCache(): string {
+    return path.join(this.#storage, 'execution-providers.json');
   }
 
   /** Where CUDA support is installed. */

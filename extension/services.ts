@@ -6,6 +6,7 @@ import type { Devices } from './devices.ts';
 import type { Documents } from './document/documents.ts';
 import type { OnnxEditorProvider } from './editor/provider.ts';
 import type { KernelTimes } from './kernel-times.ts';
+import type { Processor } from './processor.ts';
 import type { RunnerClient } from './runner-client.ts';
 import type { TextViews } from './text/text-views.ts';
 
@@ -16,6 +17,7 @@ export interface Services {
   readonly editors: OnnxEditorProvider;
   readonly texts: TextViews;
   readonly runner: RunnerClient;
+  readonly processor: Processor;
   readonly checks: CheckHistory;
   readonly kernelTimes: KernelTimes;
   readonly checkStates: CheckStates;

@@ -2,6 +2,7 @@
 import { workspace } from 'vscode';
 import type { EpName, Optimization } from '../src/analysis/index.ts';
 import { defaultFeed, type SessionSettings } from '../src/runtime/index.ts';
+import { WEIGHT_CHOICES, type WeightChoice } from '../src/transforms/index.ts';
 import { parseBudget } from './budget.ts';
 
 export const epNames: readonly EpName[] = ['cpu', 'webgpu', 'cuda', 'tensorrt', 'dml', 'coreml'];
@@ -31,8 +32,9 @@ export const settings = {
   get granularity(): Granularity {
     return read('quantize.granularity') === 'per-tensor' ? 'per-tensor' : 'per-channel';
   },
-  get reduceRange(): boolean {
-    return read('quantize.reduceRange') === true;
+  get weights(): WeightChoice {
+    const weights = read('quantize.weights');
+    return WEIGHT_CHOICES.find((choice) => choice === weights) ?? 'usual';
   },
   get pruneRatio(): number {
     const ratio = read('prune.ratio');

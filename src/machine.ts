@@ -1,4 +1,5 @@
 /** What of this machine decides how much the CPU provider takes, and how well: its threads, and what its vectors can do. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, platform } from 'node:os';
 
@@ -13,7 +14,8 @@ export interface Machine {
   readonly int8Filters: number;
   /**
    * Whether products of unsigned and signed 8 bits overflow: x86 without VNNI adds pairs of them in 16 bits, which mlas's
-   * kernels for int8 weights live with (those for uint8 do not). Undefined where the system does not say.
+   * kernels for int8 weights live with (those for uint8 do not). As measured (see {@link learnInt8Overflows}), or until
+   * then as the system says; undefined where it does not.
    */
   readonly int8Overflows: boolean | undefined;
 }
@@ -22,6 +24,11 @@ let found: Machine | undefined;
 
 export function thisMachine(): Machine {
   return (found ??= detect());
+}
+
+/** What a run of ONNX Runtime on this machine showed (src/runtime/overflow-model.ts), from then on the truth. */
+export function learnInt8Overflows(int8Overflows: boolean): void {
+  found = { ...thisMachine(), int8Overflows };
 }
 
 function detect(): Machine {
@@ -33,8 +40,27 @@ function detect(): Machine {
     nchwcBlock: isX64 ? (hasAvx512 ? 16 : 8) : 1,
     int8Depth: isX64 && info.includes('amx_int8') ? 64 : 4,
     int8Filters: hasAvx512 ? 4 : 8,
-    int8Overflows: isX64 ? (info === '' ? undefined : !info.includes('vnni')) : false,
+    int8Overflows: overflowsBySystem(arch(), info === '' ? vnniOfMac() : info),
   };
+}
+
+/** @param said what the system says of the processor; empty where it says nothing */
+export function overflowsBySystem(architecture: string, said: string): boolean | undefined {
+  if (architecture !== 'x64') return false;
+  return said === '' ? undefined : !/vnni(?!: 0)/.test(said);
+}
+
+/** `hw.optional.avx512vnni: 1`; empty elsewhere, and on a Mac that does not know the name. */
+function vnniOfMac(): string {
+  if (platform() !== 'darwin' || arch() !== 'x64') return '';
+  try {
+    return execFileSync('/usr/sbin/sysctl', ['hw.optional.avx512vnni'], {
+      encoding: 'latin1',
+      timeout: 2000,
+    });
+  } catch {
+    return '';
+  }
 }
 
 /** Empty where the system does not say. */

@@ -76,14 +76,14 @@ interface OfferedForm {
 }
 
 function forEachForm(): OfferedForm[] {
-  const { granularity, reduceRange } = settings;
+  const { granularity, weights } = settings;
   const usual = (name: FormName) => ({
     name,
     form: (layers: LayerSelector) => usualEdit(name, layers, settings),
   });
   const int8 = (of: Granularity, label: string, detail: string): OfferedForm => ({
     ...{ name: 'dynamic-int8', label, detail },
-    form: (layers) => quantizeEdit(layers, { form: 'dynamic-int8', granularity: of, reduceRange }),
+    form: (layers) => quantizeEdit(layers, { form: 'dynamic-int8', granularity: of, weights }),
   });
   const perChannel = int8(
     'per-channel',

@@ -20,6 +20,7 @@ export const quantize: Command = {
     const models = await targetModels(argument, selection);
     const [first] = models;
     if (first === undefined) return;
+    await services.processor.known();
     const asked =
       givenQuantization(given, first) ?? (await askQuantization(services, first, models.length > 1));
     if (asked === undefined) return;
@@ -60,8 +61,8 @@ function givenQuantization(given: unknown, model: Uri): Quantization | undefined
     return { layers, form: (of) => usualEdit(form, of, settings), calibration };
   }
   if (granularity !== 'per-tensor' && granularity !== 'per-channel') return undefined;
-  const { reduceRange } = settings;
-  return { layers, form: (of) => quantizeEdit(of, { form: 'dynamic-int8', granularity, reduceRange }) };
+  const { weights } = settings;
+  return { layers, form: (of) => quantizeEdit(of, { form: 'dynamic-int8', granularity, weights }) };
 }
 
 function givenLayers(given: unknown): LayerSelector {

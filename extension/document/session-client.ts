@@ -64,6 +64,7 @@ export class SessionClient implements Disposable {
   #thread: Thread | undefined;
   #ending: NodeJS.Timeout | undefined;
   #nextJob = 1;
+  #int8Overflows: boolean | undefined;
 
   /** @param script the bundle of session/main.ts */
   constructor(script: string) {
@@ -119,8 +120,16 @@ export class SessionClient implements Disposable {
     }
   }
 
+  /** What was measured of the processor: for the thread that runs, and for those to come. */
+  learnInt8Overflows(overflows: boolean): void {
+    this.#int8Overflows = overflows;
+    // one that dies tells whoever waits for it
+    this.#thread?.peer.remote.learnInt8Overflows(overflows).catch(() => undefined);
+  }
+
   #start(): Thread {
-    const worker = new Worker(this.#script, { workerData: { bundle: l10n.bundle } });
+    const workerData = { bundle: l10n.bundle, int8Overflows: this.#int8Overflows };
+    const worker = new Worker(this.#script, { workerData });
     const local: SessionHostApi = {
       read: async (name, sibling) => {
         const reader = this.#readers.get(name);

@@ -32,6 +32,7 @@ import { measureSqnr } from '../document/measure-sqnr.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { namedLayers } from '../edits.ts';
 import { log } from '../log.ts';
+import type { Processor } from '../processor.ts';
 import { isEpName, settings } from '../settings.ts';
 import { checkView } from '../views/check-view.ts';
 import type { Fact } from '../views/describe.ts';
@@ -47,6 +48,7 @@ export interface HostServices {
   readonly kernelTimes: KernelTimes;
   readonly devices: Devices;
   readonly viewStates: ViewStates;
+  readonly processor: Pick<Processor, 'known'>;
   /** @throws Error in an untrusted workspace */
   readonly runner: () => Promise<RunnerOptions>;
 }
@@ -125,9 +127,10 @@ export class WebviewHost implements Answering<HostApi> {
   }
 
   async forms(layerIds: readonly string[]): ReturnType<HostApi['forms']> {
-    const { granularity, reduceRange } = settings;
+    await this.#services.processor.known();
+    const { granularity, weights } = settings;
     const layers = namedLayers({ layerIds });
-    return this.#document.ask('formViews', layers, { granularity, reduceRange });
+    return this.#document.ask('formViews', layers, { granularity, weights });
   }
 
   async chooseCalibration(kind: 'file' | 'folder'): ReturnType<HostApi['chooseCalibration']> {
@@ -297,10 +300,12 @@ export class WebviewHost implements Answering<HostApi> {
   }
 
   /** A later request ends the reading of weights for an earlier one. */
-  #additionFor(request: EditRequest): Promise<Addition> {
+  async #additionFor(request: EditRequest): Promise<Addition> {
     this.#choosing.abort();
     this.#choosing = new AbortController();
-    return additionFor(this.#document, request, this.#choosing.signal);
+    const { signal } = this.#choosing;
+    if (request.type === 'quantize') await this.#services.processor.known();
+    return additionFor(this.#document, request, signal);
   }
 
   /** Every page hears of the change by `onDidChange`; the one that asked also gets it as its answer. */

@@ -1,5 +1,6 @@
 /** Entry of the session's thread. Bundled to dist/session-worker.cjs. */
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { learnInt8Overflows } from '../../src/machine.ts';
 import { createPeer, type Peer } from '../../src/rpc.ts';
 import { errorCodec } from './errors.ts';
 import { threadPort } from './port.ts';
@@ -7,6 +8,8 @@ import type { SessionApi, SessionHostApi } from './protocol.ts';
 import { Session } from './session.ts';
 
 if (parentPort === null) throw new Error('this is the entry of a worker thread');
+const { int8Overflows } = workerData as { readonly int8Overflows?: boolean };
+if (int8Overflows !== undefined) learnInt8Overflows(int8Overflows);
 const session: Session = new Session({
   read: (name, sibling) => peer.remote.read(name, sibling),
   progress: (job, progress) => peer.remote.progress(job, progress),

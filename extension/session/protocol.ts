@@ -58,6 +58,8 @@ export interface SessionApi {
   /** @param job the number by which it is cancelled, and reports */
   run(kind: keyof Jobs, job: number, state: DocumentState, args: unknown): Promise<unknown>;
   cancel(job: number): Promise<void>;
+  /** What was measured of the processor: see `Machine`. */
+  learnInt8Overflows(overflows: boolean): Promise<void>;
 }
 
 export interface SessionHostApi {

@@ -3,6 +3,7 @@
  * it has, or computes it; nothing here is the truth about a document, and all of it can be made anew.
  */
 import type { MemoryEstimate } from '../../src/analysis/index.ts';
+import { learnInt8Overflows } from '../../src/machine.ts';
 import { memorySource, openModel, type Model } from '../../src/onnx/index.ts';
 import { RECIPE_METADATA_KEY, type Recipe } from '../../src/transforms/index.ts';
 import { Base } from './base.ts';
@@ -64,6 +65,11 @@ export class Session implements SessionApi {
     const source = async (sibling?: string) =>
       memorySource(sibling ?? name, await this.#host.read(name, sibling));
     return openModel(await source(), { openExternal: source });
+  }
+
+  learnInt8Overflows(overflows: boolean): Promise<void> {
+    learnInt8Overflows(overflows);
+    return Promise.resolve();
   }
 
   async close(file: number): Promise<void> {

@@ -36,8 +36,8 @@ export class LayerLenses extends Owner implements CodeLensProvider<LayerLens> {
   async provideCodeLenses(document: TextDocument): Promise<LayerLens[]> {
     const view = settings.hasCodeLens ? await this.#texts.viewOf(document) : undefined;
     if (view === undefined) return [];
-    const { granularity, reduceRange } = settings;
-    const found = await view.document.ask('lenses', view.side, { granularity, reduceRange });
+    const { granularity, weights } = settings;
+    const found = await view.document.ask('lenses', view.side, { granularity, weights });
     return found.flatMap((lens) => {
       const line = Math.min(...lens.nodes.map((id) => view.firstLines.get(id) ?? Infinity));
       return line < document.lineCount ? lensesFor(view, lens, new Range(line, 0, line, 0)) : [];

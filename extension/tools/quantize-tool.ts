@@ -61,5 +61,5 @@ function editOf({ form = 'dynamic-int8', perChannel }: Input, layers: LayerSelec
   if (!isFormName(form)) throw new Error(`form: expected one of ${formNames.join(', ')}, got ${form}`);
   if (form !== 'dynamic-int8') return usualEdit(form, layers, settings);
   const granularity = perChannel === false ? 'per-tensor' : 'per-channel';
-  return quantizeEdit(layers, { form, granularity, reduceRange: false });
+  return quantizeEdit(layers, { form, granularity, weights: 'usual' });
 }

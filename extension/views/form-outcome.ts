@@ -2,7 +2,13 @@
 import type { EpName } from '../../src/analysis/index.ts';
 import type { Model } from '../../src/onnx/index.ts';
 import type { FormView } from '../../src/protocol.ts';
-import { applyRecipe, recipeWarnings, type LayerChange, type Recipe } from '../../src/transforms/index.ts';
+import {
+  applyRecipe,
+  recipeWarnings,
+  usualWeightType,
+  type LayerChange,
+  type Recipe,
+} from '../../src/transforms/index.ts';
 import type { FormEdit } from '../forms.ts';
 
 export interface FormTarget {
@@ -22,7 +28,12 @@ export function formOutcome(target: FormTarget, edit: FormEdit): Omit<FormView, 
     beforeBytes: own.reduce((sum, c) => sum + c.beforeBytes, 0),
     afterBytes: own.reduce((sum, c) => sum + c.afterBytes, 0),
     warning: applied.length === 0 ? undefined : warningOf(target, edit, applied),
+    usualWeights: hasInt8Products(edit) ? usualWeightType() : undefined,
   };
+}
+
+function hasInt8Products(edit: FormEdit): boolean {
+  return edit.type === 'quantize' && edit.form !== 'blocks';
 }
 
 /** What of the layers that it changes does not stay small on the EP. */

@@ -12,6 +12,7 @@ import { analyze } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
 import { openModel } from '../../src/onnx/index.ts';
 import { Runner, type DataSpec } from '../../src/runtime/index.ts';
+import { usualWeightType } from '../../src/transforms/index.ts';
 import { bundleFolder } from '../../test/unit/runtime/worker-bundle.ts';
 import { compareTensors } from './tensors.ts';
 
@@ -90,7 +91,8 @@ interface Form {
 const BASE = {
   format: 'qdq',
   activationType: 'uint8',
-  weightType: 'int8',
+  // as ours has it on this processor
+  weightType: usualWeightType(),
   granularity: 'per-tensor',
   range: 'minmax',
   isSymmetric: false,
@@ -112,7 +114,7 @@ const FORMS: readonly Form[] = [
   {
     title: 'int8, symmetric',
     options: ['--activations', 'int8', '--symmetric'],
-    settings: { ...BASE, activationType: 'int8', isSymmetric: true },
+    settings: { ...BASE, activationType: 'int8', weightType: 'int8', isSymmetric: true },
     isExtra: true,
   },
   {

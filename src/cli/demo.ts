@@ -28,7 +28,8 @@ const batchSizes = [1, 8, 32];
 /** Rows that still fit on a screen or two. */
 const [maxLayers, maxChanges] = [24, 40];
 
-const int8: QuantizeEdit = { ...USUAL['dynamic-int8'], layers: { all: true } };
+/** As is usual for this processor, which the probe of the EPs measures. */
+const usualInt8 = (): QuantizeEdit => ({ ...USUAL['dynamic-int8'], layers: { all: true } });
 
 interface Flags {
   readonly data?: string;
@@ -117,6 +118,7 @@ async function quantizeStep(
   analysis: Analysis,
   { file, output, ep, flags, signal }: Job & { readonly ep: EpName; readonly output: string },
 ): Promise<ReadonlyMap<number, BeforeAfter>> {
+  const int8 = usualInt8();
   const recipe = recipeFor(model, file, int8);
   const { model: quantized, changes, warnings } = applyRecipe(model, recipe);
   const applied = changes.filter((c) => c.status === 'applied');

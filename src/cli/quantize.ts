@@ -12,6 +12,7 @@ import { oneOf, optionName, type Form } from './forms/form.ts';
 import { staticForm } from './forms/static.ts';
 import { layersOf, namedLayers } from './layers.ts';
 import { epNames } from './options.ts';
+import { knowProcessor } from './processor.ts';
 import { progressLine } from './terminal.ts';
 import { transformFile, withTransformOptions, type TransformFlags, type Wanted } from './transform.ts';
 
@@ -47,9 +48,10 @@ export function quantizeCommand(signal: AbortSignal): Command {
       parseDecibels,
     )
     .option('--recipe <file>', 'do what a recipe says, as --write-recipe wrote it')
-    .action((file: string, flags: Flags) =>
-      transformFile(file, flags, wantedBy(flags, command, signal), signal),
-    );
+    .action(async (file: string, flags: Flags) => {
+      await knowProcessor(signal);
+      await transformFile(file, flags, wantedBy(flags, command, signal), signal);
+    });
 }
 
 const parseFormName = oneOf('--form', FORM_NAMES);

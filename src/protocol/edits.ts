@@ -4,11 +4,17 @@ import type { TotalsView } from './model.ts';
 /** What weights become. float16 is an edit of its own: `cast`. */
 export type QuantizeOptions = DynamicInt8Options | BlocksOptions | StaticOptions | AutoOptions;
 
+/**
+ * The integers that weights become: as is usual for the machine (int8, but where its sums of products of unsigned and
+ * signed 8 bits overflow), or as it is said. `7-bit`: int8 with 7 of its bits.
+ */
+export type WeightChoice = 'usual' | 'int8' | 'uint8' | '7-bit';
+
 /** Integer weights; activations are quantized at run time. */
 export interface DynamicInt8Options {
   readonly form: 'dynamic-int8';
   readonly granularity: 'per-tensor' | 'per-channel';
-  readonly reduceRange: boolean;
+  readonly weights: WeightChoice;
 }
 
 /** Weights alone, with a scale for each block of them. */
@@ -28,7 +34,7 @@ export interface StaticOptions {
   readonly form: 'static';
   readonly format: 'qdq' | 'qoperator';
   readonly activationType: 'uint8' | 'int8' | 'uint16' | 'int16';
-  readonly weightType: 'int8' | 'uint8';
+  readonly weights: WeightChoice;
   readonly granularity: 'per-tensor' | 'per-channel';
   readonly range: 'minmax' | 'entropy' | 'percentile' | 'mse';
   readonly isSymmetric: boolean;
@@ -207,6 +213,8 @@ export interface FormView {
   readonly afterBytes: number;
   /** Why it saves nothing on the chosen EP, or less; undefined where all that it changes stays small there. */
   readonly warning?: string | undefined;
+  /** Of the int8 forms: what weights beside uint8 activations become on this machine where nothing is said. */
+  readonly usualWeights?: 'int8' | 'uint8' | undefined;
 }
 
 /** Channels that stand or fall together, and every layer that has them. */

@@ -1,5 +1,6 @@
 /** Which EPs there are, which work on this machine, and which of those is the best to run on. */
 import type { EpName } from '../analysis/types.ts';
+import { learnInt8Overflows } from '../machine.ts';
 import { RunnerError } from './failure.ts';
 import { listGpus } from './gpus.ts';
 import type { Backend, Job, JobResults } from './messages.ts';
@@ -50,10 +51,11 @@ export class EpProbe {
 
   async #findOrRecall(ep: EpName): Promise<EpStatus> {
     const recalled = await this.#cache?.recall(ep);
-    if (recalled !== undefined) return recalled;
-    const found = await this.#find(ep);
-    await this.#cache?.remember(found);
-    return found;
+    const status = recalled ?? (await this.#find(ep));
+    if (recalled === undefined) await this.#cache?.remember(status);
+    // measured: better than what the system says of the processor
+    if (status.int8Overflows !== undefined) learnInt8Overflows(status.int8Overflows);
+    return status;
   }
 
   async #find(ep: EpName): Promise<EpStatus> {

@@ -29,4 +29,5 @@ export {
   type PredictedMemory,
 } from './memory-causes.ts';
 export { readingText } from './metrics/box-reading.ts';
+export { keptInt8Overflows } from './probe-cache.ts';
 export { Runner, type RunnerOptions } from './runner.ts';

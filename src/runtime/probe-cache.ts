@@ -5,6 +5,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { EpName } from '../analysis/types.ts';
+import { cpuName } from './cpu-name.ts';
 import type { EpStatus } from './types.ts';
 
 const maxAgeMs = 24 * 3600 * 1000;
@@ -41,14 +42,27 @@ export class ProbeCache {
     await writeFile(this.#file, JSON.stringify([...others, kept])).catch(() => undefined);
   }
 
-  /** None where the file is not there or is damaged. */
-  async #read(): Promise<readonly Kept[]> {
-    try {
-      const kept: unknown = JSON.parse(await readFile(this.#file, 'utf8'));
-      return Array.isArray(kept) ? (kept as readonly Kept[]) : [];
-    } catch {
-      return [];
-    }
+  #read(): Promise<readonly Kept[]> {
+    return readKept(this.#file);
+  }
+}
+
+/**
+ * What a probe of this CPU showed at any time, since a processor stays as it is: whether its products of unsigned and
+ * signed 8 bits overflow. Undefined where none was kept, or of another processor.
+ */
+export async function keptInt8Overflows(file: string): Promise<boolean | undefined> {
+  const ofThisCpu = ({ status }: Kept): boolean => status.ep === 'cpu' && status.detail === cpuName();
+  return (await readKept(file)).find(ofThisCpu)?.status.int8Overflows;
+}
+
+/** None where the file is not there or is damaged. */
+async function readKept(file: string): Promise<readonly Kept[]> {
+  try {
+    const kept: unknown = JSON.parse(await readFile(file, 'utf8'));
+    return Array.isArray(kept) ? (kept as readonly Kept[]) : [];
+  } catch {
+    return [];
   }
 }
 

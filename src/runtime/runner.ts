@@ -313,6 +313,13 @@ export class Runner {
     });
   }
 
+  /** What a run on the CPU showed of it; found out once, and kept as `probeCache` says. */
+  cpuStatus(options: Pick<RunOptions, 'signal'> = {}): Promise<EpStatus> {
+    return withAnySignal([options.signal, this.#disposal.signal], (signal) =>
+      orAborted(this.#probe.status('cpu'), signal),
+    );
+  }
+
   /** Ends every child; resolves when they have ended and their files are gone. What is asked from now on is cancelled. */
   async dispose(): Promise<void> {
     this.#disposal.abort();

@@ -1,6 +1,6 @@
 /**
  * Models of a few nodes, written as protobuf fields by hand, since they must not depend on anything that may be broken.
- * Field numbers are those of onnx.proto; all tensors are float32.
+ * Field numbers are those of onnx.proto; tensors are float32 where nothing else is said.
  *
  *     tinyModel((g) => {
  *       node(g, 'Relu', ['x'], 'y');
@@ -11,7 +11,10 @@
 import protobuf from 'protobufjs/minimal.js';
 
 type Write = (w: protobuf.Writer) => unknown;
-const float32 = 1;
+/** TensorProto.DataType */
+const elementType = { float32: 1, uint8: 2, int8: 3, int32: 6 } as const;
+export type TinyType = keyof typeof elementType;
+
 const valueField = { input: 11, output: 12 } as const;
 /** AttributeProto.AttributeType.INTS */
 const intsType = 7;
@@ -47,12 +50,16 @@ export function initializer(
   w: protobuf.Writer,
   name: string,
   dims: readonly number[],
-  values: readonly number[],
+  values: readonly number[] | Int8Array,
 ): void {
+  const [type, raw] =
+    values instanceof Int8Array
+      ? (['int8', values] as const)
+      : (['float32', Float32Array.from(values)] as const);
   message(w, 5, (t) => {
     for (const d of dims) t.uint32(0x08).int64(d);
-    t.uint32(0x10).int32(float32).uint32(0x42).string(name);
-    t.uint32(0x4a).bytes(new Uint8Array(Float32Array.from(values).buffer));
+    t.uint32(0x10).int32(elementType[type]).uint32(0x42).string(name);
+    t.uint32(0x4a).bytes(new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength));
   });
 }
 
@@ -62,12 +69,13 @@ export function value(
   role: keyof typeof valueField,
   name: string,
   dims: readonly (number | string)[],
+  type: TinyType = 'float32',
 ): void {
   message(w, valueField[role], (v) => {
     v.uint32(0x0a).string(name);
-    message(v, 2, (type) =>
-      message(type, 1, (tensor) => {
-        tensor.uint32(0x08).int32(float32);
+    message(v, 2, (typeProto) =>
+      message(typeProto, 1, (tensor) => {
+        tensor.uint32(0x08).int32(elementType[type]);
         message(tensor, 2, (shape) => {
           for (const d of dims) {
             message(shape, 1, (dim) =>

@@ -16,6 +16,8 @@ export interface EpStatus {
   readonly isInBuild?: boolean | undefined;
   /** True where it computes in software (SwiftShader, llvmpipe, WARP), so that the CPU EP is the better choice. */
   readonly isSoftware?: boolean | undefined;
+  /** Of the CPU: whether products of unsigned and signed 8 bits were seen to overflow (see `Machine.int8Overflows`). */
+  readonly int8Overflows?: boolean | undefined;
 }
 
 export type * from './data/spec.ts';

@@ -23,21 +23,22 @@ export interface RecommendedForm extends FormChoice {
   readonly behaviour: EpWeightBehaviour;
 }
 
-/** In the order in which they are to be preferred: exact first, then small. */
-const CHOICES: readonly FormChoice[] = [
-  { name: 'dynamic int8', weightForm: 'dynamic-int8', settings: USUAL['dynamic-int8'] },
-  { name: '8-bit blocks', weightForm: 'matmulnbits-8', settings: USUAL['blocks-8'] },
-  { name: '4-bit blocks', weightForm: 'matmulnbits-4', settings: USUAL['blocks-4'] },
+/** In the order in which they are to be preferred: exact first, then small; `usual`: whose settings. */
+const CHOICES = [
+  { name: 'dynamic int8', weightForm: 'dynamic-int8', usual: 'dynamic-int8' },
+  { name: '8-bit blocks', weightForm: 'matmulnbits-8', usual: 'blocks-8' },
+  { name: '4-bit blocks', weightForm: 'matmulnbits-4', usual: 'blocks-4' },
   // last: it needs calibration data
-  { name: 'static int8', weightForm: 'qdq-int8', settings: USUAL.static },
-];
+  { name: 'static int8', weightForm: 'qdq-int8', usual: 'static' },
+] as const;
 
 /** The form that stays small on `ep` for the weights of `opType`; undefined where no edit makes one. */
 export function recommendForm(ep: EpName, opType: string): RecommendedForm | undefined {
-  for (const choice of CHOICES) {
-    if (!quantizes(choice.settings.form, opType)) continue;
-    const behaviour = weightBehaviour(ep, opType, choice.weightForm);
-    if (behaviour.fate === 'small') return { ...choice, behaviour };
+  for (const { name, weightForm, usual } of CHOICES) {
+    const settings = USUAL[usual];
+    if (!quantizes(settings.form, opType)) continue;
+    const behaviour = weightBehaviour(ep, opType, weightForm);
+    if (behaviour.fate === 'small') return { name, weightForm, settings, behaviour };
   }
   return undefined;
 }

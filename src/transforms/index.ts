@@ -38,5 +38,12 @@ export { layerMatcher } from './layer-matcher.ts';
 export { RecipeError } from './recipe/checks.ts';
 export { describeEdit } from './recipe/codecs.ts';
 export { removeLayers } from './recipe/change.ts';
-export { USUAL, usualReduceRange, usualWeightType } from './usual.ts';
+export {
+  dynamicWeights,
+  staticWeights,
+  USUAL,
+  usualWeightType,
+  WEIGHT_CHOICES,
+  type WeightChoice,
+} from './usual.ts';
 export { parseRecipe, serializeRecipe } from './recipe/json.ts';

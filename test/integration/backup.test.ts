@@ -11,7 +11,7 @@ import { configure, copyOfSample, noRunner, sessions } from './host.ts';
 const defaults = { sessions, ep: 'cpu', optimization: 'all', batchSize: 1, runner: noRunner } as const;
 const quantizeAll = quantizeEdit(
   { all: true },
-  { form: 'dynamic-int8', granularity: 'per-tensor', reduceRange: false },
+  { form: 'dynamic-int8', granularity: 'per-tensor', weights: 'usual' },
 );
 
 describe('Hot exit', () => {

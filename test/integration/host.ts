@@ -52,6 +52,9 @@ export function noRunner(): never {
   return assert.fail('no model is run here');
 }
 
+/** For pages of which no processor is measured. */
+export const processor = { known: () => Promise.resolve() };
+
 export function extension(): vscode.Extension<PublicApi> {
   const found = vscode.extensions.getExtension<PublicApi>('vram-lens.vram-lens');
   assert.ok(found, 'the extension is there');

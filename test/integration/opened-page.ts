@@ -8,13 +8,13 @@ import { WebviewHost } from '../../extension/editor/webview-host.ts';
 import { KernelTimes } from '../../extension/kernel-times.ts';
 import type { HostApi, WebviewApi } from '../../src/protocol.ts';
 import { createPeer } from '../../src/rpc.ts';
-import { inWorkspace, noRunner, sessions } from './host.ts';
+import { inWorkspace, noRunner, processor, sessions } from './host.ts';
 import { channel, memento, Page } from './page.ts';
 
 export const fc1 = '/fc1/Gemm';
 export const fc2 = '/fc2/Gemm';
 export const conv = '/f/f.3/f.3.0/Conv';
-export const int8 = { form: 'dynamic-int8', granularity: 'per-channel', reduceRange: false } as const;
+export const int8 = { form: 'dynamic-int8', granularity: 'per-channel', weights: 'usual' } as const;
 
 /** One document, and a page of it as it is after loading. */
 export class OpenedPage {
@@ -47,7 +47,7 @@ export class OpenedPage {
   another(): { readonly page: Page; readonly host: HostApi; readonly webviewHost: WebviewHost } {
     const [a, b] = channel();
     const { viewStates, checks, kernelTimes } = this;
-    const services = { devices: new Devices(), viewStates, checks, kernelTimes, runner: noRunner };
+    const services = { devices: new Devices(), viewStates, checks, kernelTimes, processor, runner: noRunner };
     const webviewHost = new WebviewHost(a, this.document, services);
     const page = new Page();
     return { page, host: createPeer<WebviewApi, HostApi>(b, page).remote, webviewHost };

@@ -20,6 +20,7 @@ import {
   inWorkspace,
   noRunner,
   openEditor,
+  processor,
   sessions,
   tabOf,
   viewOf,
@@ -106,6 +107,7 @@ describe('A model of 10,000 nodes', function () {
       ...{ devices: new Devices(), viewStates: new ViewStates(memento()) },
       checks: new CheckHistory(memento()),
       kernelTimes: new KernelTimes(memento()),
+      processor,
       runner: noRunner,
     };
     const host = new WebviewHost(a, document, services);

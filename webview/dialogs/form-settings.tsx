@@ -8,6 +8,7 @@ import { granularities } from './granularities.ts';
 import { More } from './more.tsx';
 import { NumberField } from './number-field.tsx';
 import { Select, type Named } from './select.tsx';
+import { WeightsHint, WeightsSelect } from './weights-select.tsx';
 import { StaticSettings } from './static-settings.tsx';
 
 export interface SettingsProps<O> {
@@ -43,17 +44,18 @@ function AutoSettings({ options, change }: SettingsProps<AutoOptions>) {
 function DynamicSettings({ options, change }: SettingsProps<DynamicInt8Options>) {
   return (
     <>
-      <Select
-        {...{ label: 'quantize.granularity', hint: 'quantize.granularity.hint', list: granularities }}
-        value={options.granularity}
-        onChange={(granularity) => change({ ...options, granularity })}
-      />
-      <Choice
-        title={t('quantize.reduceRange')}
-        hint={t('quantize.reduceRange.hint')}
-        isChosen={options.reduceRange}
-        onChoose={() => change({ ...options, reduceRange: !options.reduceRange })}
-      />
+      <div class="settings">
+        <Select
+          {...{ label: 'quantize.granularity', hint: 'quantize.granularity.hint', list: granularities }}
+          value={options.granularity}
+          onChange={(granularity) => change({ ...options, granularity })}
+        />
+        <WeightsSelect
+          {...{ form: options.form, value: options.weights }}
+          onChange={(weights) => change({ ...options, weights })}
+        />
+      </div>
+      <WeightsHint form={options.form} value={options.weights} />
     </>
   );
 }

@@ -4,8 +4,10 @@ import { t, type TextKey } from '../l10n/index.ts';
 
 export interface Named<T> {
   readonly value: T;
-  /** Left out: the value itself. */
+  /** Left out: the value itself, or `text`. */
   readonly title?: TextKey;
+  /** In the language of the page. */
+  readonly text?: string;
 }
 
 export interface SelectProps<T> {
@@ -31,7 +33,7 @@ export function Select<T extends string | number>({ label, hint, list, value, on
         >
           {list.map((l) => (
             <option key={l.value} value={l.value} selected={l.value === value}>
-              {l.title === undefined ? l.value : t(l.title)}
+              {l.title === undefined ? (l.text ?? l.value) : t(l.title)}
             </option>
           ))}
         </select>

@@ -8,6 +8,7 @@ import { granularities } from './granularities.ts';
 import { More } from './more.tsx';
 import { NumberField } from './number-field.tsx';
 import { Select, type Named } from './select.tsx';
+import { WeightsHint, WeightsSelect } from './weights-select.tsx';
 
 const ranges: readonly Named<StaticOptions['range']>[] = [
   { value: 'minmax', title: 'quantize.minmax' },
@@ -53,33 +54,39 @@ const activationTypes: readonly Named<StaticOptions['activationType']>[] = [
   { value: 'uint16' },
   { value: 'int16' },
 ];
-const weightTypes: readonly Named<StaticOptions['weightType']>[] = [{ value: 'int8' }, { value: 'uint8' }];
-
 /** Only combinations that ONNX Runtime has kernels for: what does not go with a choice follows it. */
 function Types({ options, change }: SettingsProps<StaticOptions>) {
-  const { format, activationType, weightType } = options;
+  const { form, format, activationType, weights } = options;
+  const hasSigned = activationType === 'int8';
   return (
-    <div class="settings">
-      <Select
-        {...{ label: 'quantize.format', list: formats, value: format }}
-        onChange={(next) => {
-          const isWide = next === 'qoperator' && activationType.endsWith('16');
-          change({ ...options, format: next, activationType: isWide ? 'uint8' : activationType });
-        }}
-      />
-      <Select
-        {...{ label: 'quantize.activationType', value: activationType }}
-        list={activationTypes.filter(({ value }) => format === 'qdq' || !value.endsWith('16'))}
-        onChange={(next) =>
-          change({ ...options, activationType: next, weightType: next === 'int8' ? 'int8' : weightType })
-        }
-      />
-      <Select
-        {...{ label: 'quantize.weightType', value: weightType }}
-        list={weightTypes.filter(({ value }) => activationType !== 'int8' || value === 'int8')}
-        onChange={(next) => change({ ...options, weightType: next })}
-      />
-    </div>
+    <>
+      <div class="settings">
+        <Select
+          {...{ label: 'quantize.format', list: formats, value: format }}
+          onChange={(next) => {
+            const isWide = next === 'qoperator' && activationType.endsWith('16');
+            change({ ...options, format: next, activationType: isWide ? 'uint8' : activationType });
+          }}
+        />
+        <Select
+          {...{ label: 'quantize.activationType', value: activationType }}
+          list={activationTypes.filter(({ value }) => format === 'qdq' || !value.endsWith('16'))}
+          onChange={(next) =>
+            change({
+              ...options,
+              activationType: next,
+              weights: next === 'int8' && weights === 'uint8' ? 'usual' : weights,
+            })
+          }
+        />
+        <WeightsSelect
+          {...{ form, activationType, value: weights }}
+          without={hasSigned ? 'uint8' : undefined}
+          onChange={(next) => change({ ...options, weights: next })}
+        />
+      </div>
+      <WeightsHint {...{ form, activationType, value: weights }} />
+    </>
   );
 }
 

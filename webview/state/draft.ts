@@ -69,10 +69,10 @@ export function usualOptions(form: Exclude<ListedForm, 'float16'>): QuantizeOpti
     case 'auto':
       return { form, minSqnrDb: 30 };
     case 'dynamic-int8':
-      return { form, granularity: 'per-channel', reduceRange: false };
+      return { form, granularity: 'per-channel', weights: 'usual' };
     case 'static':
       return {
-        ...{ form, format: 'qdq', activationType: 'uint8', weightType: 'int8', granularity: 'per-channel' },
+        ...{ form, format: 'qdq', activationType: 'uint8', weights: 'usual', granularity: 'per-channel' },
         ...{ range: 'minmax', isSymmetric: false, equalize: false, biasCorrection: false, calibration },
       };
     default:

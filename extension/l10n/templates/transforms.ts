@@ -6,6 +6,8 @@ export const transformsTemplates: readonly string[] = [
   'On {0}, {1} {2} ({3} layer) is expanded to float and saves no memory; {4}: {5}',
   'On {0}, {1} {2} ({3} layers) is refused, and with it the model; {4}: {5}',
   'On {0}, {1} {2} ({3} layer) is refused, and with it the model; {4}: {5}',
+  'On this processor, products of int8 weights and uint8 activations ({0} layers) overflow, as it has no VNNI: results may be far off; use uint8 weights, or check the accuracy',
+  'On this processor, products of int8 weights and uint8 activations ({0} layer) overflow, as it has no VNNI: results may be far off; use uint8 weights, or check the accuracy',
   'it is to stay float32',
   '"{0}" stays float32: {1}',
   'it is a constant',

@@ -1,13 +1,10 @@
 /** `--form dynamic-int8`. */
-import { usualWeightType, type DynamicInt8Edit } from '../../transforms/index.ts';
-import { UsageError } from '../failure.ts';
+import { dynamicWeights, type DynamicInt8Edit } from '../../transforms/index.ts';
 import type { Form } from './form.ts';
+import { weightChoice, type WeightFlags } from './weights.ts';
 
-interface Flags {
+interface Flags extends WeightFlags {
   readonly perChannel?: boolean;
-  readonly uint8?: boolean;
-  readonly int8?: boolean;
-  readonly reduceRange?: boolean;
 }
 
 export const dynamicInt8: Form = {
@@ -26,14 +23,7 @@ export const dynamicInt8: Form = {
     layers,
     form: 'dynamic-int8',
     granularity: flags.perChannel === true ? 'per-channel' : 'per-tensor',
-    weightType: weightTypeOf(flags),
+    ...dynamicWeights(weightChoice(flags)),
     reduceRange: flags.reduceRange === true,
   }),
 };
-
-/** 7 bits cannot overflow. */
-function weightTypeOf({ uint8, int8, reduceRange }: Flags): DynamicInt8Edit['weightType'] {
-  if (uint8 === true && int8 === true) throw new UsageError('choose one of --int8 and --uint8');
-  if (uint8 === true) return 'uint8';
-  return int8 === true || reduceRange === true ? 'int8' : usualWeightType();
-}

@@ -2,19 +2,17 @@
 import {
   ACTIVATION_TYPES,
   RANGE_METHODS,
-  usualReduceRange,
+  staticWeights,
   type ActivationType,
   type RangeMethod,
   type StaticEdit,
 } from '../../transforms/index.ts';
 import { UsageError } from '../failure.ts';
 import { oneOf, type Form } from './form.ts';
+import { weightChoice, type WeightFlags } from './weights.ts';
 
-interface Flags {
+interface Flags extends WeightFlags {
   readonly perChannel?: boolean;
-  readonly uint8?: boolean;
-  readonly int8?: boolean;
-  readonly reduceRange?: boolean;
   readonly symmetric?: boolean;
   readonly format?: StaticEdit['format'];
   readonly activations?: ActivationType;
@@ -76,24 +74,18 @@ export const staticForm: Form = {
       form: 'static',
       format: flags.format ?? 'qdq',
       activationType: activations,
-      weightType: flags.uint8 === true ? 'uint8' : 'int8',
       granularity: flags.perChannel === true ? 'per-channel' : 'per-tensor',
       range,
       isSymmetric: flags.symmetric === true,
       ...(percentile === undefined ? {} : { percentile }),
-      ...(reducesRange(flags) ? { reduceRange: true } : {}),
+      ...staticWeights(weightChoice(flags), activations),
+      ...(flags.reduceRange === true ? { reduceRange: true } : {}),
       ...(smoothQuant === undefined ? {} : { smoothQuant }),
       ...(flags.equalize === true ? { equalize: true } : {}),
       ...(flags.biasCorrection === true ? { biasCorrection: true } : {}),
     };
   },
 };
-
-/** Where it is not said: for int8 weights beside uint8 activations, whose products overflow on some processors. */
-function reducesRange({ reduceRange, uint8, int8, activations = 'uint8' }: Flags): boolean {
-  if (reduceRange !== undefined) return reduceRange;
-  return uint8 !== true && int8 !== true && activations === 'uint8' && usualReduceRange();
-}
 
 function parsePercentile(text: string): number {
   const value = Number(text);

@@ -1,10 +1,11 @@
 /** Whether an EP really works: a tiny model run on it, its answer and its placement checked. */
 import { readdir, readFile } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import type { EpName } from '../../analysis/types.ts';
+import { cpuName } from '../cpu-name.ts';
 import { RunnerError } from '../failure.ts';
 import type { Backend, ProbeJob } from '../messages.ts';
+import { overflowInput, overflowModel, overflowShown } from '../overflow-model.ts';
 import { probeAnswer, probeInput, probeModel } from '../probe-model.ts';
 import { parseProfile } from '../profile.ts';
 import type { EpStatus } from '../types.ts';
@@ -42,7 +43,22 @@ export async function probeEp(job: ProbeJob): Promise<EpStatus> {
     const where = [...new Set(nodes.map((n) => n.ep))].join(', ');
     throw new RunnerError('ep', `ONNX Runtime took the EP but ran the model elsewhere (${where}).`);
   }
-  return { ep, available: true, ...device };
+  const int8Overflows = ep === 'cpu' ? await findOverflow(ort) : undefined;
+  return { ep, available: true, ...device, ...(int8Overflows === undefined ? {} : { int8Overflows }) };
+}
+
+/** Undefined where it cannot be told: a CPU that runs floats is of use all the same. */
+async function findOverflow(ort: Ort): Promise<boolean | undefined> {
+  try {
+    const spec = { ep: 'cpu', optimization: 'all', settings: {} } as const;
+    const session = await createSession(ort, { bytes: overflowModel() }, spec);
+    const x = new ort.Tensor('uint8', overflowInput.values, overflowInput.dims);
+    const { y } = await runSession(session, { x }, ['y'], 'probing sums of 8-bit products');
+    await session.release();
+    return y === undefined ? undefined : overflowShown(y.data as Int32Array);
+  } catch {
+    return undefined;
+  }
 }
 
 /** An empty detail: the parent knows the GPU's name better. */
@@ -51,9 +67,4 @@ async function deviceOf(ort: Ort, ep: EpName): Promise<Pick<EpStatus, 'detail' |
   if (ep !== 'webgpu') return { detail: '' };
   const software = process.platform === 'linux' ? softwareAdapter() : await softwareBySpeed(ort, ep);
   return software === undefined ? { detail: '' } : { detail: software, isSoftware: true };
-}
-
-function cpuName(): string {
-  const cpus = os.cpus();
-  return `${cpus[0]?.model.trim() ?? 'CPU'}, ${cpus.length} cores`;
 }

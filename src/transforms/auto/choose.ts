@@ -129,7 +129,7 @@ interface Layer {
 function candidatesOf(model: Model, { ep, layers }: ChooseOptions): Map<string, Layer> {
   const opTypes = new Map([...new Workspace(model).entries].map((e) => [e.id, e.original.opType]));
   const found = new Map<string, Layer>();
-  for (const make of CANDIDATES) {
+  for (const make of candidates()) {
     const edit = make(layers);
     const { changes, roundings: known } = applyRecipe(model, recipeOf(model, edit));
     for (const { node, status, beforeBytes, afterBytes } of changes) {
@@ -176,7 +176,7 @@ const dynamic =
     reduceRange: false,
   });
 
-const CANDIDATES: readonly MakeEdit[] = [
+const candidates = (): readonly MakeEdit[] => [
   ...([128, 64, 32, 16] as const).flatMap((size) => ([2, 4, 8] as const).map((bits) => inBlocks(bits, size))),
   // int8 first, but where its products overflow
   ...(usualWeightType() === 'int8'

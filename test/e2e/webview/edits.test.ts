@@ -18,7 +18,7 @@ describe('webview: edits', () => {
         const would = await host.preview({
           type: 'quantize',
           layerIds: ids,
-          options: { form: 'dynamic-int8', granularity, reduceRange: false },
+          options: { form: 'dynamic-int8', granularity, weights: 'usual' },
         });
         const [was, is] = [would.beforeBytes, would.afterBytes].map(formatBytes);
         await textBecomes(dialog.locator('.preview-figures'), new RegExp(`layers ?${was} → ${is} −`));
@@ -28,7 +28,7 @@ describe('webview: edits', () => {
       await dialog.waitFor({ state: 'detached' });
       assert.deepEqual(host.calls.findLast((c) => c.method === 'quantize')?.args, [
         ids,
-        { form: 'dynamic-int8', granularity: 'per-channel', reduceRange: false },
+        { form: 'dynamic-int8', granularity: 'per-channel', weights: 'usual' },
       ]);
       const after = host.estimateNow();
       const bytes = formatBytes(after.layers.find((l) => l.name === 'f.6.0')?.parameterBytes ?? 0);

@@ -1,12 +1,20 @@
 /** What the views look like, in a light and a dark theme. */
+import { learnInt8Overflows, thisMachine } from '../../../src/machine.ts';
 import { assertPicture, looksLikeHome } from '../../support/pictures.ts';
 import { transformerHost, withEditor } from './support/harness.ts';
 
 const tabs = ['timeline', 'treemap', 'graph', 'compare', 'overview'] as const;
 
 describe('webview: pictures', () => {
+  const { int8Overflows } = thisMachine();
+
   before(function () {
     if (!looksLikeHome()) this.skip();
+    // the same on any machine, and with more to say
+    learnInt8Overflows(true);
+  });
+  after(() => {
+    if (int8Overflows !== undefined) learnInt8Overflows(int8Overflows);
   });
 
   for (const theme of ['light', 'dark'] as const) {

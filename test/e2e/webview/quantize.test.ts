@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import { formatBytes } from '../../../src/format.ts';
+import { learnInt8Overflows, thisMachine } from '../../../src/machine.ts';
 import { sampleHost, textBecomes, transformerHost, until, withEditor } from './support/harness.ts';
 import type { ModelHost } from './support/model-host.ts';
 
@@ -69,13 +70,55 @@ describe('webview: quantize', () => {
       await dialog.getByRole('button', { name: 'Quantize', exact: true }).click();
       await dialog.waitFor({ state: 'detached' });
       assert.deepEqual(optionsOf(host), {
-        ...{ form: 'static', format: 'qoperator', activationType: 'uint8', weightType: 'int8' },
+        ...{ form: 'static', format: 'qoperator', activationType: 'uint8', weights: 'usual' },
         ...{ granularity: 'per-channel', range: 'entropy', isSymmetric: false, smoothQuant: 0.75 },
         ...{ equalize: false, biasCorrection: true, calibration: { path: 'calibration.npz', samples: 128 } },
       });
       assert.deepEqual(host.estimateNow().calibration, { path: 'calibration.npz', samples: 128 });
     });
   });
+
+  for (const overflows of [true, false]) {
+    it(`says what weights become where int8 products ${overflows ? 'overflow' : 'are right'}`, async () => {
+      const before = thisMachine().int8Overflows;
+      learnInt8Overflows(overflows);
+      try {
+        const host = await sampleHost();
+        await withEditor(host, {}, async ({ page, row }) => {
+          await row('fc1').click();
+          const dialog = await openDialog(page);
+          const weights = dialog.getByRole('combobox', { name: /^Weights/ });
+          const chosen = weights.locator('option:checked');
+          const why = dialog.getByText(/^Sums of int8 products overflow.*uint8 weights are as small/);
+          const warning = dialog.getByText(/^On this processor, products of int8 weights .* overflow/);
+          await textBecomes(chosen, `As usual here: ${overflows ? 'uint8' : 'int8'}`);
+          assert.equal(await why.count(), overflows ? 1 : 0);
+          await weights.selectOption('int8');
+          if (overflows) await warning.waitFor();
+          await dialog.getByLabel(/^Static int8/).check();
+          await dialog.getByText('More options').click();
+          await textBecomes(chosen, `As usual here: ${overflows ? 'uint8' : 'int8'}`);
+          await dialog.getByRole('combobox', { name: /^Activations/ }).selectOption('int8');
+          await textBecomes(chosen, 'As usual here: int8');
+          assert.deepEqual(await weights.locator('option').allTextContents(), [
+            'As usual here: int8',
+            'int8',
+            'int8, 7 bits',
+          ]);
+          assert.equal(await why.count(), 0, 'nothing overflows beside int8 activations');
+          await dialog.getByLabel(/^Dynamic int8/).check();
+          await weights.selectOption('int8');
+          await warning.waitFor({ state: overflows ? 'visible' : 'detached' });
+          await dialog.getByRole('button', { name: 'Quantize', exact: true }).click();
+          await dialog.waitFor({ state: 'detached' });
+          const options = { form: 'dynamic-int8', granularity: 'per-channel', weights: 'int8' };
+          assert.deepEqual(optionsOf(host), options);
+        });
+      } finally {
+        if (before !== undefined) learnInt8Overflows(before);
+      }
+    });
+  }
 
   it('takes the settings of a cast, and says where no session would be made', async () => {
     const host = await sampleHost();

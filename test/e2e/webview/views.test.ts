@@ -134,7 +134,7 @@ describe('webview: inspector', () => {
       await host.quantize(['/fc1/Gemm'], {
         form: 'dynamic-int8',
         granularity: 'per-tensor',
-        reduceRange: false,
+        weights: 'usual',
       });
       await textBecomes(spread, /signal to noise ?4\d\.\d dB/);
       assert.equal(await spread.locator('.bars-after').count(), 1);
@@ -200,7 +200,7 @@ describe('webview: compare', () => {
       await rows.first().waitFor();
       await tab('compare');
       await page.getByText('Nothing changed yet.').waitFor();
-      await host.quantize(ids, { form: 'dynamic-int8', granularity: 'per-channel', reduceRange: false });
+      await host.quantize(ids, { form: 'dynamic-int8', granularity: 'per-channel', weights: 'usual' });
       await remote.estimateChanged(host.estimateNow());
       const { before, totals, layers } = host.estimateNow();
       const weights = page.getByRole('region', { name: 'Weights in the file' });

@@ -15,7 +15,7 @@ import type { CalibrationRequest, CollectedCalibration, EpStatus } from '../../.
 import type { CalibrationData, Edit, Recipe } from '../../../src/transforms/index.ts';
 
 const samples = path.resolve(import.meta.dirname, '../../../media/samples');
-const settings = { granularity: 'per-channel', reduceRange: false } as const;
+const settings = { granularity: 'per-channel', weights: 'usual' } as const;
 const job: Job = { signal: new AbortController().signal, report: () => undefined };
 
 /** Notes what it is asked, and gives calibrations that know when they are disposed of. */

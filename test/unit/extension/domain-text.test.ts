@@ -79,7 +79,8 @@ describe('What src/ says', () => {
       const { changes, warnings } = applyRecipe(model, recipe);
       said.push(...changes.flatMap((c) => (c.reason === undefined ? [] : [c.reason])));
       said.push(...warnings.map((w) => w.message));
-      for (const ep of eps) said.push(...recipeWarnings(model, recipe, ep).map((w) => w.message));
+      for (const ep of eps)
+        said.push(...recipeWarnings(model, recipe, ep, { int8Overflows: true }).map((w) => w.message));
       assertTranslated(said);
       await model.source.close();
     });

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { bestEp, epPreference, listGpus, type EpStatus } from '../../../src/runtime/index.ts';
+import { learnInt8Overflows, thisMachine } from '../../../src/machine.ts';
+import {
+  bestEp,
+  epPreference,
+  keptInt8Overflows,
+  listGpus,
+  type EpStatus,
+} from '../../../src/runtime/index.ts';
+import { overflowShown } from '../../../src/runtime/overflow-model.ts';
+import { USUAL, usualWeightType } from '../../../src/transforms/index.ts';
 import { probeModel } from '../../../src/runtime/probe-model.ts';
 import { swiftShader } from './software-gpu.ts';
 import { samples, Workers } from './worker-bundle.ts';
@@ -26,6 +35,46 @@ describe('the EPs of this machine', () => {
     const again = performance.now();
     assert.deepEqual(await runner.probeEps(), all);
     assert.ok(performance.now() - again < 50, 'the second time is remembered');
+  });
+
+  it('show whether products of int8 overflow, as the system says where it does', async () => {
+    const probeCache = path.join(path.dirname(workers.bundle), 'kept', 'overflow.json');
+    assert.equal(await keptInt8Overflows(probeCache), undefined);
+    const bySystem = thisMachine().int8Overflows;
+    const { available, int8Overflows } = await workers.runner({ probeCache }).cpuStatus();
+    assert.equal(available, true);
+    assert.equal(typeof int8Overflows, 'boolean');
+    if (bySystem !== undefined) assert.equal(int8Overflows, bySystem);
+    assert.equal(thisMachine().int8Overflows, int8Overflows);
+    assert.equal(await keptInt8Overflows(probeCache), int8Overflows);
+    // a processor stays as it is, but may be another one
+    const kept = JSON.parse(await readFile(probeCache, 'utf8')) as { at: number; status: EpStatus }[];
+    await writeFile(probeCache, JSON.stringify(kept.map((k) => ({ ...k, at: 0 }))));
+    assert.equal(await keptInt8Overflows(probeCache), int8Overflows);
+    const other = kept.map((k) => ({ ...k, status: { ...k.status, detail: 'another CPU, 2 cores' } }));
+    await writeFile(probeCache, JSON.stringify(other));
+    assert.equal(await keptInt8Overflows(probeCache), undefined);
+  });
+
+  it('that measured another answer than the system gives are believed', async () => {
+    const before = thisMachine().int8Overflows;
+    try {
+      for (const int8Overflows of [true, false]) {
+        const answer = `process.send({ type: 'result', result: { ep: 'cpu', available: true, detail: 'CPU', int8Overflows: ${int8Overflows} } }); return`;
+        const workerPath = await workers.sabotaged(
+          `overflow-${int8Overflows}`,
+          "job.kind === 'probe'",
+          answer,
+        );
+        await workers.runner({ workerPath }).cpuStatus();
+        assert.equal(thisMachine().int8Overflows, int8Overflows);
+        assert.equal(usualWeightType(), int8Overflows ? 'uint8' : 'int8');
+        assert.equal(USUAL['dynamic-int8'].weightType, usualWeightType());
+        assert.equal(USUAL.static.weightType, usualWeightType());
+      }
+    } finally {
+      if (before !== undefined) learnInt8Overflows(before);
+    }
   });
 
   it('that work are kept for the next runner, until the worker is another one', async () => {
@@ -96,6 +145,19 @@ describe('the EPs of this machine', () => {
     assert.match(report.device, /^SwiftShader/);
     assert.ok((batch?.original?.peakBytes ?? 0) > 0);
   });
+});
+
+describe('sums of products of the largest 8-bit values', () => {
+  const sums = (sum: number, n = 64) => new Array<number>(n).fill(sum);
+  const exact = 64 * 255 * 127;
+  const cases: [string, number[], boolean | undefined][] = [
+    ['that are exact show no overflow', sums(exact), false],
+    ['of pairs cut off at 16 bits show it', sums(32 * 32767), true],
+    ['that are too large show nothing', sums(exact + 1), undefined],
+    ['that differ show nothing', [...sums(exact, 63), 0], undefined],
+    ['of another size show nothing', sums(exact, 63), undefined],
+  ];
+  for (const [title, found, expected] of cases) it(title, () => assert.equal(overflowShown(found), expected));
 });
 
 describe('the GPUs of this machine', () => {

@@ -1,6 +1,6 @@
 /** What is said of a form before it is applied, and which form is named instead. */
 import assert from 'node:assert/strict';
-import { recipeWarnings, recommendForm } from '../../../src/transforms/index.ts';
+import { recipeWarnings, recommendForm, type Edit } from '../../../src/transforms/index.ts';
 import { floats, graph, model, node, ramp, value } from '../../support/model-builder.ts';
 import type { EpName } from '../../../src/analysis/index.ts';
 import { blocks, cast, prune, quantize, recipe } from './edits.ts';
@@ -55,7 +55,7 @@ describe('recipeWarnings', () => {
   });
 
   it('tells where static int8 keeps nothing small, and with 16 bits nowhere', () => {
-    assert.deepEqual(recipeWarnings(m, recipe(staticEdit()), 'cpu'), []);
+    assert.deepEqual(recipeWarnings(m, recipe(staticEdit()), 'cpu', { int8Overflows: false }), []);
     const [matMul, conv] = recipeWarnings(m, recipe(staticEdit()), 'webgpu');
     assert.match(matMul?.message ?? '', /^On webgpu, static int8 MatMul .*; use 8-bit blocks/);
     assert.match(conv?.message ?? '', /^On webgpu, static int8 Conv .* saves no memory; no form of Conv/);
@@ -80,8 +80,46 @@ describe('recipeWarnings', () => {
     assert.deepEqual(said('bfloat16', 'cuda'), []);
   });
 
+  it('tells of int8 products that overflow on the machine, and of none elsewhere', () => {
+    const said = (edit: Edit, int8Overflows: boolean | undefined, ep: EpName = 'cpu') =>
+      recipeWarnings(m, recipe(edit), ep, { int8Overflows })
+        .filter((w) => w.code === 'int8-overflow')
+        .map((w) => w.message.slice(0, w.message.indexOf(' overflow')));
+    const of = (layers: string) => [
+      `On this processor, products of int8 weights and uint8 activations (${layers})`,
+    ];
+    // Conv gets uint8 weights by dynamic int8, whatever is said
+    assert.deepEqual(said(quantize(), true), of('2 layers'));
+    assert.deepEqual(said(quantize({ layers: { nodes: ['a'] } }), true), of('1 layer'));
+    assert.deepEqual(said(staticEdit(), true), of('3 layers'));
+    for (const edit of [
+      quantize({ weightType: 'uint8' }),
+      quantize({ reduceRange: true }),
+      quantize({ layers: { nodes: ['c'] } }),
+      staticEdit({ weightType: 'uint8' }),
+      staticEdit({ reduceRange: true }),
+      staticEdit({ activationType: 'int8' }),
+      staticEdit({ activationType: 'int16' }),
+      blocks(),
+      cast(),
+    ]) {
+      assert.deepEqual(said(edit, true), [], JSON.stringify(edit));
+    }
+    for (const edit of [quantize(), staticEdit()]) {
+      for (const overflows of [false, undefined]) assert.deepEqual(said(edit, overflows), []);
+      assert.deepEqual(said(edit, true, 'cuda'), []);
+    }
+  });
+
+  it('counts layers that have weights, not products of activations', () => {
+    const { graph: g } = m;
+    const products = { ...m, graph: { ...g, nodes: [node('MatMul', ['x', 'x'], ['y'], { name: 'a' })] } };
+    assert.deepEqual(recipeWarnings(products, recipe(quantize()), 'webgpu', { int8Overflows: true }), []);
+    assert.deepEqual(recipeWarnings(products, recipe(quantize()), 'cpu', { int8Overflows: true }), []);
+  });
+
   it('says nothing where the form stays small, or nothing is quantized', () => {
-    assert.deepEqual(recipeWarnings(m, recipe(quantize()), 'cpu'), []);
+    assert.deepEqual(recipeWarnings(m, recipe(quantize()), 'cpu', { int8Overflows: false }), []);
     assert.deepEqual(recipeWarnings(m, recipe(blocks()), 'webgpu'), []);
     assert.deepEqual(recipeWarnings(m, recipe(prune()), 'webgpu'), []);
   });

@@ -56,8 +56,16 @@ export const dialogs = {
   'quantize.coarse.unread': 'Whether one scale is enough was not looked at: the smallest layer holds {size}.',
   'quantize.perChannel': 'One per channel',
   'quantize.perTensor': 'One per tensor',
-  'quantize.reduceRange': 'Use 7 of 8 bits',
-  'quantize.reduceRange.hint': 'Avoids overflow on x86 CPUs without VNNI.',
+  'quantize.weights': 'Weights',
+  'quantize.weights.hint':
+    'Signed or unsigned: of the same size. 7 bits are less precise, and cannot overflow.',
+  'quantize.weights.usual': 'As usual here',
+  'quantize.weights.usualIs': 'As usual here: {type}',
+  'quantize.weights.7bit': 'int8, 7 bits',
+  'quantize.weights.why':
+    'Sums of int8 products overflow on this processor (no VNNI): uint8 weights are as small, and right.',
+  'quantize.weights.overflow':
+    'Sums of int8 products overflow on this processor (no VNNI): right elsewhere, and perhaps far off here.',
   'quantize.range': 'Ranges of activations',
   'quantize.range.hint': 'All values, or without those few that make the steps coarse.',
   'quantize.minmax': 'Smallest to largest',
@@ -68,7 +76,6 @@ export const dialogs = {
   'quantize.qdq': 'QDQ: fused by the EP',
   'quantize.qoperator': 'Integer operators',
   'quantize.activationType': 'Activations',
-  'quantize.weightType': 'Weights',
   'quantize.equalize': 'Equalize layers',
   'quantize.equalize.hint': 'Convs and Gemms that follow each other share their ranges.',
   'quantize.biasCorrection': 'Correct biases',

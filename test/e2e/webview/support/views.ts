@@ -55,7 +55,7 @@ export interface State {
 export function formsView({ model, recipe, ep }: State, layerIds: readonly string[]): FormView[] {
   const target = { model, recipe, ep };
   const layers = { nodes: [...layerIds] };
-  const settings = { granularity: 'per-channel', reduceRange: false } as const;
+  const settings = { granularity: 'per-channel', weights: 'usual' } as const;
   return formNames.map((name) => ({ name, ...formOutcome(target, usualEdit(name, layers, settings)) }));
 }
 
