@@ -24,8 +24,8 @@ export class CostHover implements HoverProvider {
     const view = await this.#texts.viewOf(document);
     const id = view?.lines.find((l) => l.line === position.line)?.nodeId;
     if (view === undefined || id === undefined) return undefined;
-    const { granularity, reduceRange } = settings;
-    const said = await view.document.ask('hoverView', view.side, id, { granularity, reduceRange });
+    const { granularity, weights } = settings;
+    const said = await view.document.ask('hoverView', view.side, id, { granularity, weights });
     const links =
       said.lens && layerLinks(view, said.lens, () => l10n.t('Show in Editor')).map((make) => make());
     return new Hover(markdownOf(id, said, links ?? []), document.lineAt(position.line).range);
