@@ -26,10 +26,20 @@ if (hasDesktopCode()) {
   spawn('code', [`--extensionDevelopmentPath=${projectRoot}`, '--new-window', folder], { stdio: 'inherit' });
   console.log(`\nVS Code opens on ${folder}. ${next}.`);
 } else {
-  const serving = await serve(folder);
   console.log(
-    `\nVS Code with VRAM Lens is at\n\n    ${serving.url}\n\n${next}. The address works in a browser on this machine; Ctrl-C ends it.`,
+    '\nNo desktop VS Code is found (`code` is not on the PATH): a VS Code server is started, for a browser.',
   );
+  const serving = await serve(folder);
+  const { port } = new URL(serving.url);
+  console.log(`
+VS Code with VRAM Lens is at
+
+    ${serving.url}
+
+${next}. The address works in a browser on this machine, until Ctrl-C ends it; from another machine, first let
+\`ssh -L ${port}:127.0.0.1:${port} THIS_MACHINE\` forward the port.
+To use a desktop VS Code: its command "Shell Command: Install 'code' command in PATH" makes it known here; or
+\`npm run package\`, and "Extensions: Install from VSIX…" there.`);
   const stop = (): void => void serving.stop().then(() => process.exit(0));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
