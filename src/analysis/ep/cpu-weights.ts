@@ -62,9 +62,10 @@ class Collector implements ArenaWeights {
     const blocked = new Map(block.nodes.flatMap((n) => (n.domain === nchwcDomain ? blockedBytes(n) : [])));
     for (const v of block.constants) {
       const bytes = blocked.get(v) ?? this.sizes.knownBytes(v);
-      if (bytes <= largestInArena) this.reservedBytes += bytes;
       // what is packed is given back as stored (measured: 128 MiB of MatMul weights take 168 MiB resident, not 280)
-      else if (!packed.has(v)) this.besideBytes += blocked.has(v) ? blockedCopies * bytes : bytes;
+      if (packed.has(v)) continue;
+      if (bytes <= largestInArena) this.reservedBytes += bytes;
+      else this.besideBytes += blocked.has(v) ? blockedCopies * bytes : bytes;
     }
     for (const { n, packing } of packings) this.pack(n, packing);
     for (const n of block.nodes) for (const body of n.bodies) this.block(body.block);

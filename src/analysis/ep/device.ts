@@ -17,8 +17,8 @@ const MiB = 2 ** 20;
 
 const profiles: Readonly<Record<Exclude<EpName, 'cpu'>, DeviceProfile>> = {
   webgpu: {
-    overheadBytes: 60 * MiB,
-    note: 'shaders and staging buffers, a guess: on SwiftShader the whole process takes about twice that, with the software device in it',
+    overheadBytes: 50 * MiB,
+    note: 'measured on SwiftShader with a net of one node, half of it code of the library; the shaders that a software device compiles, several MiB each, and what a graphics driver holds are not in it',
   },
   cuda: {
     overheadBytes: 350 * MiB,

@@ -75,7 +75,7 @@ const perGroup = (n: TrainedNode): Dim => {
 const places = (n: TrainedNode): Dim => mul(8, elements(n, 0));
 /** A byte for each element. */
 const mask = (n: TrainedNode): Dim => elements(n, 0);
-/** The gates of each step and, of an LSTM, the cell: [sequence, directions, batch, gates · hidden]. */
+/** Of each step the gates and, of an LSTM, the cell and its tanh: [sequence, directions, batch, count · hidden]. */
 const gates =
   (count: number) =>
   (n: TrainedNode): Dim =>
@@ -140,7 +140,7 @@ const table: Readonly<Record<string, Backward>> = {
   ...each('InstanceNormalization GroupNormalization', rule(['x0 x1', 'x0', ''], perGroup)),
   Dropout: rule(['', '-'], mask),
   // recurrent: every step's state and gates
-  LSTM: rule(['x1 y0', 'x0', 'y0', '', '-', '', '', '-'], (n) => add(gates(4)(n), gates(1)(n))),
+  LSTM: rule(['x1 y0', 'x0', 'y0', '', '-', '', '', '-'], (n) => add(gates(4)(n), gates(2)(n))),
   GRU: rule(['x1 y0', 'x0', 'y0', '', '-', ''], gates(4)),
   RNN: rule(['x1 y0', 'x0', 'y0', '', '-', '']),
   // fused attention, as flash attention: queries, keys, values, result

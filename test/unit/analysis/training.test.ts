@@ -96,6 +96,24 @@ describe('training', () => {
       );
     });
 
+  // what PyTorch 2.13 saves with oneDNN off, every storage once: x, and of each step h, c, its tanh and the four gates
+  it('keeps of an LSTM what PyTorch’s own kernels keep', () => {
+    const [steps, batch, inputs, hidden] = [20, 4, 32, 64];
+    const lstm = model(
+      graph({
+        inputs: [value('x', [steps, batch, inputs])],
+        nodes: [node('LSTM', ['x', 'w', 'r', 'b'], ['y', 'h', 'c'], { hidden_size: hidden })],
+        outputs: [value('y')],
+        initializers: [
+          floats('w', [1, 4 * hidden, inputs]),
+          floats('r', [1, 4 * hidden, hidden]),
+          floats('b', [1, 8 * hidden]),
+        ],
+      }),
+    );
+    assert.equal(train(lstm).activations.bytes, 153_600);
+  });
+
   it('holds 8-bit states in blocks of 256, small tensors in 32 bits', () => {
     const t = train(article(), { optimizer: 'adamw', optimizerBits: 8 });
     const large = 100 * 1000;

@@ -6,6 +6,7 @@ import type { Draft } from '../../runtime.ts';
 import { dimsOfValue } from '../../values.ts';
 import type { Value } from '../../values.ts';
 import type { GraphEditor } from '../editor.ts';
+import { vector } from '../transpose/axes.ts';
 import { isSameOrigin, ownOrigins } from './origins.ts';
 import type { Origin } from './origins.ts';
 
@@ -41,6 +42,8 @@ export class BlockedLayout {
   private readonly summed = new Set<Draft>();
   /** Transpositions that a reorder node does. */
   private readonly bypassed = new Set<Draft>();
+  /** Of the Reshapes around a sum, by their rank: all of a graph share them. */
+  private readonly shapes = new Map<number, Value>();
 
   constructor(editor: GraphEditor, known: KnownDims, blockSize: number) {
     this.editor = editor;
@@ -157,10 +160,12 @@ export class BlockedLayout {
     if (original === undefined) return;
     for (const b of inputs) b.remaining--;
     const [{ channels }] = inputs;
-    const reshaped = inputs.map(({ value }) => this.reshape(n, value, `${value.name}/reshape`));
+    const reshaped = inputs.map(({ value }) =>
+      this.reshape(n, value, `${value.name}/reshape`, [0, -1, 0, 0, this.blockSize]),
+    );
     const sum = this.padded(original, `${original.name}/nchwc`, channels);
     this.editor.change(n, { inputs: reshaped, outputs: [sum] });
-    const value = this.reshape(n, sum, `${original.name}/reshape`);
+    const value = this.reshape(n, sum, `${original.name}/reshape`, [0, -1, 0, 0]);
     const uses = this.editor.usesOf(original);
     this.remember({ value, maker: n, channels, uses, original }, undefined);
   }
@@ -201,9 +206,18 @@ export class BlockedLayout {
     return true;
   }
 
-  private reshape(n: Draft, value: Value, name: string): Value {
+  private reshape(n: Draft, value: Value, name: string, to: readonly number[]): Value {
     const reshaped = this.editor.values.like(value, name);
-    this.editor.add({ ...standIn(n), opType: 'Reshape', domain: '', inputs: [value], outputs: [reshaped] });
+    const shape =
+      this.shapes.get(to.length) ?? vector(this.editor, `${this.blockSize} channels/${to.length}`, to);
+    this.shapes.set(to.length, shape);
+    this.editor.add({
+      ...standIn(n),
+      opType: 'Reshape',
+      domain: '',
+      inputs: [value, shape],
+      outputs: [reshaped],
+    });
     return reshaped;
   }
 
