@@ -41,6 +41,11 @@ async function askChannels(): Promise<ChannelOptions | undefined> {
       detail: l10n.t('Runs calibration data through the model when it is saved'),
       value: 'activation',
     },
+    {
+      label: l10n.t('Easiest to make up for'),
+      detail: l10n.t('What the other channels can stand in for; runs calibration data when it is saved'),
+      value: 'reconstruction',
+    },
     { label: l10n.t('Random'), detail: l10n.t('A baseline to compare with'), value: 'random' },
   ]);
   if (importance === undefined) return undefined;

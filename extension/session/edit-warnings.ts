@@ -47,7 +47,7 @@ function looksAtActivations(edit: Edit): boolean {
     case 'prune':
       return edit.method === 'wanda' || edit.method === 'sparsegpt';
     case 'prune-channels':
-      return edit.importance === 'activation' || (edit.repair ?? 'none') !== 'none';
+      return ['activation', 'reconstruction'].includes(edit.importance) || (edit.repair ?? 'none') !== 'none';
     case 'prune-blocks':
     case 'cast':
     case 'clean':

@@ -98,6 +98,7 @@ export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
       l2: l10n.t('by L2 norm'),
       'batch-norm': l10n.t('by BatchNorm scale'),
       activation: l10n.t('by activation'),
+      reconstruction: l10n.t('by reconstruction'),
       random: l10n.t('at random'),
     }[edit.importance];
     return {

@@ -39,7 +39,7 @@ async function read(
 ): Promise<ImportanceView> {
   const looksAtData =
     options.kind === 'channels'
-      ? options.importance === 'activation'
+      ? options.importance === 'activation' || options.importance === 'reconstruction'
       : options.method === 'wanda' || options.method === 'sparsegpt';
   if (looksAtData) return without(l10n.t('It is known once calibration data have run through the model.'));
   if (options.kind === 'zeros' && options.method === 'random')

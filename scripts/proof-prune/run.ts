@@ -90,7 +90,7 @@ async function accuracy(runner: Runner, networks: readonly Network[]): Promise<v
   console.log('\n| network | importance | repair | top-1 before | after | parameters left | MACs left |');
   console.log('|---|---|---|---|---|---|---|');
   for (const network of networks) {
-    for (const importance of ['l1', 'activation'] satisfies ChannelImportance[]) {
+    for (const importance of ['l1', 'activation', 'reconstruction'] satisfies ChannelImportance[]) {
       for (const repair of ['none', 'bias', 'statistics', 'least-squares'] satisfies ChannelRepair[]) {
         const o = await prunedAccuracy(runner, network, channels({ importance, repair }));
         const left = [o.parameterBytes, o.macs].map(([before, after]) => percent(after / before));
@@ -99,6 +99,21 @@ async function accuracy(runner: Runner, networks: readonly Network[]): Promise<v
       }
     }
   }
+}
+
+/** Repaired by least squares, by what it is chosen which channels go. */
+async function atRatios(runner: Runner, networks: readonly Network[]): Promise<void> {
+  console.log(
+    '\n| network | gone | importance | top-1 before | after | MACs left |\n|---|---|---|---|---|---|',
+  );
+  for (const network of networks)
+    for (const ratio of [0.25, 0.5, 0.75])
+      for (const importance of ['activation', 'reconstruction'] satisfies ChannelImportance[]) {
+        const edit = channels({ ratio, importance, repair: 'least-squares' });
+        const o = await prunedAccuracy(runner, network, edit);
+        const row = [network.name, percent(ratio), importance, o.original, o.accuracy];
+        console.log(`| ${row.join(' | ')} | ${percent(o.macs[1] / o.macs[0])} |`);
+      }
 }
 
 /** The group behind a LayerNormalization, which is not exact. */
@@ -175,6 +190,7 @@ async function main(): Promise<void> {
   const networks = named.length > 0 ? named : NETWORKS;
   const parts: Readonly<Record<string, () => Promise<void>>> = {
     accuracy: () => accuracy(runner, networks),
+    ratios: () => atRatios(runner, networks),
     residual: () => residualStream(runner, networks),
     measured: () => measuredTable(runner, networks),
     blocks: () => blockTable(runner, networks),

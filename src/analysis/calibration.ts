@@ -81,6 +81,8 @@ export interface Gram {
   /** Rows seen. */
   readonly rows: number;
   readonly matrices: readonly Float32Array[];
+  /** Of the columns, [size] for each group. */
+  readonly means: readonly Float32Array[];
 }
 
 /** What was collected over a calibration set. */

@@ -81,7 +81,7 @@ export interface ZeroOptions {
 export interface ChannelOptions {
   readonly kind: 'channels';
   /** `activation` looks at calibration data. */
-  readonly importance: 'l1' | 'l2' | 'batch-norm' | 'activation' | 'random';
+  readonly importance: 'l1' | 'l2' | 'batch-norm' | 'activation' | 'reconstruction' | 'random';
   /** Share of the channels of each group that goes, 0..1; at least one stays. */
   readonly ratio: number;
   /** What makes up for them, from calibration data. */

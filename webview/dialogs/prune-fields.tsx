@@ -92,7 +92,7 @@ function LayerFields({ edit, choose }: LayerFieldsProps) {
 /** At what calibration data tell of activations. */
 function looksAtData(options: PruneOptions): boolean {
   return options.kind === 'channels'
-    ? options.importance === 'activation' || options.repair !== 'none'
+    ? ['activation', 'reconstruction'].includes(options.importance) || options.repair !== 'none'
     : options.method === 'wanda' || options.method === 'sparsegpt';
 }
 
@@ -141,6 +141,7 @@ const importances: readonly Named<ChannelOptions['importance']>[] = [
   { value: 'l2', title: 'prune.l2' },
   { value: 'batch-norm', title: 'prune.batchNorm' },
   { value: 'activation', title: 'prune.activation' },
+  { value: 'reconstruction', title: 'prune.reconstruction' },
   { value: 'random', title: 'prune.random' },
 ];
 const repairs: readonly Named<ChannelOptions['repair']>[] = [

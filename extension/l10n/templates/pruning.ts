@@ -37,6 +37,7 @@ export const pruningTemplates: readonly string[] = [
   'picks indices of it',
   'computes with its size',
   'no layer with weights reads these channels: choose another importance',
+  'no layer that could be fitted anew reads these channels: choose another importance',
   '"{0}" has elements smaller than a byte',
   'the shape of "{0}" would not be what is expected',
   'its weight is computed',

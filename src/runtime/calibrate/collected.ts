@@ -12,7 +12,7 @@ import { RunnerError } from '../failure.ts';
 import { gramKey } from './keys.ts';
 import type { CollectedTensor } from './statistics.ts';
 
-/** One target's matrices: `groups` × [size, size] float32 in `file` of the scratch folder. */
+/** One target's matrices: `groups` × [size, size] float32 in `file` of the scratch folder, then the means of the columns. */
 export interface CollectedGram {
   readonly tensor: string;
   /** See {@link gramKey}. */
@@ -85,16 +85,22 @@ async function readGram(gram: CollectedGram, folder: string, target: GramTarget)
     );
   });
   try {
-    const matrices: Float32Array[] = [];
-    for (let g = 0; g < gram.groups; g++) {
-      const matrix = new Float32Array(gram.size ** 2);
-      const { bytesRead } = await file.read(matrix, 0, matrix.byteLength, g * matrix.byteLength);
-      if (bytesRead < matrix.byteLength) {
+    let at = 0;
+    const next = async (length: number): Promise<Float32Array> => {
+      const numbers = new Float32Array(length);
+      const { bytesRead } = await file.read(numbers, 0, numbers.byteLength, at);
+      if (bytesRead < numbers.byteLength) {
         throw new RunnerError('internal', `The second moments of "${gram.tensor}" were cut short on disk.`);
       }
-      matrices.push(matrix);
-    }
-    return { size: gram.size, rows: gram.rows, matrices };
+      at += bytesRead;
+      return numbers;
+    };
+    const { size, rows, groups } = gram;
+    const matrices: Float32Array[] = [];
+    const means: Float32Array[] = [];
+    for (let g = 0; g < groups; g++) matrices.push(await next(size ** 2));
+    for (let g = 0; g < groups; g++) means.push(await next(size));
+    return { size, rows, matrices, means };
   } finally {
     await file.close();
   }

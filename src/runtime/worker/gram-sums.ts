@@ -5,7 +5,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { GramTarget } from '../../analysis/calibration.ts';
 import type { CollectedGram } from '../calibrate/collected.ts';
 import { gramKey } from '../calibrate/keys.ts';
-import { gramShape, rowParts, type GramShape } from '../calibrate/patches.ts';
+import { gramShape, rowParts, type GramShape, type RowPart } from '../calibrate/patches.ts';
 import { bytesOf } from '../data/dtype.ts';
 import { RunnerError } from '../failure.ts';
 import { node, tinyModel, value } from '../tiny-model.ts';
@@ -68,6 +68,15 @@ export class GramAdder {
   }
 }
 
+/** `data` is [groups, rows, size]. */
+function addColumns(sums: Float64Array, { data, rows }: RowPart, { groups, size }: GramShape): void {
+  for (let g = 0; g < groups; g++)
+    for (let r = 0; r < rows; r++) {
+      const row = (g * rows + r) * size;
+      for (let c = 0; c < size; c++) sums[g * size + c] = (sums[g * size + c] ?? 0) + (data[row + c] ?? 0);
+    }
+}
+
 /** One target over all batches. */
 export class GramSum {
   readonly #tensor: string;
@@ -76,6 +85,8 @@ export class GramSum {
   readonly #samples: number;
   #shape: GramShape | undefined;
   #sum = new Float32Array(0);
+  /** Of each column, group by group. */
+  #columns = new Float64Array(0);
   #rows = 0;
   /** Of the batches so far, taken or not. */
   #rowsSeen = 0;
@@ -99,6 +110,7 @@ export class GramSum {
     if (this.#shape === undefined) {
       this.#shape = shape;
       this.#sum = new Float32Array(shape.groups * shape.size ** 2);
+      this.#columns = new Float64Array(shape.groups * shape.size);
     } else if (this.#shape.size !== shape.size) {
       throw new RangeError(`its rows had ${this.#shape.size} columns, then ${shape.size}`);
     }
@@ -107,6 +119,7 @@ export class GramSum {
     const options = { maxElements: maxPartElements, step, firstRow: this.#rowsSeen };
     for (const part of rowParts(values, dims, this.#target, options)) {
       this.#sum = await adder.add(this.#sum, part.data, { ...shape, rows: part.rows });
+      addColumns(this.#columns, part, shape);
       this.#rows += part.rows;
     }
     this.#rowsSeen += shape.rows;
@@ -117,10 +130,12 @@ export class GramSum {
     const { groups = 1, size = 0 } = this.#shape ?? {};
     const rows = this.#rows;
     const mean = rows === 0 ? this.#sum : this.#sum.map((s) => s / rows);
+    const means = Float32Array.from(this.#columns, (s) => s / Math.max(1, rows));
     this.#sum = new Float32Array(0);
     const file = await open(path.join(scratch, name), 'w');
     try {
       await file.writeFile(bytesOf(mean));
+      await file.writeFile(bytesOf(means));
     } catch (cause) {
       throw new RunnerError(
         'data',

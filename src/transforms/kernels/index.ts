@@ -2,6 +2,7 @@
 import { toBfloat16 } from './bfloat16.ts';
 import { quantizeBlockRows } from './block-rows.ts';
 import { quantizeBlocks } from './blocks.ts';
+import { elimination } from './elimination.ts';
 import { toFloat16 } from './float16.ts';
 import { leastSquares } from './least-squares.ts';
 import { quantizeLinear } from './linear.ts';
@@ -29,6 +30,7 @@ export const kernels = {
   keyHistogram,
   zeroSelected,
   leastSquares,
+  elimination,
   sparseGpt,
 } as const;
 

@@ -2,8 +2,15 @@ import { boolean, integer, oneOf, optional, RecipeError, share } from './checks.
 import type { EditCodec } from './codec.ts';
 import { describeLayers, parseSelector, type LayerSelector } from './selector.ts';
 
-/** By what channels are ranked. `activation` and every repair need calibration data. */
-export const CHANNEL_IMPORTANCES = ['l1', 'l2', 'batch-norm', 'activation', 'random'] as const;
+/** By what channels are ranked. `activation`, `reconstruction` and every repair need calibration data. */
+export const CHANNEL_IMPORTANCES = [
+  'l1',
+  'l2',
+  'batch-norm',
+  'activation',
+  'reconstruction',
+  'random',
+] as const;
 export type ChannelImportance = (typeof CHANNEL_IMPORTANCES)[number];
 
 /**

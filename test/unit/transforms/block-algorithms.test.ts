@@ -31,7 +31,8 @@ function gramOf(rows: readonly (readonly number[])[]): Gram {
       for (let j = 0; j < K; j++) matrix[i * K + j]! += (row[i]! * row[j]!) / rows.length;
     }
   }
-  return { size: K, rows: rows.length, matrices: [matrix] };
+  const mean = Float32Array.from({ length: K }, (_, i) => rows.reduce((s, r) => s + r[i]!, 0) / rows.length);
+  return { size: K, rows: rows.length, matrices: [matrix], means: [mean] };
 }
 
 const calibration: Calibration = {

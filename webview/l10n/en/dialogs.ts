@@ -122,6 +122,7 @@ export const dialogs = {
   'prune.l2': 'Smallest weights (L2)',
   'prune.batchNorm': 'Smallest BatchNorm scales',
   'prune.activation': 'Smallest activations (needs data)',
+  'prune.reconstruction': 'Easiest to make up for (needs data)',
   'prune.roundTo': 'Stay a multiple of',
   'prune.roundTo.hint': 'Kernels take 8 or 16 channels at once: other numbers save less than they seem to.',
   'prune.approximate': 'Residual streams behind LayerNorm, too',

@@ -117,6 +117,7 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'prune.l2': '权重最小（L2）',
   'prune.batchNorm': 'BatchNorm 缩放最小',
   'prune.activation': '激活最小（需要数据）',
+  'prune.reconstruction': '最易弥补（需要数据）',
   'prune.roundTo': '保留数为其倍数',
   'prune.roundTo.hint': '内核一次处理 8 或 16 个通道：其他数目节省得比看上去少。',
   'prune.approximate': '包括 LayerNorm 后的残差流',

@@ -13,6 +13,7 @@ import type { Blocker } from './classes.ts';
 import { groupChannels, unitsKept, type ChannelGroup, type Grouping } from './groups.ts';
 import { groupReaders, scaleParts, selectionBy, type ImportanceContext } from './importance.ts';
 import { ChannelPlan } from './plan.ts';
+import { canReconstruct } from './reconstruction.ts';
 import { repairs, type Repairs } from './repair/repair.ts';
 import type { AroundBody } from './repair/rounds.ts';
 import { firstMismatch, rewriteGraph } from './rewrite.ts';
@@ -233,6 +234,11 @@ function obstacle(context: ImportanceContext, group: ChannelGroup): Blocker | un
     return {
       node: undefined,
       reason: 'no layer with weights reads these channels: choose another importance',
+    };
+  if (importance === 'reconstruction' && !canReconstruct(context, group))
+    return {
+      node: undefined,
+      reason: 'no layer that could be fitted anew reads these channels: choose another importance',
     };
   for (const name of trace.constants) {
     const touches = (trace.valueAxes.get(name) ?? []).some(

@@ -14,6 +14,7 @@ import { decodeFloats } from './floats.ts';
 import type { ChannelGroup, Grouping } from './groups.ts';
 import type { Selection } from './plan.ts';
 import { elementBytes } from './select-tensor.ts';
+import { reconstruction } from './reconstruction.ts';
 import type { ReaderOf, Trace } from './trace.ts';
 
 export interface ImportanceContext {
@@ -74,6 +75,10 @@ export async function importanceOf(
           groupReaders(context, group).map((r) => readerImportance(context, group, r, signal)),
         ),
       );
+    case 'reconstruction': {
+      const scores = await reconstruction(context, group, signal);
+      return scores ?? new Float64Array(0);
+    }
     default: {
       const power = context.importance === 'l1' ? 1 : 2;
       const parts = weightParts(context, group);

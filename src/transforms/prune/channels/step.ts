@@ -7,6 +7,7 @@ import type { PruneChannelsEdit, Warning } from '../../recipe/recipe.ts';
 import { allConstantBytes, type Blocked } from '../../weights/find.ts';
 import { editPlan, type EditPlan } from './edit-plan.ts';
 import { groupReaders, seenInput } from './importance.ts';
+import { reconstructionNeeds } from './reconstruction.ts';
 import { seenBody } from '../seen-body.ts';
 
 export function pruneChannels(
@@ -21,7 +22,11 @@ export function pruneChannels(
       reason: `already quantized by edit ${done.edit + 1} (${done.form}): prune first, then quantize`,
     };
   }
-  if (entry.scope !== ws.main && edit.importance === 'activation' && seenBody(entry.scope) === undefined)
+  if (
+    entry.scope !== ws.main &&
+    (edit.importance === 'activation' || edit.importance === 'reconstruction') &&
+    seenBody(entry.scope) === undefined
+  )
     return { reason: 'it is inside a subgraph, where no calibration data are seen' };
   const plan = editPlan(context, edit, entry.scope);
   const beforeBytes = allConstantBytes(ws, entry);
@@ -32,6 +37,10 @@ export function pruneChannels(
 
 /** What importance and repair must be told of the original model. */
 function needsOf({ importance, plan, repaired }: EditPlan, edit: PruneChannelsEdit): CalibrationTarget[] {
+  if (edit.importance === 'reconstruction') {
+    const asked = [...plan.keep.keys()].flatMap((group) => reconstructionNeeds(importance, group));
+    return [...repaired.needs, ...asked];
+  }
   if (edit.importance !== 'activation') return [...repaired.needs];
   const readers = [...plan.keep.keys()].flatMap((group) => groupReaders(importance, group));
   return [...repaired.needs, ...readers.map((r) => seenInput(r, importance.seen))];

@@ -3,48 +3,17 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { openModel } from '../../../../src/onnx/index.ts';
-import { type Graph, type Model, type Node, type TensorRef } from '../../../../src/onnx/model.ts';
-import { Workspace } from '../../../../src/transforms/graph/workspace.ts';
-import { traceWorkspace } from '../../../../src/transforms/prune/channels/edit-plan.ts';
+import type { Model } from '../../../../src/onnx/model.ts';
 import { applyRecipe, compareRounds, pruneGroups } from '../../../../src/transforms/index.ts';
 import { node } from '../../../support/model-builder.ts';
 import { recipe } from '../edits.ts';
 import { branch, ifModel, loopModel } from './body-nets.ts';
 import { Net } from './net.ts';
-import { channels, feeds, furthest, planFor, run, zeroedTensors, type Feeds } from './zeroed.ts';
+import { zeroedBodies } from './zeroed-bodies.ts';
+import { channels, feeds, furthest, run, type Feeds } from './zeroed.ts';
 
 const root = path.resolve(import.meta.dirname, '../../../..');
 const edit = channels();
-
-/** The same channels zeroed in every body; names are unique throughout these models. */
-async function zeroedBodies(model: Model): Promise<Model> {
-  const ws = new Workspace(model);
-  const changed = new Map<string, TensorRef>();
-  for (const scope of ws.scopes) {
-    const { plan, own } = planFor(traceWorkspace(ws, scope), edit);
-    for (const [name, tensor] of await zeroedTensors(own, plan)) {
-      assert.ok(!changed.has(name), name);
-      changed.set(name, tensor);
-    }
-  }
-  const inGraph = (g: Graph): Graph => ({
-    ...g,
-    initializers: new Map([...g.initializers].map(([name, t]) => [name, changed.get(name) ?? t])),
-    nodes: g.nodes.map(inNode),
-    range: undefined,
-  });
-  const inNode = (n: Node): Node => {
-    const tensor = n.opType === 'Constant' ? changed.get(n.outputs[0] ?? '') : undefined;
-    const attributes = new Map(n.attributes);
-    for (const [name, a] of attributes) {
-      if (a.kind === 'graph') attributes.set(name, { ...a, value: inGraph(a.value), range: undefined });
-      if (a.kind === 'tensor' && tensor !== undefined)
-        attributes.set(name, { ...a, value: tensor, range: undefined });
-    }
-    return { ...n, attributes, range: undefined };
-  };
-  return { ...model, graph: inGraph(model.graph), range: undefined };
-}
 
 /** Layers inside branches that got smaller. */
 async function check(model: Model, input: Feeds): Promise<number> {
@@ -54,7 +23,7 @@ async function check(model: Model, input: Feeds): Promise<number> {
   );
   const [before, want, got] = [
     await run(model, input),
-    await run(await zeroedBodies(model), input),
+    await run(await zeroedBodies(model, edit), input),
     await run(pruned, input),
   ];
   for (const [name, { dims }] of Object.entries(before)) assert.deepEqual(got[name]?.dims, dims, name);

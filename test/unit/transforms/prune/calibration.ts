@@ -38,7 +38,11 @@ export async function calibrate(
       const cell = (i: number) =>
         rows.reduce((sum, r) => sum + r[Math.floor(i / size)]! * r[i % size]!, 0) / rows.length;
       const matrix = Float32Array.from({ length: size * size }, (_, i) => cell(i));
-      return Promise.resolve({ size, rows: rows.length, matrices: [matrix] });
+      const means = Float32Array.from(
+        { length: size },
+        (_, i) => rows.reduce((s, r) => s + r[i]!, 0) / rows.length,
+      );
+      return Promise.resolve({ size, rows: rows.length, matrices: [matrix], means: [means] });
     },
   };
 }

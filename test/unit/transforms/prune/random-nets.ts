@@ -1,7 +1,7 @@
-/** Random networks of image operators: whatever is drawn is a valid model. */
+/** Random networks of image operators, attention, recurrent cells and bodies: whatever is drawn is a valid model. */
 import fc from 'fast-check';
-import type { Model } from '../../../../src/onnx/model.ts';
-import { node } from '../../../support/model-builder.ts';
+import { DataType, type Graph, type Model, type Value } from '../../../../src/onnx/model.ts';
+import { graph, node, value } from '../../../support/model-builder.ts';
 import { Net } from './net.ts';
 
 interface Image {
@@ -34,7 +34,60 @@ const unary =
     return [{ name: net.op(opType, [x.name], id), channels: x.channels }];
   };
 
+/** [1, C, 4, 4] → [1, 16, C], and back. */
+function sequence(net: Net, id: string, x: Image, perm: readonly number[] = [0, 2, 1]): string {
+  const flat = net.op('Reshape', [x.name, net.shape(`${id}.f`, [0, 0, -1])], `${id}.flat`);
+  return net.op('Transpose', [flat], `${id}.turned`, { perm });
+}
+
+function unrolled(net: Net, id: string, x: string, perm: readonly number[] = [0, 2, 1]): string {
+  const turned = net.op('Transpose', [x], `${id}.back`, { perm });
+  return net.op('Reshape', [turned, net.shape(`${id}.i`, [0, 0, SIDE, SIDE])], id);
+}
+
+const recurrent =
+  (opType: 'LSTM' | 'GRU', gates: number): Step =>
+  (net, id, images, { a, n }) => {
+    const x = pick(images, a);
+    const hidden = even(n);
+    const steps = sequence(net, id, x, [2, 0, 1]);
+    const parts = [
+      net.weight(`${id}.w`, [1, gates * hidden, x.channels]),
+      net.weight(`${id}.r`, [1, gates * hidden, hidden]),
+      net.weight(`${id}.b`, [1, 2 * gates * hidden]),
+    ];
+    const all = net.op(opType, [steps, ...parts], `${id}.all`, { hidden_size: hidden });
+    const one = net.op('Squeeze', [all, net.shape(`${id}.1`, [1])], `${id}.one`);
+    return [{ name: unrolled(net, id, one, [1, 2, 0]), channels: hidden }];
+  };
+
+/** Two heads. */
+const attention: Step = (net, id, images, { a, n }) => {
+  const x = pick(images, a);
+  const [heads, size, out] = [2, 1 + (n % 3), even(n)];
+  const steps = sequence(net, id, x);
+  const part = (name: string, perm: readonly number[]): string => {
+    const y = net.linear(steps, `${id}.${name}`, [x.channels, heads * size]);
+    const open = net.op(
+      'Reshape',
+      [y, net.shape(`${id}.${name}.o`, [0, 0, heads, size])],
+      `${id}.${name}.open`,
+    );
+    return net.op('Transpose', [open], `${id}.${name}.t`, { perm });
+  };
+  const [q, k, v] = [part('q', [0, 2, 1, 3]), part('k', [0, 2, 3, 1]), part('v', [0, 2, 1, 3])];
+  const scores = net.op('Softmax', [net.op('MatMul', [q, k], `${id}.qk`)], `${id}.soft`, { axis: -1 });
+  const mixed = net.op('Transpose', [net.op('MatMul', [scores, v], `${id}.mix`)], `${id}.m`, {
+    perm: [0, 2, 1, 3],
+  });
+  const joined = net.op('Reshape', [mixed, net.shape(`${id}.j`, [0, 0, heads * size])], `${id}.joined`);
+  return [{ name: unrolled(net, id, net.linear(joined, `${id}.out`, [heads * size, out])), channels: out }];
+};
+
 const STEPS: readonly Step[] = [
+  attention,
+  recurrent('LSTM', 4),
+  recurrent('GRU', 3),
   (net, id, images, { a, n }) => {
     const x = pick(images, a);
     return [
@@ -155,15 +208,71 @@ const STEPS: readonly Step[] = [
   },
 ];
 
-export const randomNet: fc.Arbitrary<Model> = fc
-  .array(fc.record({ op: fc.nat(STEPS.length - 1), a: fc.nat(20), b: fc.nat(20), n: fc.nat(30) }), {
-    minLength: 2,
-    maxLength: 12,
-  })
-  .map((draws) => {
+/** As a graph around it sees the image: [1, channels, 4, 4] → [1, 4, 4, 4]. */
+function body(
+  id: string,
+  x: Image,
+  draw: Draw,
+  inputs: readonly Value[] = [],
+  more: readonly Value[] = [],
+): Graph {
+  const net = new Net();
+  const images: Image[] = [
+    { name: net.conv(x.name, `${id}.stem`, [even(draw.n), x.channels]), channels: even(draw.n) },
+  ];
+  for (const k of [draw.op, draw.a, draw.b]) {
+    const own = { op: k, a: draw.b + k, b: draw.a, n: draw.n + k };
+    images.push(...STEPS[(draw.n * 7 + k) % STEPS.length]!(net, `${id}.${images.length}`, images, own));
+  }
+  const last = images.at(-1)!;
+  const y = net.conv(last.name, `${id}.last`, [4, last.channels]);
+  if (more.length > 0) net.nodes.push(node('Identity', ['go'], ['go_on'], { name: `${id}.go` }));
+  return graph({ inputs, outputs: [...more, value(y, IMAGE)], nodes: net.nodes, initializers: net.tensors });
+}
+
+const IMAGE = [1, 4, SIDE, SIDE];
+
+const BODIES: readonly Step[] = [
+  (net, id, images, draw) => {
+    const x = pick(images, draw.a);
+    const sum = net.op('ReduceSum', [x.name], `${id}.sum`, { keepdims: 0 });
+    const cond = net.op('Greater', [sum, net.weight(`${id}.zero`, [], 0)], `${id}.cond`);
+    const [then_branch, else_branch] = [0, 1].map((i) =>
+      body(`${id}.b${i}`, x, { ...draw, n: draw.n + 5 * i }),
+    );
+    return [{ name: net.op('If', [cond], id, { then_branch, else_branch }), channels: 4 }];
+  },
+  (net, id, images, draw) => {
+    const x = pick(images, draw.a);
+    const state = { name: `${id}.state`, channels: 4 };
+    const inputs = [
+      value(`${id}.i`, [], DataType.int64),
+      value('go', [], DataType.bool),
+      value(state.name, IMAGE),
+    ];
+    const loop = body(`${id}.b`, state, draw, inputs, [value('go_on', [], DataType.bool)]);
+    const start = fitted(net, id, x, 4);
+    return [
+      { name: net.op('Loop', [net.shape(`${id}.trips`, [2]), '', start], id, { body: loop }), channels: 4 },
+    ];
+  },
+  (net, id, images, draw) => {
+    const x = pick(images, draw.a);
+    const state = { name: `${id}.state`, channels: 4 };
+    const inputs = [value(state.name, IMAGE), value(`${id}.row`, [1])];
+    const scan = body(`${id}.b`, state, draw, inputs);
+    const rows = net.weight(`${id}.rows`, [2, 1]);
+    const start = fitted(net, id, x, 4);
+    return [{ name: net.op('Scan', [start, rows], id, { body: scan, num_scan_inputs: 1 }), channels: 4 }];
+  },
+];
+
+function drawn(steps: readonly Step[]): fc.Arbitrary<Model> {
+  const draw = fc.record({ op: fc.nat(steps.length - 1), a: fc.nat(20), b: fc.nat(20), n: fc.nat(30) });
+  return fc.array(draw, { minLength: 2, maxLength: 12 }).map((draws) => {
     const net = new Net();
     const images: Image[] = [{ name: net.conv('x', 'stem', [8, 3]), channels: 8 }];
-    draws.forEach((draw, i) => images.push(...STEPS[draw.op]!(net, `n${i}`, images, draw)));
+    draws.forEach((d, i) => images.push(...steps[d.op]!(net, `n${i}`, images, d)));
     // everything that was made is read
     const all = net.op(
       'Concat',
@@ -174,3 +283,8 @@ export const randomNet: fc.Arbitrary<Model> = fc
     const channels = images.slice(-3).reduce((n, i) => n + i.channels, 0);
     return net.build({ x: [1, 3, SIDE, SIDE] }, net.conv(all, 'last', [2, channels]));
   });
+}
+
+export const randomNet = drawn(STEPS);
+/** A body in about every third place. */
+export const randomNetOfBodies = drawn([...STEPS, ...Array.from({ length: 3 }, () => BODIES).flat()]);

@@ -5,7 +5,7 @@ import type { CalibratedOptions } from '../../../../src/calibrated.ts';
 import { readTensor } from '../../../../src/onnx/index.ts';
 import type { Model } from '../../../../src/onnx/model.ts';
 import { applyRecipe, type Edit, type LayerSelector } from '../../../../src/transforms/index.ts';
-import type { ChannelRepair } from '../../../../src/transforms/recipe/prune-channels.ts';
+import type { ChannelImportance, ChannelRepair } from '../../../../src/transforms/recipe/prune-channels.ts';
 import { floats } from '../../../support/model-builder.ts';
 import { TestFolder } from '../../runtime/numpy-files.ts';
 import { Workers } from '../../runtime/worker-bundle.ts';
@@ -35,6 +35,25 @@ function redundant(kind: 'Gemm' | 'MatMul' | 'Conv'): Case {
   );
   const hidden = net.relu(net.op('MatMul', ['x', 'first.w'], 'first'));
   const y = kind === 'Gemm' ? net.gemm(hidden, 'second', [8, out]) : net.linear(hidden, 'second', [8, out]);
+  return { model: net.build({ x: [32, 5] }, y), input: feeds({ x: [32, 5] }) };
+}
+
+/** Of eight hidden channels two large ones are there twice; four small ones are not. */
+function alike(kind: 'MatMul' | 'Conv'): Case {
+  const net = new Net();
+  const rows = Array.from({ length: 6 }, () => Array.from({ length: 5 }, () => net.random()));
+  const all = [...rows.slice(0, 2), ...rows.slice(0, 2), ...rows.slice(2).map((r) => r.map((w) => 0.2 * w))];
+  if (kind === 'Conv') {
+    net.tensors.push(floats('first.w', [8, 5, 1, 1], all.flat()));
+    net.op('Conv', ['x', 'first.w'], 'first');
+    const shape = { x: [8, 5, 12, 12] } as const;
+    const y = net.conv(net.relu('first'), 'second', [3, 8], { kernel: 3 });
+    return { model: net.build(shape, y), input: feeds(shape) };
+  }
+  const turned = rows[0]!.flatMap((_, i) => all.map((r) => r[i]!));
+  net.tensors.push(floats('first.w', [5, 8], turned));
+  const hidden = net.relu(net.op('MatMul', ['x', 'first.w'], 'first'));
+  const y = net.linear(hidden, 'second', [8, 3]);
   return { model: net.build({ x: [32, 5] }, y), input: feeds({ x: [32, 5] }) };
 }
 
@@ -75,6 +94,20 @@ describe('repair after channels are gone', () => {
       assert.ok(fitted < 0.01 * none, `least squares: ${fitted} of ${none}`);
     });
   }
+
+  for (const kind of ['MatMul', 'Conv'] as const)
+    it(`${kind}: by reconstruction, channels go that others can stand in for, however large they are`, async () => {
+      const of = alike(kind);
+      const left = async (importance: ChannelImportance): Promise<number> => {
+        const [before] = Object.values(await run(of.model, of.input));
+        const edit = channels({ layers: first, importance, repair: 'least-squares', ratio: 0.25 });
+        return repaired(of, [edit], async (changed) =>
+          squared(before!, Object.values(await run(changed, of.input))[0]!),
+        );
+      };
+      const [activation, reconstruction] = [await left('activation'), await left('reconstruction')];
+      assert.ok(activation > 1e-3 && reconstruction < 1e-2 * activation, `${reconstruction}, ${activation}`);
+    });
 
   it('puts into the bias of a 1 × 1 Conv what channels that never change add', async () => {
     const net = new Net();

@@ -99,12 +99,25 @@ export function normLayer({ trace, tensor, users }: Context, node: Node): NormLa
 const MAX_COLUMNS = 4608;
 
 /** The rows that the weight is multiplied by; undefined where there are too many columns, or no numbers for windows. */
-export function rowsOf({ node, kind, weight, outAxis }: WeightLayer): GramTarget | undefined {
-  if (kind === 'rows')
-    return (weight.dims[1 - outAxis] ?? Infinity) <= MAX_COLUMNS ? { kind: 'rows' } : undefined;
+export function rowsOf({ node, weight, outAxis }: WeightLayer): GramTarget | undefined {
+  return rowsOfWeight(node, weight, 1 - outAxis, MAX_COLUMNS);
+}
+
+/** @param axis of the weight that is summed over. Undefined for other nodes, too */
+export function rowsOfWeight(
+  node: Node,
+  weight: TensorRef,
+  axis: number,
+  maxColumns: number,
+): GramTarget | undefined {
+  if (node.opType === 'MatMul' || node.opType === 'Gemm') {
+    const isFit = weight.dims.length === 2 && attributeInt(node, 'transA', 0) === 0;
+    return isFit && (weight.dims[axis] ?? Infinity) <= maxColumns ? { kind: 'rows' } : undefined;
+  }
+  if (node.opType !== 'Conv') return undefined;
   const kernel = weight.dims.slice(2);
   const autoPad = attributeString(node, 'auto_pad') ?? 'NOTSET';
-  const isTooLarge = elementCount(weight.dims.slice(1)) > MAX_COLUMNS;
+  const isTooLarge = elementCount(weight.dims.slice(1)) > maxColumns;
   if (isTooLarge || (autoPad !== 'NOTSET' && autoPad !== 'VALID') || attributeInt(node, 'group', 1) !== 1)
     return undefined;
   return {
