@@ -1,6 +1,7 @@
 /**
  * Memory at run time by form and EP, beside what the estimate predicts. Prints a table in Markdown; each model runs in a
- * process of its own, and what counts is its resident memory less that of the same model with next to no weights.
+ * process of its own, and what counts is its resident memory less that of a twin with less weights that runs the same
+ * kernels: what they take compiled, which on SwiftShader is as much as some weights, is in both.
  *
  *     node --import=tsx scripts/proof/memory.ts [cpu,webgpu] [OPERATOR] [FORM]
  */
@@ -19,10 +20,10 @@ const [names = 'cpu,webgpu', only = '', wanted = ''] = process.argv.slice(2);
 const eps = names.split(',') as EpName[];
 const MiB = 2 ** 20;
 
-/** 128 MiB of float32 in each; `width` of the small twin, which takes what the EP takes anyway. */
+/** 128 MiB of float32 more in the whole than in its twin; matrices of one width, as kernels are compiled for it. */
 const SUBJECTS = [
-  { opType: 'MatMul', build: (width: number) => products(8, width), width: 2048, small: 128 },
-  { opType: 'Gather', build: (rows: number) => lookup(rows, 512), width: 65536, small: 256 },
+  { opType: 'MatMul', build: (length: number) => products(length, 2048), whole: 12, twin: 4 },
+  { opType: 'Gather', build: (rows: number) => lookup(rows, 512), whole: 65792, twin: 256 },
 ] as const;
 
 const layers = { all: true } as const;
@@ -115,10 +116,10 @@ const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-proof-'));
 try {
   console.log('| operator | form | stored | EP | in use | predicted | kernels |');
   console.log('|---|---|--:|---|--:|--:|---|');
-  for (const { opType, build, width, small } of SUBJECTS.filter((s) => s.opType.includes(only))) {
+  for (const { opType, build, ...sizes } of SUBJECTS.filter((s) => s.opType.includes(only))) {
     const [whole, twin] = [path.join(folder, 'whole.onnx'), path.join(folder, 'twin.onnx')];
-    await saveModel(build(width), whole);
-    await saveModel(build(small), twin);
+    await saveModel(build(sizes.whole), whole);
+    await saveModel(build(sizes.twin), twin);
     for (const { title, form, edit } of FORMS.filter((f) => f.title.includes(wanted))) {
       const [file, empty] = [path.join(folder, 'form.onnx'), path.join(folder, 'empty.onnx')];
       const stored = await write(whole, edit, file);
@@ -136,7 +137,7 @@ try {
           const cells = [
             opType,
             title,
-            `${(stored / MiB).toFixed(0)} MiB`,
+            `${((stored - rest) / MiB).toFixed(0)} MiB`,
             ep,
             `${(bytes / MiB).toFixed(0)} MiB`,
           ];
