@@ -36,7 +36,7 @@ import type { Processor } from '../processor.ts';
 import { isEpName, settings } from '../settings.ts';
 import { checkView } from '../views/check-view.ts';
 import type { Fact } from '../views/describe.ts';
-import { pageView } from '../views/editor-view.ts';
+import { pageView, type PageView } from '../views/editor-view.ts';
 import { cardsView } from '../views/training-view.ts';
 import { pickCalibration } from '../commands/ask-calibration.ts';
 import { savePicture } from './save-picture.ts';
@@ -67,6 +67,8 @@ export class WebviewHost implements Answering<HostApi> {
   /** How often the document changed, and whether the page is being told. */
   #changes = 0;
   #isShowing = false;
+  /** Made while the page's script is loaded; for its first question, where nothing changed until then. */
+  #firstPage: Promise<PageView> | undefined;
 
   constructor(port: Port, document: OnnxDocument, services: HostServices) {
     this.#document = document;
@@ -81,14 +83,24 @@ export class WebviewHost implements Answering<HostApi> {
     this.#owner.own(
       document.onDidChange((change) => {
         this.#changes++;
+        this.#firstPage = undefined;
         if (change === 'source' || document.failure !== undefined) this.#tell((page) => page.reload());
         else void this.#showEstimate();
       }),
     );
+    this.#firstPage = this.#page();
+    // who asks is told
+    this.#firstPage.catch(() => undefined);
+  }
+
+  #page(): Promise<PageView> {
+    return pageView(this.#document, this.#services.devices);
   }
 
   async open(): ReturnType<Answering<HostApi>['open']> {
-    const page = await pageView(this.#document, this.#services.devices);
+    const early = this.#firstPage;
+    this.#firstPage = undefined;
+    const page = await (early ?? this.#page());
     if (page.kind === 'error') return page;
     const checks = this.#services.checks.list(this.#document.uri).map(checkView);
     return textOf<Awaited<ReturnType<HostApi['open']>>>({

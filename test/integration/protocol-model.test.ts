@@ -95,6 +95,14 @@ describe('The page', () => {
     other.webviewHost.dispose();
   });
 
+  it('gets what the document is when it asks, not what it was when the page began to load', async () => {
+    const other = opened().another();
+    await opened().host.setDims({ batch: 4 });
+    const asked = await other.host.open();
+    assert.equal(asked.kind === 'model' && asked.view.estimate.symbols[0]?.value, 4);
+    other.webviewHost.dispose();
+  });
+
   it('refuses what makes no sense, and goes on', async () => {
     const { host } = opened();
     await assert.rejects(host.setDims({ batch: 0 }), /at least 1/);
