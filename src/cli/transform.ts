@@ -48,7 +48,7 @@ export interface TransformFlags extends SessionFlags {
 export type Wanted = Edit | ((model: Model) => Promise<Pick<Recipe, 'edits' | 'calibration'>>);
 
 export function withTransformOptions(command: Command): Command {
-  return withInputOptions(withSessionOptions(command))
+  const described = withSessionOptions(command)
     .argument('<model>', 'an .onnx file; it is not changed')
     .requiredOption('-o, --output <file>', 'where to write the new model')
     .option(
@@ -66,7 +66,8 @@ export function withTransformOptions(command: Command): Command {
       'use at most so many samples of it',
       (t) => parsePositiveInteger('--samples', t),
       DEFAULT_SAMPLES,
-    )
+    );
+  return withInputOptions(described)
     .option('--write-recipe <file>', 'write down what was done, to be repeated with --recipe')
     .option('--json', 'print JSON');
 }
