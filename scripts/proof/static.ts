@@ -190,7 +190,7 @@ async function family(pid: number): Promise<Resident[]> {
 }
 
 const ours = (subject: Subject, data: string, form: Form, target: string): Promise<Job> => {
-  const args = ['quantize', subject.file, '-o', target, '--form', 'static', '--int8', ...form.options];
+  const args = ['quantize', subject.file, '-o', target, '--form', 'static', ...form.options];
   const calibration = ['--calibration', data, '--samples', String(subject.samples)];
   return job(process.execPath, [path.join(bin, 'cli.cjs'), ...args, ...calibration], target);
 };
