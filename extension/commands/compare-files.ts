@@ -2,7 +2,7 @@
 import { extensions, l10n, type Uri } from 'vscode';
 import { fileName } from '../document/write-model.ts';
 import { targetModel, targetModels } from '../target.ts';
-import { showTextDiff } from '../text/text-diff.ts';
+import { showFilesDiff } from '../text/text-diff.ts';
 import type { Command } from './command.ts';
 
 export const compareFiles: Command = {
@@ -11,7 +11,7 @@ export const compareFiles: Command = {
     const [first, second] = await targetModels(argument, selection);
     if (first === undefined || second === undefined)
       throw new Error(l10n.t('Select two models in the Explorer to compare them.'));
-    await showTextDiff(first, second);
+    await showFilesDiff(first, second);
   },
 };
 
@@ -21,7 +21,7 @@ export const compareWithHead: Command = {
     const model = await targetModel(argument);
     if (model === undefined) return;
     const committed = await committedVersion(model);
-    await showTextDiff(committed, model, l10n.t('{0}: last commit ↔ now', fileName(model)));
+    await showFilesDiff(committed, model, l10n.t('{0}: last commit ↔ now', fileName(model)));
   },
 };
 

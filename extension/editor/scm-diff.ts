@@ -5,7 +5,7 @@
 import { TabInputTextDiff, window, type Tab, type Uri } from 'vscode';
 import { Owner } from '../disposable.ts';
 import { log } from '../log.ts';
-import { showTextDiff } from '../text/text-diff.ts';
+import { showFilesDiff } from '../text/text-diff.ts';
 import { textScheme } from '../text/text-uri.ts';
 
 export class ScmDiffs extends Owner {
@@ -24,7 +24,7 @@ export class ScmDiffs extends Owner {
 async function replace(tab: Tab): Promise<void> {
   const { input } = tab;
   if (!(input instanceof TabInputTextDiff) || !isModel(input.original) || !isModel(input.modified)) return;
-  await showTextDiff(input.original, input.modified, tab.label);
+  await showFilesDiff(input.original, input.modified, tab.label);
   await window.tabGroups.close(tab);
 }
 

@@ -215,5 +215,14 @@ describe('Compare with Original', () => {
     assert.match(original ?? '', /Conv\(/);
     assert.doesNotMatch(original ?? '', /ConvInteger\(/);
     assert.match(changed ?? '', /ConvInteger\(/);
+    // at the first layer that changed, not at the sums of the head
+    const line = await eventually('the first change', () => {
+      const editor = vscode.window.visibleTextEditors.find(
+        (e) => e.document.uri.path === input.modified.path && e.document.uri.query === input.modified.query,
+      );
+      const at = editor?.selection.active.line ?? 0;
+      return at > 0 ? editor?.document.lineAt(at).text : undefined;
+    });
+    assert.match(line, /DynamicQuantizeLinear\(input\)/);
   });
 });
