@@ -134,8 +134,8 @@ export function calibrationPath(data: CalibrationData, modelFolder: string): str
 /** The data that a recipe names, as the runner takes them. */
 export async function calibrationSpec(data: CalibrationData, modelFolder: string): Promise<DataSpec> {
   const file = calibrationPath(data, modelFolder);
-  if (file === undefined)
-    return { kind: 'random', seed: 0, samples: data.samples, batchAxes: data.batchAxes };
   const { inputs, batchAxes } = data;
-  return { ...(await dataSpecOf(file, data.samples, modelFolder)), ...(inputs && { inputs }), batchAxes };
+  const layout = batchAxes && { batchAxes };
+  if (file === undefined) return { kind: 'random', seed: 0, samples: data.samples, ...layout };
+  return { ...(await dataSpecOf(file, data.samples, modelFolder)), ...(inputs && { inputs }), ...layout };
 }
