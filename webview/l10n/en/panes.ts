@@ -190,6 +190,7 @@ export const panes = {
   'overview.elements': 'Elements',
   'overview.file': 'File',
   'overview.fileName': 'Name',
+  'overview.size': 'Size',
   'overview.ir': 'IR version',
   'overview.opset': 'Opset of {domain}',
   'overview.metadata': 'Metadata',

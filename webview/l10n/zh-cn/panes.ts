@@ -186,6 +186,7 @@ export const panes: Readonly<Record<keyof typeof en, string>> = {
   'overview.elements': '元素数',
   'overview.file': '文件',
   'overview.fileName': '名称',
+  'overview.size': '大小',
   'overview.ir': 'IR 版本',
   'overview.opset': '{domain} 算子集',
   'overview.metadata': '元数据',

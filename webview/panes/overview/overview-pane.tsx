@@ -1,8 +1,9 @@
 /** The model in full: inputs and outputs, weights by type, opsets, metadata, what is wrong with it. */
 import type { ComponentChildren } from 'preact';
+import { formatBytes } from '../../../src/format.ts';
 import type { IoView, ModelView } from '../../../src/protocol.ts';
 import { Amount } from '../../components/amount.tsx';
-import { t } from '../../l10n/index.ts';
+import { t, wholeNumber } from '../../l10n/index.ts';
 import { sharePercent } from '../../lib/quantity.ts';
 import { Diagnostics } from '../../side/diagnostics.tsx';
 import { model } from '../../state/store.ts';
@@ -74,6 +75,8 @@ function Pairs({ pairs }: { readonly pairs: readonly (readonly [string, string])
 function filePairs(view: ModelView): readonly (readonly [string, string])[] {
   return [
     [t('overview.fileName'), view.fileName],
+    [t('overview.size'), formatBytes(view.fileBytes)],
+    [t('fact.nodes'), wholeNumber(view.nodeCount)],
     [t('fact.producer'), view.producer === '' ? t('none') : view.producer],
     [t('overview.ir'), String(view.irVersion)],
     ...view.opsets.map((o): [string, string] => [
