@@ -37,6 +37,7 @@ const BFLOAT16_OPSET = 13;
 const LATER_BFLOAT16: ReadonlyMap<string, number> = new Map(
   Object.entries({
     14: ['BatchNormalization'],
+    15: ['Pow'],
     16: ['LeakyRelu', 'PRelu', 'Where'],
     17: ['LayerNormalization'],
     18: ['GroupNormalization'],
@@ -59,4 +60,13 @@ const FLOAT32_INPUTS: ReadonlyMap<string, ReadonlySet<number>> = new Map([['Resi
 
 export function staysFloat32(opType: string, input: number): boolean {
   return FLOAT32_INPUTS.get(opType)?.has(input) === true;
+}
+
+/** Outputs that are float32 whatever the input is: the mean and deviation of a LayerNormalization. */
+const FLOAT32_OUTPUTS: ReadonlyMap<string, ReadonlySet<number>> = new Map([
+  ['LayerNormalization', new Set([1, 2])],
+]);
+
+export function givesFloat32(opType: string, output: number): boolean {
+  return FLOAT32_OUTPUTS.get(opType)?.has(output) === true;
 }

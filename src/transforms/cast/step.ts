@@ -11,7 +11,7 @@ import { allConstantBytes, type Blocked, type Weight } from '../weights/find.ts'
 import { withOriginal } from '../weights/original.ts';
 import { mapOrdered, storedBytes, valueChunks, type WeightSource } from '../weights/stream.ts';
 import { bordersOf } from './borders.ts';
-import { opsetFor, staysFloat32 } from './low-ops.ts';
+import { givesFloat32, opsetFor, staysFloat32 } from './low-ops.ts';
 import { castPlan, type CastPlan } from './plan.ts';
 
 export function castToLow(context: StepContext, entry: Entry, edit: CastEdit): Proposal | Blocked {
@@ -63,7 +63,9 @@ function apply(
     saved += storedBytes(binding.tensor) / 2;
     return lowConstant(context, entry, name, binding, to);
   });
-  const outputs = original.outputs.map((name) => (plan.isFloat32(name) ? borders.given(name, to) : name));
+  const outputs = original.outputs.map((name, i) =>
+    plan.isFloat32(name) && !givesFloat32(original.opType, i) ? borders.given(name, to) : name,
+  );
   ws.replace(entry, [{ ...original, inputs, outputs, range: undefined }]);
   ws.requireOpset(opsetFor(to, original.opType));
   return { afterBytes: beforeBytes - saved, warnings: [] };

@@ -6,17 +6,7 @@ import type { CastEdit, Edit } from '../../../src/transforms/recipe/recipe.ts';
 import { applicability, applyRecipe } from '../../../src/transforms/index.ts';
 import { toBfloat16 } from '../../../src/transforms/kernels/bfloat16.ts';
 import { toFloat16 } from '../../../src/transforms/kernels/float16.ts';
-import {
-  constant,
-  floats,
-  graph,
-  int64s,
-  ints,
-  model,
-  node,
-  ramp,
-  value,
-} from '../../support/model-builder.ts';
+import { constant, floats, graph, ints, model, node, ramp, value } from '../../support/model-builder.ts';
 import { cast, decode, initializer, listing, quantize, recipe } from './edits.ts';
 
 /** All finite float16 from 0 on, as numbers, by their bits. */
@@ -164,65 +154,6 @@ describe('cast to float16', () => {
     const { model: m } = applyRecipe(shared, recipe(cast()));
     assert.equal(listing(m.graph).filter((l) => l.startsWith('Cast(x)')).length, 1);
     assert.deepEqual([...m.graph.initializers.keys()], ['W_float16']);
-  });
-
-  it('hands on a constant that goes through an Identity', () => {
-    const through = model(
-      graph({
-        inputs: [value('x', [4])],
-        outputs: [value('y', [4])],
-        initializers: [floats('W', [4], ramp(4))],
-        nodes: [
-          node('Identity', ['W'], ['w'], { name: 'id' }),
-          node('Mul', ['x', 'w'], ['y'], { name: 'mul' }),
-        ],
-      }),
-    );
-    assert.deepEqual(listing(applyRecipe(through, recipe(cast())).model.graph), [
-      'Identity(W_float16) -> w_float16',
-      'Cast(x) -> x_float16',
-      'Mul(x_float16, w_float16) -> y_float16',
-      'Cast(y_float16) -> y',
-    ]);
-  });
-
-  it('leaves scattered sums float32, which the CPU cannot add up in 16 bits', () => {
-    const scatter = (reduction: string) =>
-      model(
-        graph({
-          inputs: [value('x', [4])],
-          outputs: [value('y', [4])],
-          initializers: [floats('W', [4], ramp(4)), floats('u', [2], [1, 2])],
-          nodes: [
-            node('Mul', ['x', 'W'], ['a'], { name: 'mul' }),
-            constant('i', int64s('', [2, 1], [0, 0])),
-            node('ScatterND', ['a', 'i', 'u'], ['y'], { name: 'scatter', reduction }),
-          ],
-        }),
-        { opset: 18 },
-      );
-    const of = (m: Model) => applicability(m, cast()).get('scatter')?.cast;
-    assert.deepEqual(of(scatter('add')), {
-      ok: false,
-      reason: 'its reduction has no 16-bit kernel on the CPU',
-    });
-    assert.equal(of(scatter('none'))?.ok, true);
-  });
-
-  it("keeps Resize's scales float32", () => {
-    const resize = model(
-      graph({
-        inputs: [value('x', [1, 1, 2, 2])],
-        outputs: [value('y', [1, 1, 4, 4])],
-        initializers: [floats('W', [1, 1, 1, 1], [2]), floats('scales', [4], [1, 1, 2, 2])],
-        nodes: [
-          node('Conv', ['x', 'W'], ['c'], { name: 'conv' }),
-          node('Resize', ['c', '', 'scales'], ['y'], { name: 'resize' }),
-        ],
-      }),
-    );
-    const { model: m } = applyRecipe(resize, recipe(cast()));
-    assert.ok(listing(m.graph).includes('Resize(c_float16, , scales) -> y_float16'));
   });
 
   it('says why a node stays float32', () => {
