@@ -25,15 +25,15 @@ const checks = {
   types: ['src', 'extension', 'webview', 'test'].map(typesOf),
   format: [[bin('prettier'), '--check', '--log-level', 'warn', '.']],
 };
-/** Two files at once (a test waits while the other process has the cores), then those of how long something takes, alone. */
-const inTwo = (folder, timingTimeoutMs) => [
-  mocha(60_000, `${folder}/**/*.test.ts`, '--parallel', '--jobs', '2', '--ignore', '**/*.timing.test.ts'),
+/** Three files at once (a test waits for children much of its time), then those of how long something takes, alone. */
+const inParallel = (folder, timingTimeoutMs) => [
+  mocha(60_000, `${folder}/**/*.test.ts`, '--parallel', '--jobs', '3', '--ignore', '**/*.timing.test.ts'),
   mocha(timingTimeoutMs, `${folder}/**/*.timing.test.ts`),
 ];
 /** Each command writes its own figures to $SUITE_SUMMARY. Tests of how long something takes have nothing beside them. */
 const suites = {
-  unit: inTwo('test/unit', 20_000),
-  webview: inTwo('test/e2e/webview', 60_000),
+  unit: inParallel('test/unit', 20_000),
+  webview: inParallel('test/e2e/webview', 60_000),
   integration: [tsx('test/integration/run.ts')],
   vscode: [tsx('test/e2e/vscode/run.ts')],
 };
@@ -51,18 +51,18 @@ const vscodeSetup = chosen.some((s) => needsBrowser.has(s)) ? setUpVscode() : un
 const results = [];
 const chosenChecks = Object.keys(checks).filter((name) => isWanted('checks') || wanted.includes(name));
 if (chosenChecks.length > 0) console.log(`\n── ${chosenChecks.join(', ')} …`);
-results.push(...(await Promise.all(chosenChecks.map(check))));
+results.push(...(await Promise.all(chosenChecks.map((name) => timed(check, name)))));
 if (chosen.length > 0) build('--tests');
 for (const name of chosen) {
   if (needsBrowser.has(name)) (await vscodeSetup)?.();
-  results.push(await suite(name));
+  results.push(await timed(suite, name));
 }
 
 console.log('');
-for (const r of results)
-  console.log(
-    `${r.name.padEnd(12)} ${r.passes} passed, ${r.failures} failed${r.pending ? `, ${r.pending} pending` : ''}`,
-  );
+for (const { name, passes, failures, pending, seconds } of results) {
+  const skipped = pending ? `, ${pending} pending` : '';
+  console.log(`${name.padEnd(12)} ${passes} passed, ${failures} failed${skipped} (${seconds} s)`);
+}
 const total = (key) => results.reduce((sum, r) => sum + r[key], 0);
 console.log(`${total('passes')} passed, ${total('failures')} failed`);
 process.exitCode = total('failures') === 0 && total('passes') > 0 ? 0 : 1;
@@ -76,6 +76,11 @@ async function setUpVscode() {
     process.stdout.write(said.splice(0).join(''));
     if (code !== 0) process.exit(code);
   };
+}
+
+async function timed(part, name) {
+  const startedMs = Date.now();
+  return { ...(await part(name)), seconds: Math.round((Date.now() - startedMs) / 1000) };
 }
 
 /** All that the commands of a check say is shown when it is done, since others are under way. */

@@ -169,7 +169,10 @@ export class Workbench {
     mkdirSync(folder, { recursive: true });
     for (const colorScheme of ['light', 'dark'] as const) {
       await this.page.emulateMedia({ colorScheme });
-      await this.page.waitForTimeout(700); // the theme fades in over the next frames
+      await this.page.waitForTimeout(700); // the theme fades in over the next frames, parts of it slowly
+      await this.page.waitForFunction(
+        () => !document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === 'running'),
+      );
       await this.page.screenshot({ path: path.join(folder, `${name}-${colorScheme}.png`) });
     }
   }
