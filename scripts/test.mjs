@@ -25,9 +25,9 @@ const checks = {
   types: ['src', 'extension', 'webview', 'test'].map(typesOf),
   format: [[bin('prettier'), '--check', '--log-level', 'warn', '.']],
 };
-/** Three files at once (a test waits for children much of its time), then those of how long something takes, alone. */
+/** Two files at once (more gain nothing on two cores), then those of how long something takes, alone. */
 const inParallel = (folder, timingTimeoutMs) => [
-  mocha(60_000, `${folder}/**/*.test.ts`, '--parallel', '--jobs', '3', '--ignore', '**/*.timing.test.ts'),
+  mocha(60_000, `${folder}/**/*.test.ts`, '--parallel', '--jobs', '2', '--ignore', '**/*.timing.test.ts'),
   mocha(timingTimeoutMs, `${folder}/**/*.timing.test.ts`),
 ];
 /** Each command writes its own figures to $SUITE_SUMMARY. Tests of how long something takes have nothing beside them. */

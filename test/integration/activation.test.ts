@@ -4,8 +4,11 @@ import { availableParallelism, loadavg } from 'node:os';
 import * as vscode from 'vscode';
 import { closeAll, copyOfSample, eventually, openEditor } from './host.ts';
 
-/** Until the extension is active: loading its code, and `activate`. */
-const maxStartMs = 50;
+/**
+ * Until the extension is active: loading its code, and `activate`, by the clock, with files that the disk may still have
+ * to give. That it takes no more than 50 ms of processor time is demanded in test/unit/extension/start.timing.test.ts.
+ */
+const maxStartMs = 150;
 
 describe('The start of the extension, as VS Code tells it', () => {
   afterEach(closeAll);
