@@ -8,6 +8,7 @@
  *
  * of which each layer counts its share of tr(Wᵀ G W), what its outputs move about their means.
  */
+import { inverseOfFactor, lowerFactor } from './cholesky.ts';
 
 export interface EliminatedLayer {
   /** E[xxᵀ], [size, size]. */
@@ -153,34 +154,8 @@ function energyOf(gram: Float64Array, weights: Float64Array, size: number, outpu
   return sum;
 }
 
-/** By Cholesky's factor, in place of the matrix, whose pivots are `least` at the least. */
+/** Leaves the factor in place of the matrix. */
 function inverted(matrix: Float64Array, size: number, least: number): Float64Array {
-  const lower = matrix;
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j <= i; j++) {
-      let sum = lower[i * size + j] as number;
-      for (let k = 0; k < j; k++) sum -= (lower[i * size + k] as number) * (lower[j * size + k] as number);
-      if (i === j) lower[i * size + i] = Math.sqrt(Math.max(sum, least, Number.MIN_VALUE));
-      else lower[i * size + j] = sum / (lower[j * size + j] as number);
-    }
-  // L⁻¹, by columns, then L⁻ᵀ L⁻¹
-  const turned = new Float64Array(size * size);
-  for (let c = 0; c < size; c++) {
-    turned[c * size + c] = 1 / (lower[c * size + c] as number);
-    for (let i = c + 1; i < size; i++) {
-      let sum = 0;
-      for (let k = c; k < i; k++) sum -= (lower[i * size + k] as number) * (turned[c * size + k] as number);
-      turned[c * size + i] = sum / (lower[i * size + i] as number);
-    }
-  }
-  const result = new Float64Array(size * size);
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let k = i; k < size; k++)
-        sum += (turned[i * size + k] as number) * (turned[j * size + k] as number);
-      result[i * size + j] = sum;
-      result[j * size + i] = sum;
-    }
-  return result;
+  const options = { least: Math.max(least, Number.MIN_VALUE), into: matrix };
+  return inverseOfFactor(lowerFactor(matrix, size, options), size);
 }

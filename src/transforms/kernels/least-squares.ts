@@ -7,6 +7,7 @@
  * the normal equations with a ridge that pulls towards the old weights, as layer-wise reconstruction has it (He et al.,
  * ICCV 2017). What that moves on average goes into the bias: E[y] − W' E[x].
  */
+import { lowerFactor } from './cholesky.ts';
 
 export interface LeastSquaresArgs {
   /** E[xxᵀ], [size + 1, size + 1], where the last column of x is 1. */
@@ -31,11 +32,9 @@ export function leastSquares(args: LeastSquaresArgs): LeastSquaresResult {
   const { inputs, products, size, weights, outputs, damping } = args;
   const mean = Float64Array.from(inputs.subarray(size * (size + 1), size * (size + 1) + size));
   const gram = centred(inputs, mean);
-  const factor = factored(
-    gram,
-    size,
-    Math.max(damping * (trace(gram, size) / size), noise(inputs, size)) || 1,
-  );
+  const ridge = Math.max(damping * (trace(gram, size) / size), noise(inputs, size)) || 1;
+  // G has no negative eigenvalues
+  const factor = lowerFactor(gram, size, { ridge, least: ridge });
   const result = new Float32Array(weights.length);
   const bias = new Float32Array(outputs);
   const right = new Float64Array(size);
@@ -81,21 +80,6 @@ function trace(matrix: ArrayLike<number>, size: number, stride = size): number {
  */
 function noise(inputs: Float32Array, size: number): number {
   return (2 ** -20 * trace(inputs, size, size + 1)) / Math.sqrt(size);
-}
-
-/** The lower Cholesky factor of G + λI, in row order. Its pivots are λ at least, as G has no negative eigenvalues. */
-function factored(gram: Float64Array, size: number, ridge: number): Float64Array {
-  const lower = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = gram[i * size + j] as number;
-      if (i === j) sum += ridge;
-      const [a, b] = [i * size, j * size];
-      for (let k = 0; k < j; k++) sum -= (lower[a + k] as number) * (lower[b + k] as number);
-      lower[a + j] = i === j ? Math.sqrt(Math.max(sum, ridge)) : sum / (lower[b + j] as number);
-    }
-  }
-  return lower;
 }
 
 /** Solves L Lᵀ x = right in place. */

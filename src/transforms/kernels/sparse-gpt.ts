@@ -2,6 +2,7 @@
  * SparseGPT (Frantar and Alistarh, ICML 2023): column by column, the weights that matter least for the output become
  * zero, and those to the right of them make up for it, as the inverse of the inputs' second moments says.
  */
+import { inverseOfFactor, lowerFactor } from './cholesky.ts';
 
 export interface SparseGptArgs {
   /** [size, size]: second moments of the inputs. */
@@ -17,6 +18,8 @@ export interface SparseGptArgs {
 }
 
 const DAMPING = 0.01;
+/** What a pivot is at the least. */
+const TINY = 1e-30;
 /** Columns whose mask is chosen at once, as in the paper. */
 const BLOCK = 128;
 
@@ -104,47 +107,10 @@ function inverseFactor(gram: Float32Array, size: number): Float64Array {
   const ridge = DAMPING * (trace / size) || 1;
   const h = Float64Array.from(gram);
   for (let i = 0; i < size; i++) h[i * size + i] = (h[i * size + i] as number) + ridge;
-  const inverse = inverted(lowerFactor(h, size, ridge), size);
-  const lower = lowerFactor(inverse, size, 0);
+  const inverse = inverseOfFactor(lowerFactor(h, size, { least: Math.max(ridge * 1e-6, TINY) }), size);
+  const lower = lowerFactor(inverse, size, { least: TINY });
   const upper = new Float64Array(size * size);
   for (let i = 0; i < size; i++)
     for (let j = 0; j <= i; j++) upper[j * size + i] = lower[i * size + j] as number;
   return upper;
-}
-
-/** Cholesky: L with L Lᵀ = a. */
-function lowerFactor(a: Float64Array, n: number, floor: number): Float64Array {
-  const lower = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = a[i * n + j] as number;
-      for (let k = 0; k < j; k++) sum -= (lower[i * n + k] as number) * (lower[j * n + k] as number);
-      lower[i * n + j] =
-        i === j ? Math.sqrt(Math.max(sum, floor * 1e-6, 1e-30)) : sum / (lower[j * n + j] as number);
-    }
-  }
-  return lower;
-}
-
-/** (L Lᵀ)⁻¹. */
-function inverted(lower: Float64Array, n: number): Float64Array {
-  const inv = new Float64Array(n * n);
-  for (let c = 0; c < n; c++) {
-    inv[c * n + c] = 1 / (lower[c * n + c] as number);
-    for (let i = c + 1; i < n; i++) {
-      let sum = 0;
-      for (let k = c; k < i; k++) sum -= (lower[i * n + k] as number) * (inv[k * n + c] as number);
-      inv[i * n + c] = sum / (lower[i * n + i] as number);
-    }
-  }
-  const result = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let k = i; k < n; k++) sum += (inv[k * n + i] as number) * (inv[k * n + j] as number);
-      result[i * n + j] = sum;
-      result[j * n + i] = sum;
-    }
-  }
-  return result;
 }
