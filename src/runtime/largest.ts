@@ -4,7 +4,7 @@
  *
  *     peak(1) = 110, peak(2) = 120, budget 1000: the line says 90, which is tried, then 91
  */
-import type { BatchTrial, LargestBatchResult } from './types.ts';
+import type { BatchTrial, LargestBatchRequest, LargestBatchResult } from './types.ts';
 
 export interface Search {
   readonly budgetBytes: number;
@@ -72,4 +72,15 @@ function middle(a: number, b: number): number {
 
 function clamp(value: number, low: number, high: number): number {
   return Math.max(low, Math.min(high, value));
+}
+
+/** Node, ONNX Runtime and what its arena takes in advance, beside the budget. */
+const limitSlackBytes = 1024 ** 3;
+
+/** On the CPU a size far too large must not take the machine's memory; a GPU says no by itself. */
+export function memoryLimit({
+  ep,
+  budgetBytes,
+}: Pick<LargestBatchRequest, 'ep' | 'budgetBytes'>): number | undefined {
+  return ep === 'cpu' ? 2 * budgetBytes + limitSlackBytes : undefined;
 }

@@ -20,7 +20,7 @@ import { ortFolderVariable, type Job, type JobResults, type RunJob, type Session
 import { ProbeCache } from './probe-cache.ts';
 import { makeScratch, removeScratch, withScratch } from './scratch.ts';
 import { compareLayers } from './layers.ts';
-import { searchLargest } from './largest.ts';
+import { memoryLimit, searchLargest } from './largest.ts';
 import { limitedTo, mergedSettings } from './session-settings.ts';
 import { peakOf, sweep } from './sweep.ts';
 import { orAborted, Turns, withAnySignal } from './turns.ts';
@@ -212,7 +212,7 @@ export class Runner {
       const hints = await inputHints(request.model, signal);
       const { model, ep, budgetBytes, maxBatch = defaultMaxBatch, dims, batchSymbols } = request;
       const { settings, ...spec } = this.#spec(request);
-      const session = { ...spec, settings: limitedTo(limitFor(request), settings) };
+      const session = { ...spec, settings: limitedTo(memoryLimit(request), settings) };
       const job = { model, session, dims, batchSymbols, hints, scratch, runs: 2, seed: 0 };
       let tried = 0;
       return searchLargest({
@@ -395,10 +395,3 @@ export class Runner {
 
 const defaultPreviewSamples = 4;
 const defaultMaxBatch = 4096;
-/** Node, ONNX Runtime and what its arena takes in advance, beside the budget. */
-const limitSlackBytes = 1024 ** 3;
-
-/** On the CPU a size far too large must not take the machine's memory; a GPU says no by itself. */
-function limitFor({ ep, budgetBytes }: LargestBatchRequest): number | undefined {
-  return ep === 'cpu' ? 2 * budgetBytes + limitSlackBytes : undefined;
-}
