@@ -1,8 +1,10 @@
 /** `.npy` and `.npz` files made in code, as NumPy's own writer lays them out. */
+import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { zipSync } from 'fflate';
+import { RunnerError } from '../../../src/runtime/failure.ts';
 
 export interface NpyOptions {
   readonly descr?: string;
@@ -59,3 +61,11 @@ export class TestFolder {
     return this.file(name);
   }
 }
+
+/** For `assert.rejects` and `assert.throws`: a RunnerError of kind 'data' that says so. */
+export const isDataError = (pattern: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof RunnerError);
+  assert.equal(error.kind, 'data');
+  assert.match(error.message, pattern);
+  return true;
+};
