@@ -4,9 +4,11 @@ import { availableParallelism, loadavg } from 'node:os';
 import * as vscode from 'vscode';
 import { closeAll, copyOfSample, eventually, openEditor } from './host.ts';
 
+/** `activate`, until the extension is active. */
+const maxActivateMs = 50;
 /**
- * Until the extension is active: loading its code, and `activate`, by the clock, with files that the disk may still have
- * to give. That it takes no more than 50 ms of processor time is demanded in test/unit/extension/start.timing.test.ts.
+ * With the loading of its code, which is not minified here and which the disk may still have to give; all of it together
+ * in 50 ms of processor time is demanded in test/unit/extension/start.timing.test.ts.
  */
 const maxStartMs = 150;
 
@@ -22,7 +24,7 @@ describe('The start of the extension, as VS Code tells it', () => {
       assert.ok(row.get(column) !== '' && ms >= 0, `${column}: ${String(row.get(column))}`);
       return ms;
     });
-    const sum = (loadMs ?? NaN) + (activateMs ?? NaN) + (finishMs ?? NaN);
+    const activationMs = (activateMs ?? NaN) + (finishMs ?? NaN);
     // wall time: of a machine with more to do than it has cores, a share
     const share = Math.max(1, (loadavg()[0] ?? 0) / availableParallelism());
     const said = `load code ${loadMs} ms, activate ${activateMs} + ${finishMs} ms, ${share.toFixed(1)} for each core`;
@@ -30,7 +32,8 @@ describe('The start of the extension, as VS Code tells it', () => {
     assert.equal(row.get('Eager'), 'false');
     // "api": a test asked for it
     assert.match(row.get('Event') ?? '', /^(onCustomEditor:vramLens\.editor|api)$/);
-    assert.ok(sum <= maxStartMs * share, said);
+    assert.ok(activationMs <= maxActivateMs * share, said);
+    assert.ok((loadMs ?? NaN) + activationMs <= maxStartMs * share, said);
   });
 });
 
