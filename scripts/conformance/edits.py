@@ -102,6 +102,7 @@ def main(root, is_listed):
         db = np.minimum(r["dB"], 200) if r["dB"] else [np.nan]
         cells = [form, r["models"], r["checker"], r["load"], r["shape"], f"{np.median(db):.1f}", f"{np.min(db):.1f}"]
         print("| " + " | ".join(str(c) for c in cells) + " |")
+    return sum(r["checker"] + r["shape"] for r in rows.values())
 
 
-main(sys.argv[1], "--list" in sys.argv)
+sys.exit(1 if main(sys.argv[1], "--list" in sys.argv) else 0)
