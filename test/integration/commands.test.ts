@@ -41,8 +41,7 @@ describe('Commands', () => {
     assert.equal(around.largest, undefined);
   });
 
-  it('check accuracy: a real run on the CPU, with labels', async function () {
-    this.timeout(120_000);
+  it('check accuracy: a real run on the CPU, with labels', async () => {
     const uri = await copyOfSample('check.onnx');
     await vscode.commands.executeCommand('vramLens.quantize', uri, undefined, { granularity: 'per-channel' });
     const report = await vscode.commands.executeCommand<CheckReport>('vramLens.checkAccuracy', uri, {
@@ -69,8 +68,7 @@ describe('Commands', () => {
     }
   });
 
-  it('compare layers: the quantized layer is where the error starts', async function () {
-    this.timeout(120_000);
+  it('compare layers: the quantized layer is where the error starts', async () => {
     const uri = await copyOfSample('layers.onnx');
     await extension().activate();
     await vscode.commands.executeCommand('vramLens.layer.quantize', uri.toString(), '/fc1/Gemm');
@@ -85,8 +83,7 @@ describe('Commands', () => {
     assert.ok(sqnrDb !== 'inf' && sqnrDb > 20 && sqnrDb < 60, String(sqnrDb));
   });
 
-  it('measure and find the largest batch: beside what is predicted', async function () {
-    this.timeout(120_000);
+  it('measure and find the largest batch: beside what is predicted', async () => {
     const uri = await copyOfSample('measure.onnx');
     const view = await vscode.commands.executeCommand<MeasurementView>('vramLens.measure', uri);
     const [measured, predicted] = [view.peakBytes ?? 0, view.predictedBytes ?? 0];

@@ -80,16 +80,16 @@ export function tabOf(uri: vscode.Uri): vscode.Tab | undefined {
     .find((t) => t.input instanceof vscode.TabInputCustom && t.input.uri.toString() === uri.toString());
 }
 
-/** Waits until `probe` gives a value; fails with `what` after 10 s. */
+/** Waits until `probe` gives a value; fails with `what` after 30 s. */
 export async function eventually<T>(
   what: string,
   probe: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   for (;;) {
     const value = await probe();
     if (value !== undefined) return value;
-    if (Date.now() > end) assert.fail(`not within 10 s: ${what}`);
+    if (Date.now() > end) assert.fail(`not within 30 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 30));
   }
 }

@@ -10,9 +10,11 @@ export interface Report {
   readonly passes: number;
   readonly failures: number;
   readonly pending: number;
+  /** Titles of tests whose first try failed. */
+  readonly retried: readonly string[];
   readonly tests: readonly {
     readonly title: string;
-    readonly state: 'passed' | 'failed' | 'pending';
+    readonly state: 'passed' | 'failed' | 'pending' | 'retried';
     readonly durationMs: number;
     readonly error?: string;
   }[];
@@ -21,7 +23,8 @@ export interface Report {
 /** @throws Error where a test fails: VS Code ends with an error code then. */
 export async function run(): Promise<void> {
   const grep = process.env['TEST_GREP'] ?? '';
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, ...(grep === '' ? {} : { grep }) });
+  // a real VS Code: see CONTRIBUTING.md for second tries
+  const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, retries: 1, ...(grep === '' ? {} : { grep }) });
   // `describe` and `it` as globals
   mocha.suite.emit('pre-require', globalThis, '', mocha);
   // bundled: the folder is read where the sources lie, the modules are those the bundler found by the same pattern
@@ -39,9 +42,10 @@ function runAll(mocha: Mocha): Promise<Report> {
   return new Promise((resolve) => {
     const runner = mocha.run((failures) => {
       const count = (state: string): number => tests.filter((t) => t.state === state).length;
-      resolve({ passes: count('passed'), failures, pending: count('pending'), tests });
+      const retried = tests.filter((t) => t.state === 'retried').map((t) => t.title);
+      resolve({ passes: count('passed'), failures, pending: count('pending'), retried, tests });
     });
-    const add = (test: Mocha.Runnable, state: 'passed' | 'failed' | 'pending', error?: Error): void => {
+    const add = (test: Mocha.Runnable, state: Report['tests'][number]['state'], error?: Error): void => {
       const { duration = 0 } = test;
       tests.push({
         title: test.fullTitle(),
@@ -52,6 +56,7 @@ function runAll(mocha: Mocha): Promise<Report> {
     };
     runner.on('pass', (t) => add(t, 'passed'));
     runner.on('pending', (t) => add(t, 'pending'));
+    runner.on('retry', (t: Mocha.Runnable, e: Error) => add(t, 'retried', e));
     runner.on('fail', (t: Mocha.Runnable, e: Error) => add(t, 'failed', e));
   });
 }

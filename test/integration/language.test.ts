@@ -83,8 +83,7 @@ describe('The language of VS Code', () => {
     );
   });
 
-  it('is that of a check in the status bar', async function () {
-    this.timeout(120_000);
+  it('is that of a check in the status bar', async () => {
     const model = await copyOfSample('checked.onnx');
     const check = vscode.commands.executeCommand('vramLens.checkAccuracy', model, {
       ...{ batchSizes: [1, 2, 3, 4, 5, 6, 7, 8], ep: 'cpu' },

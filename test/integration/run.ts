@@ -15,7 +15,7 @@ import { projectRoot, serverHome } from '../support/vscode-setup.ts';
 import type { Report } from './index.ts';
 import { startWindowServer, type WindowServer } from './window.ts';
 
-const timeoutMs = Number(process.env['TEST_TIMEOUT_MS'] ?? 420_000);
+const timeoutMs = Number(process.env['TEST_TIMEOUT_MS'] ?? 900_000);
 const isVerbose = process.env['VERBOSE'] !== undefined;
 
 /** Everything in English, then what is written in Chinese. */
@@ -28,7 +28,7 @@ const runs: readonly { readonly language: string; readonly grep: string }[] = [
 const vsix = process.env['VSIX'];
 
 const scratch = await mkdtemp(path.join(tmpdir(), 'vram-lens-integration-'));
-const total = { passes: 0, failures: 0, pending: 0 };
+const total = { passes: 0, failures: 0, pending: 0, retried: [] as string[] };
 const log: string[] = [];
 try {
   for (const { language, grep } of runs) {
@@ -38,6 +38,7 @@ try {
     total.passes += report.passes;
     total.failures += report.failures;
     total.pending += report.pending;
+    total.retried.push(...report.retried);
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
@@ -141,7 +142,7 @@ async function runInHost(
 
 function print(report: Report): void {
   for (const t of report.tests) {
-    const mark = t.state === 'passed' ? '✔' : t.state === 'pending' ? '-' : '✖';
+    const mark = { passed: '✔', failed: '✖', pending: '-', retried: '↻' }[t.state];
     console.log(`  ${mark} ${t.title}${t.durationMs > 500 ? ` (${t.durationMs} ms)` : ''}`);
     if (t.error !== undefined) console.log(t.error.replaceAll(/^/gm, '      '));
   }

@@ -25,12 +25,15 @@ export class Workbench {
   readonly outside = new Set<string>();
   readonly #browser: Browser;
   readonly #server: Server;
+  /** What the page said in its console, of this window and of every page inside it. */
+  readonly #console: string[] = [];
 
   private constructor(browser: Browser, page: Page, server: Server, workspace: string) {
     this.#browser = browser;
     this.page = page;
     this.#server = server;
     this.workspace = workspace;
+    page.on('console', (message) => this.#console.push(`${message.type()}: ${message.text()}`));
     page.on('request', (request) => {
       const url = request.url();
       // vscode-resource: the extension's own files, answered by VS Code's service worker
@@ -47,7 +50,7 @@ export class Workbench {
       settings: { 'window.autoDetectColorScheme': true, ...options.settings },
     });
     const { browser, page } = await startBrowser({ colorScheme: 'dark' });
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(60_000); // a machine that is busy with other work is not a fault
     const workbench = new Workbench(browser, page, server, workspace);
     if (options.locale !== undefined) {
       // as a language pack does; the workbench's own words stay English without one
@@ -155,7 +158,28 @@ export class Workbench {
   async closeAllEditors(): Promise<void> {
     await this.command('View: Close All Editors');
     const dontSave = this.page.locator('.monaco-dialog-box .monaco-button', { hasText: /Don.t Save/ });
-    await dontSave.click({ timeout: 2000 }).catch(() => undefined); // asked only where something is unsaved
+    const none = this.page.locator('.editor-group-container.empty');
+    await dontSave.or(none).first().waitFor();
+    if (await dontSave.isVisible()) await dontSave.click(); // asked only where something is unsaved
+  }
+
+  /** After a try that failed: a screenshot, and on the console what a person would look at first. */
+  async explain(
+    test: { readonly title: string; readonly state?: string | undefined } | undefined,
+  ): Promise<void> {
+    if (test === undefined || test.state === 'passed') return;
+    await this.snapshot(`failed-${test.title.replaceAll(/\W+/g, '-').slice(0, 40)}`);
+    const texts = (selector: string): Promise<string[]> => this.page.locator(selector).allInnerTexts();
+    const frames = this.page.frames().map((f) => f.url().replace(/\?.*/, ''));
+    console.log(
+      [
+        `tabs: ${(await texts('.tab')).join(' | ')}`,
+        `notifications: ${(await texts('.notification-list-item-message')).join(' | ')}`,
+        `pages in editors: ${await this.page.locator('iframe.webview').count()}, frames: ${frames.join(' ')}`,
+        ...['console:', ...this.#console.slice(-30)],
+        ...['server:', this.#server.log().slice(-2000)],
+      ].join('\n'),
+    );
   }
 
   /** As it is now, to look at where a test fails. */

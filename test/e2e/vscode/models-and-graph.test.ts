@@ -8,8 +8,7 @@ import { projectRoot } from '../../support/vscode-setup.ts';
 describe('models and graph in VS Code', function () {
   let workbench: Workbench;
 
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     workbench = await Workbench.start({
       fill: async (folder) => {
         await cp(path.join(projectRoot, 'media/samples/fmnist_cnn.onnx'), path.join(folder, 'nets/cnn.onnx'));
@@ -20,6 +19,10 @@ describe('models and graph in VS Code', function () {
         await writeFile(path.join(folder, 'letter.onnx'), 'I am a letter, not a model.\n');
       },
     });
+  });
+
+  afterEach(function () {
+    return workbench.explain(this.currentTest);
   });
 
   after(() => workbench.stop());
@@ -41,6 +44,7 @@ describe('models and graph in VS Code', function () {
   });
 
   it('opens one by a click; its graph is laid out in a worker, nothing comes from outside', async () => {
+    await workbench.closeAllEditors(); // where this is the second try
     await item('transformer.onnx').click();
     await workbench.editor.locator('#layer-grid').waitFor();
     await workbench.editor.getByRole('tab', { name: 'Graph' }).click();

@@ -9,7 +9,8 @@ import Mocha from 'mocha';
 const folder = import.meta.dirname;
 const grep = process.env['TEST_GREP'] ?? '';
 const mocha = new Mocha({
-  timeout: 60_000,
+  timeout: 180_000,
+  retries: 1, // a real VS Code: see CONTRIBUTING.md for second tries
   reporter: path.resolve(folder, '../../support/reporter.cjs'),
   ...(grep === '' ? {} : { grep }),
 });

@@ -169,7 +169,8 @@ describe('webview: layer table', () => {
       await op.locator('button').focus();
       await page.keyboard.press('Alt+ArrowRight');
       assert.equal((await op.boundingBox())?.width, width + 16);
-      await until(() => host.saved.length > 0);
+      // saved a moment after each change: what is there first may not hold the last one
+      await until(() => JSON.stringify(host.saved.at(-1)?.['widths'] ?? {}) !== '{}');
       const state = host.saved.at(-1);
       assert.deepEqual(state?.['shown'], ['name', 'op', 'shape', 'weights', 'share', 'activations']);
       assert.deepEqual(state['widths'], { op: width + 16 });

@@ -16,6 +16,9 @@ import {
 
 export const gib = 2 ** 30;
 
+/** How long something that will happen may take on a machine that is busy with other work. */
+const patienceMs = 30_000;
+
 after(closeBrowser);
 
 const models = new Map<string, Promise<Model>>();
@@ -105,7 +108,7 @@ export function plain(text: string): string {
 
 /** Waits until something holds. */
 export async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + patienceMs;
   while (!holds()) {
     assert.ok(Date.now() < deadline, `did not happen: ${holds.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -114,7 +117,7 @@ export async function until(holds: () => boolean): Promise<void> {
 
 /** Waits until the text of an element is as expected. */
 export async function textBecomes(locator: Locator, expected: string | RegExp): Promise<void> {
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + patienceMs;
   let text = '';
   while (Date.now() < deadline) {
     text = plain((await locator.first().textContent()) ?? '');
