@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
 import { sampleCheck, sampleLayerErrors, sampleSensitivity } from './support/checks.ts';
+import { switchTheme } from './support/open-page.ts';
 import { sampleHost, textBecomes, transformerHost, withEditor } from './support/harness.ts';
 import { themeNames } from './support/themes.ts';
 
@@ -14,11 +15,18 @@ interface Violation {
   readonly nodes: readonly { readonly target: readonly string[]; readonly failureSummary: string }[];
 }
 
-/** Serious and critical findings, one line each. */
-async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
+/** The rules of axe that look at colors: all that another theme can break. */
+const colorRules = ['color-contrast', 'link-in-text-block'];
+
+/** Serious and critical findings, one line each; by all rules, or by those named. */
+async function findings(page: Page, rules?: readonly string[]): Promise<string[]> {
+  if (!(await page.evaluate<boolean>(`'axe' in window`))) await page.evaluate(axe);
+  const options = {
+    resultTypes: ['violations'],
+    ...(rules === undefined ? {} : { runOnly: { type: 'rule', values: rules } }),
+  };
   const violations = await page.evaluate<readonly Violation[]>(
-    `axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)`,
+    `axe.run(document, ${JSON.stringify(options)}).then((r) => r.violations)`,
   );
   return violations
     .filter((v) => v.impact === 'serious' || v.impact === 'critical')
@@ -30,60 +38,65 @@ async function findings(page: Page): Promise<string[]> {
 }
 
 describe('webview: accessibility', () => {
-  for (const theme of themeNames) {
-    it(`axe finds nothing serious in any view (${theme})`, async () => {
-      const host = await transformerHost();
-      await withEditor(host, { theme }, async ({ page, tab, rows, remote }) => {
-        await rows.first().waitFor();
-        const found: string[] = [];
-        const look = async (where: string): Promise<void> => {
-          found.push(...(await findings(page)).map((f) => `${where}: ${f}`));
-        };
-        await rows.nth(4).click();
-        await textBecomes(page.locator('.fact-list'), /./);
-        await look('layers');
-        await page.getByRole('button', { name: 'GPU memory to stay within' }).click();
-        await look('budget');
-        await page.keyboard.press('Escape');
-        await page.getByRole('button', { name: 'Group by name' }).click();
-        await look('grouped layers');
-        await page.locator('.selection-tools').getByRole('button', { name: 'Prune…' }).click();
-        await page.locator('.channel-group').first().waitFor();
-        await page.locator('.importance figcaption').first().waitFor();
-        await look('prune dialog');
-        await page.keyboard.press('Escape');
-        await page.locator('.selection-tools').getByRole('button', { name: 'Quantize…' }).click();
-        await page.locator('.preview-figures').waitFor();
-        await look('quantize dialog');
-        await page
-          .getByRole('dialog')
-          .getByLabel(/^Static int8/)
-          .check();
-        await page.getByRole('dialog').getByText('More options').click();
-        await page.getByRole('dialog').getByText('By layer').click();
-        await look('static quantization');
-        await page.getByRole('dialog').getByRole('button', { name: 'Quantize', exact: true }).click();
-        await page.getByRole('dialog').waitFor({ state: 'detached' });
-        for (const name of ['timeline', 'treemap', 'graph', 'compare', 'checks', 'overview']) {
-          await tab(name);
-          if (name === 'graph') await page.locator('.tensor-lists').waitFor();
-          await look(name);
+  it('axe finds nothing serious in any view, in any theme', async function () {
+    this.timeout(300_000);
+    const host = await transformerHost();
+    const [first, ...others] = themeNames;
+    await withEditor(host, { theme: first }, async ({ page, tab, rows, remote }) => {
+      await rows.first().waitFor();
+      const found: string[] = [];
+      const look = async (where: string): Promise<void> => {
+        for (const theme of [first, ...others]) {
+          await switchTheme(page, theme);
+          const all = await findings(page, theme === first ? undefined : colorRules);
+          found.push(...all.map((f) => `${where} (${theme}): ${f}`));
         }
-        await remote.showSensitivity(sampleSensitivity);
-        await tab('sensitivity');
-        await page.locator('.plots').waitFor();
-        await look('sensitivity');
-        await remote.showCheck(sampleCheck);
-        await remote.showLayerErrors(sampleLayerErrors);
-        await page.locator('.verdict').waitFor();
-        await look('report');
-        await page.getByRole('button', { name: 'Memory of training' }).click();
-        await page.locator('.card-list').waitFor();
-        await look('training');
-        assert.deepEqual(found, []);
-      });
+        await switchTheme(page, first);
+      };
+      await rows.nth(4).click();
+      await textBecomes(page.locator('.fact-list'), /./);
+      await look('layers');
+      await page.getByRole('button', { name: 'GPU memory to stay within' }).click();
+      await look('budget');
+      await page.keyboard.press('Escape');
+      await page.getByRole('button', { name: 'Group by name' }).click();
+      await look('grouped layers');
+      await page.locator('.selection-tools').getByRole('button', { name: 'Prune…' }).click();
+      await page.locator('.channel-group').first().waitFor();
+      await page.locator('.importance figcaption').first().waitFor();
+      await look('prune dialog');
+      await page.keyboard.press('Escape');
+      await page.locator('.selection-tools').getByRole('button', { name: 'Quantize…' }).click();
+      await page.locator('.preview-figures').waitFor();
+      await look('quantize dialog');
+      await page
+        .getByRole('dialog')
+        .getByLabel(/^Static int8/)
+        .check();
+      await page.getByRole('dialog').getByText('More options').click();
+      await page.getByRole('dialog').getByText('By layer').click();
+      await look('static quantization');
+      await page.getByRole('dialog').getByRole('button', { name: 'Quantize', exact: true }).click();
+      await page.getByRole('dialog').waitFor({ state: 'detached' });
+      for (const name of ['timeline', 'treemap', 'graph', 'compare', 'checks', 'overview']) {
+        await tab(name);
+        if (name === 'graph') await page.locator('.tensor-lists').waitFor();
+        await look(name);
+      }
+      await remote.showSensitivity(sampleSensitivity);
+      await tab('sensitivity');
+      await page.locator('.plots').waitFor();
+      await look('sensitivity');
+      await remote.showCheck(sampleCheck);
+      await remote.showLayerErrors(sampleLayerErrors);
+      await page.locator('.verdict').waitFor();
+      await look('report');
+      await page.getByRole('button', { name: 'Memory of training' }).click();
+      await page.locator('.card-list').waitFor();
+      await look('training');
+      assert.deepEqual(found, []);
     });
-  }
+  });
 
   it('axe finds nothing serious on the error page', async () => {
     const host = await sampleHost();
