@@ -5,11 +5,8 @@
  * proof:prune`). One part alone: `npm run proof:prune -- exact`, of some networks: `npm run proof:prune -- accuracy
  * fmnist_mobres`. Tables in Markdown.
  */
-import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { openModel } from '../../src/onnx/index.ts';
 import { Runner } from '../../src/runtime/index.ts';
@@ -24,6 +21,7 @@ import { blockTable } from './blocks.ts';
 import { Checker } from './checker.ts';
 import { exportedTable } from './exported.ts';
 import { measuredTable } from './measured.ts';
+import { groupTable, ratioTable } from './side-by-side.ts';
 
 const RANDOM_NETWORKS = 1000;
 /** Of those, so many go through onnx.checker. */
@@ -101,21 +99,6 @@ async function accuracy(runner: Runner, networks: readonly Network[]): Promise<v
   }
 }
 
-/** Repaired by least squares, by what it is chosen which channels go. */
-async function atRatios(runner: Runner, networks: readonly Network[]): Promise<void> {
-  console.log(
-    '\n| network | gone | importance | top-1 before | after | MACs left |\n|---|---|---|---|---|---|',
-  );
-  for (const network of networks)
-    for (const ratio of [0.25, 0.5, 0.75])
-      for (const importance of ['activation', 'reconstruction'] satisfies ChannelImportance[]) {
-        const edit = channels({ ratio, importance, repair: 'least-squares' });
-        const o = await prunedAccuracy(runner, network, edit);
-        const row = [network.name, percent(ratio), importance, o.original, o.accuracy];
-        console.log(`| ${row.join(' | ')} | ${percent(o.macs[1] / o.macs[0])} |`);
-      }
-}
-
 /** The group behind a LayerNormalization, which is not exact. */
 async function residualStream(runner: Runner, networks: readonly Network[]): Promise<void> {
   console.log(
@@ -140,48 +123,6 @@ async function residualStream(runner: Runner, networks: readonly Network[]): Pro
   }
 }
 
-interface Found {
-  readonly groups: number;
-  readonly original?: number;
-  readonly accuracy?: number;
-}
-
-async function sideBySide(runner: Runner, python: string): Promise<void> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-torch-'));
-  try {
-    const script = path.join(import.meta.dirname, 'side_by_side.py');
-    const { stdout } = await promisify(execFile)(python, [script, folder, '0.5'], { maxBuffer: 1e8 });
-    const theirs = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as Record<string, Found>;
-    const files = (await readdir(folder)).map((f) => path.join(folder, f));
-    console.log(
-      '\n| network | groups here | Torch-Pruning | top-1 at 50 % here, no repair | least squares | Torch-Pruning |',
-    );
-    console.log('|---|---|---|---|---|---|');
-    for (const [name, found] of Object.entries(theirs)) {
-      const network = NETWORKS.find((n) => n.name === name);
-      const model = await openModel(
-        network?.file ?? files.find((f) => path.basename(f) === `${name}.onnx`) ?? '',
-      );
-      const groups = pruneGroups(model).filter(
-        (g) => g.blocker === undefined && g.approximation === undefined,
-      ).length;
-      await model.source.close();
-      const own: string[] = [];
-      for (const repair of ['none', 'least-squares'] satisfies ChannelRepair[]) {
-        const edit = channels({ repair, ...(repair === 'none' ? {} : { importance: 'activation' }) });
-        own.push(
-          network === undefined ? '–' : String((await prunedAccuracy(runner, network, edit)).accuracy),
-        );
-      }
-      console.log(
-        `| ${name} | ${groups} | ${found.groups} | ${own.join(' | ')} | ${found.accuracy ?? '–'} |`,
-      );
-    }
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
 async function main(): Promise<void> {
   const bundles = await bundleFolder({ worker: 'src/runtime/worker/main.ts' });
   const runner = new Runner({ workerPath: path.join(bundles, 'worker.cjs') });
@@ -190,11 +131,11 @@ async function main(): Promise<void> {
   const networks = named.length > 0 ? named : NETWORKS;
   const parts: Readonly<Record<string, () => Promise<void>>> = {
     accuracy: () => accuracy(runner, networks),
-    ratios: () => atRatios(runner, networks),
+    ratios: () => ratioTable(runner, networks, python),
     residual: () => residualStream(runner, networks),
     measured: () => measuredTable(runner, networks),
     blocks: () => blockTable(runner, networks),
-    torch: async () => (python === undefined ? undefined : sideBySide(runner, python)),
+    torch: async () => (python === undefined ? undefined : groupTable(python)),
     exported: async () => (python === undefined ? undefined : exportedTable(python)),
     exact: () => exact(python),
   };

@@ -1,9 +1,10 @@
-"""Torch-Pruning (DepGraph) on the same networks: groups found, accuracy at a ratio without training.
+"""Torch-Pruning (DepGraph) on the same networks: groups found, accuracy at ratios without training.
 
-    python side_by_side.py FOLDER RATIO
+    python side_by_side.py FOLDER RATIO...
 
 Writes the networks that have no file of their own to FOLDER as ONNX, and prints JSON: by network the number of
-prunable groups and, for the labelled ones, top-1 before and after. Needs torch, torch-pruning, onnx, numpy.
+prunable groups and, for the labelled ones, top-1 before and, by ratio, top-1 and the share of parameters after; `…, global`
+with one ratio over all groups. Needs torch, torch-pruning, onnx, numpy.
 """
 
 import json
@@ -181,6 +182,64 @@ class Mobres(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
+class Attention(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.heads = heads
+        self.q, self.k, self.v, self.o = (nn.Linear(size, size) for _ in range(4))
+
+    def forward(self, x):
+        split = lambda y: y.unflatten(2, (self.heads, -1)).transpose(1, 2)  # noqa: E731
+        q, k, v = split(self.q(x)), split(self.k(x)), split(self.v(x))
+        scores = (q @ k.transpose(2, 3)) / q.shape[-1] ** 0.5
+        return self.o((scores.softmax(-1) @ v).transpose(1, 2).flatten(2))
+
+
+class Layer(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.n1, self.a, self.n2 = nn.LayerNorm(size), Attention(size, heads), nn.LayerNorm(size)
+        self.f1, self.f2 = nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
+
+    def forward(self, x):
+        x = x + self.a(self.n1(x))
+        return x + self.f2(nn.functional.gelu(self.f1(self.n2(x))))
+
+
+class Transformer(nn.Module):
+    """Rows of an image as tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.e, self.p = nn.Linear(28, 96), nn.Parameter(torch.zeros(1, 28, 96))
+        self.l = nn.ModuleList(Layer(96, 4) for _ in range(3))
+        self.n, self.fc = nn.LayerNorm(96), nn.Linear(96, 10)
+
+    def forward(self, x):
+        x = self.e(x.squeeze(1)) + self.p
+        for layer in self.l:
+            x = layer(x)
+        return self.fc(self.n(x).mean(1))
+
+    def stream(self):
+        """Layers that write to the residual stream."""
+        return [self.e, *(m for layer in self.l for m in (layer.a.o, layer.f2))]
+
+
+def with_transformer_weights(net, path):
+    """All but the matrices keep their names; those come in the order of the nodes, transposed."""
+    graph = onnx.load(path).graph
+    tensors = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in graph.initializer}
+    state = {name: tensors[name] for name in net.state_dict() if name in tensors}
+    layers = [net.e, *(m for layer in net.l for m in (layer.a.q, layer.a.k, layer.a.v, layer.a.o, layer.f1, layer.f2))]
+    names = {m: name for name, m in net.named_modules()}
+    matrices = [n.input[1] for n in graph.node if n.op_type == "MatMul" and n.input[1] in tensors]
+    for layer, name in zip(layers, matrices, strict=True):
+        state[f"{names[layer]}.weight"] = tensors[name].T.contiguous()
+    net.load_state_dict(state)
+    return net
+
+
 def with_weights(net, path):
     """Conv and Gemm weights of the ONNX file, in the order of its nodes."""
     graph = onnx.load(path).graph
@@ -197,9 +256,9 @@ def with_weights(net, path):
     return net
 
 
-def groups_of(net, example, output):
+def groups_of(net, example, ignored):
     graph = tp.DependencyGraph().build_dependency(net, example_inputs=example)
-    return sum(1 for _ in graph.get_all_groups(ignored_layers=[output]))
+    return sum(1 for _ in graph.get_all_groups(ignored_layers=ignored))
 
 
 def accuracy(net, data):
@@ -208,7 +267,49 @@ def accuracy(net, data):
     return float((found == data["labels"]).mean())
 
 
-def main(folder, ratio):
+def pruned(net, example, ratio, ignored, **options):
+    """Heads are removed as a whole, as here."""
+    attention = [m for m in net.modules() if isinstance(m, Attention)]
+    pruner = tp.pruner.BasePruner(
+        net,
+        example,
+        importance=tp.importance.MagnitudeImportance(p=1),
+        pruning_ratio=ratio,
+        ignored_layers=ignored,
+        num_heads={m: a.heads for a in attention for m in (a.q, a.k, a.v)},
+        prune_num_heads=True,
+        prune_head_dims=False,
+        head_pruning_ratio=ratio,
+        **options,
+    )
+    pruner.step()
+    for a in attention:
+        a.heads = pruner.num_heads[a.q]
+    return net
+
+
+def parameters(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+def labelled(made, example, data, ratios, ignored):
+    """`made` makes the network anew; `ignored` names the layers of it whose channels stay."""
+    net = made()
+    result = {"groups": groups_of(net, example, ignored(net)), "original": accuracy(net, data)}
+    before = parameters(net)
+    for name, options in [("after", {}), ("global", {"global_pruning": True, "max_pruning_ratio": 0.9})]:
+        result[name] = {}
+        for ratio in ratios:
+            net = made()
+            try:
+                pruned(net, example, ratio, ignored(net), **options)
+                result[name][ratio] = {"accuracy": accuracy(net, data), "left": parameters(net) / before}
+            except Exception as error:  # what it cannot do is a cell of the table, too
+                result[name][ratio] = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:160]}
+    return result
+
+
+def main(folder, *ratios):
     result = {}
     made = {
         **{"residual": Residual, "dense": Dense, "mobile": Mobile, "inception": Inception, "unet": Unet},
@@ -219,27 +320,18 @@ def main(folder, ratio):
         for p in net.parameters():  # equal tensors would be shared by the exporter, and what shares a tensor is tied
             nn.init.uniform_(p, -0.5, 0.5)
         torch.onnx.export(net, (example,), str(Path(folder) / f"{name}.onnx"), dynamo=False)
-        result[name] = {"groups": groups_of(net, example, net.fc)}
-    data = np.load(SAMPLES / "fmnist-test-2000.npz")
-    labelled = {
-        "fmnist_cnn": (Cnn, SAMPLES / "fmnist_cnn.onnx"),
-        "fmnist_mobres": (Mobres, FIXTURES / "fmnist_mobres.onnx"),
-    }
-    for name, (make, path) in labelled.items():
-        net, example = with_weights(make(), path).eval(), torch.randn(1, 1, 28, 28)
-        last = net.fc2 if isinstance(net, Cnn) else net.fc
-        found = {"groups": groups_of(net, example, last), "original": accuracy(net, data)}
-        pruner = tp.pruner.MetaPruner(
-            net,
-            example,
-            importance=tp.importance.MagnitudeImportance(p=1),
-            pruning_ratio=float(ratio),
-            ignored_layers=[last],
-        )
-        pruner.step()
-        found["accuracy"] = accuracy(net, data)
-        found["parameters"] = sum(p.numel() for p in net.parameters())
-        result[name] = found
+        result[name] = {"groups": groups_of(net, example, [net.fc])}
+    fashion, digits = np.load(SAMPLES / "fmnist-test-2000.npz"), np.load(FIXTURES / "mnist-test-2000.npz")
+    example, shares = torch.randn(1, 1, 28, 28), [float(r) for r in ratios]
+    cnn = lambda: with_weights(Cnn(), SAMPLES / "fmnist_cnn.onnx").eval()  # noqa: E731
+    mobres = lambda: with_weights(Mobres(), FIXTURES / "fmnist_mobres.onnx").eval()  # noqa: E731
+    transformer = lambda: with_transformer_weights(Transformer(), FIXTURES / "mnist_transformer.onnx").eval()  # noqa: E731
+    result["fmnist_cnn"] = labelled(cnn, example, fashion, shares, lambda net: [net.fc2])
+    result["fmnist_mobres"] = labelled(mobres, example, fashion, shares, lambda net: [net.fc])
+    rest = lambda net: [net.fc, *net.stream()]  # noqa: E731
+    result["mnist_transformer"] = labelled(transformer, example, digits, shares, rest)
+    whole = lambda net: [net.fc]  # noqa: E731
+    result["mnist_transformer, approximate"] = labelled(transformer, example, digits, shares, whole)
     print(json.dumps(result))
 
 

@@ -12,7 +12,7 @@ export function layersOf(globs: readonly string[] | undefined): LayerSelector {
 }
 
 /** The edit with names of layers replaced by their node ids; globs over node ids stay as they are. */
-export function withNodeIds(model: Model, edit: Edit, globs: readonly string[] | undefined): Edit {
+export function withNodeIds<E extends Edit>(model: Model, edit: E, globs: readonly string[] | undefined): E {
   if (globs === undefined || edit.type === 'clean' || !('glob' in edit.layers)) return edit;
   return { ...edit, layers: namedLayers(model, globs) };
 }

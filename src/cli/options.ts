@@ -48,9 +48,13 @@ export function parsePositiveInteger(option: string, text: string): number {
 
 /** A share of 1, e.g. 0.5. */
 export function parseRatio(text: string): number {
+  return parseShare('--ratio', text);
+}
+
+export function parseShare(option: string, text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !(value >= 0 && value <= 1)) {
-    throw new UsageError(`--ratio: expected a share between 0 and 1, got "${text}"`);
+    throw new UsageError(`${option}: expected a share between 0 and 1, got "${text}"`);
   }
   return value;
 }

@@ -9,11 +9,13 @@ import {
   SPARSE_GLOBAL,
   type ChannelRepair,
   type Edit,
+  type PruneChannelsEdit,
 } from '../transforms/index.ts';
 import { UsageError } from './failure.ts';
 import { layersOf } from './layers.ts';
-import { parsePositiveInteger, parseRatio } from './options.ts';
+import { parsePositiveInteger, parseRatio, parseShare } from './options.ts';
 import { BLOCK_IMPORTANCES, wantedBlocks } from './prune-blocks.ts';
+import { MAX_GROUP_RATIO, wantedRatios } from './prune-global.ts';
 import { transformFile, withTransformOptions, type TransformFlags, type Wanted } from './transform.ts';
 
 interface Flags extends TransformFlags {
@@ -22,6 +24,7 @@ interface Flags extends TransformFlags {
   readonly seed: number;
   readonly bias?: boolean;
   readonly global?: boolean;
+  readonly maxRatio?: number;
   readonly pattern?: string;
   readonly sparse?: boolean;
   readonly structured?: boolean;
@@ -43,7 +46,15 @@ export function pruneCommand(signal: AbortSignal): Command {
     .option('--ratio <share>', 'share of the elements, or of the channels, that goes', parseRatio, 0.5)
     .option('--seed <n>', 'seed of the random method', parseSeed, 0)
     .option('--bias', 'prune biases too')
-    .option('--global', 'one threshold of magnitude for all layers together')
+    .option(
+      '--global',
+      'one threshold of magnitude for all layers together; with --structured: one ratio for all groups of channels together',
+    )
+    .option(
+      '--max-ratio <share>',
+      `with --structured --global: at most so much of a group goes (default ${MAX_GROUP_RATIO})`,
+      (t) => parseShare('--max-ratio', t),
+    )
     .option('--pattern <n:m>', 'of each M neighbours along the inputs N stay, e.g. 2:4', readPattern)
     .option(
       '--sparse',
@@ -69,7 +80,13 @@ export function pruneCommand(signal: AbortSignal): Command {
 
 function wantedBy(flags: Flags, command: Command, signal: AbortSignal): Wanted {
   const { blocks } = flags;
-  if (blocks === undefined) return flags.structured === true ? channelEdit(flags) : weightEdit(flags);
+  if (flags.maxRatio !== undefined && !(flags.structured === true && flags.global === true))
+    throw new UsageError('--max-ratio goes with --structured --global');
+  if (blocks === undefined) {
+    if (flags.structured !== true) return weightEdit(flags);
+    const edit = channelEdit(flags);
+    return flags.global === true ? wantedRatios(edit, flags, signal) : edit;
+  }
   const stray = NOT_WITH_BLOCKS.find((name) => command.getOptionValueSource(name) === 'cli');
   if (stray !== undefined) throw new UsageError(`--${dashed(stray)} does not go with --blocks`);
   const usual = flags.calibration === undefined ? 'weights' : 'influence';
@@ -78,7 +95,7 @@ function wantedBy(flags: Flags, command: Command, signal: AbortSignal): Wanted {
 }
 
 const NOT_WITH_BLOCKS = [
-  ...['layers', 'ratio', 'seed', 'bias', 'global', 'pattern', 'structured', 'repair', 'roundTo'],
+  ...['layers', 'ratio', 'seed', 'bias', 'global', 'maxRatio', 'pattern', 'structured', 'repair', 'roundTo'],
   'approximate',
 ];
 
@@ -108,10 +125,10 @@ function weightEdit(flags: Flags): Edit {
   };
 }
 
-function channelEdit(flags: Flags): Edit {
+function channelEdit(flags: Flags): PruneChannelsEdit {
   const { ratio, seed, repair, roundTo } = flags;
-  if ([flags.bias, flags.global, flags.pattern, flags.sparse].some((f) => f !== undefined))
-    throw new UsageError('--bias, --global, --pattern and --sparse do not go with --structured');
+  if ([flags.bias, flags.pattern, flags.sparse].some((f) => f !== undefined))
+    throw new UsageError('--bias, --pattern and --sparse do not go with --structured');
   return {
     type: 'prune-channels',
     layers: layersOf(flags.layers),

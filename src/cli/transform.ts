@@ -175,7 +175,7 @@ const CALIBRATED_AT_RANDOM: Warning = {
 };
 
 /** With the data that were given; the path as seen from the model, so that both can be moved together. */
-function calibratedBy(recipe: Recipe, file: string, flags: TransformFlags): Recipe {
+export function calibratedBy(recipe: Recipe, file: string, flags: TransformFlags): Recipe {
   const { calibration, map, batchAxis } = flags;
   if (calibration === undefined) {
     if (map !== undefined || batchAxis !== undefined)

@@ -10,6 +10,7 @@ import { buildModel } from './graph/build.ts';
 import { Workspace, type Entry } from './graph/workspace.ts';
 import { pruneWarnings } from './prune/step.ts';
 import { writtenWeights } from './prune/written.ts';
+import type { ScoredGroup } from './prune/channels/budget.ts';
 import type { RepairStage, RepairValues } from './prune/channels/repair/stage.ts';
 import type { LayerChange, LayersEdit, Recipe, TensorChange, Warning } from './recipe/recipe.ts';
 import { serializeRecipe } from './recipe/json.ts';
@@ -37,10 +38,21 @@ export interface AppliedRecipe {
   readonly calibrationTargets: readonly CalibrationTarget[];
   /** Repairs of layers that are to be worked out before the changed model can be written, in their order. */
   readonly repairs: readonly RepairStage[];
+  /**
+   * Of edits that remove channels: reads how much the channels matter of which some go, for `sharedRatios`. Streams
+   * weights, and needs what `calibrationTargets` asks for.
+   */
+  readonly channelScores: readonly ChannelScoring[];
   /** By id in the original model: how the layer's weights are rounded, where that is known, or how pruning leaves them. */
   readonly roundings: ReadonlyMap<string, readonly Rounding[]>;
   /** Those of them whose weights are what calibration data make them. */
   readonly calibrated: ReadonlySet<string>;
+}
+
+export interface ChannelScoring {
+  /** Its index in the recipe: one edit has a part for each graph that it changes. */
+  readonly edit: number;
+  readonly read: (signal?: AbortSignal) => Promise<readonly ScoredGroup[]>;
 }
 
 /** Whether calibration data have to run before the changed model can be written. */
@@ -61,6 +73,7 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
   const warnings: Warning[] = [];
   const { calibration, repaired } = options;
   const repairs: RepairStage[] = [];
+  const channelScores: ChannelScoring[] = [];
   const targets = new Map<string, CalibrationTarget>();
   const roundings = new Map<string, readonly Rounding[]>();
   const calibrated = new Set<string>();
@@ -78,6 +91,7 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
     calibrated,
     pruned,
     repairs,
+    channelScores,
   };
   const changes = recipe.edits.flatMap((edit, index) =>
     edit.type === 'clean' ? [] : applyEdit(shared, edit, index, warnings),
@@ -92,6 +106,7 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
       idsAfter: new Map(),
       calibrationTargets: [],
       repairs: [],
+      channelScores: [],
       roundings: new Map(),
       calibrated: new Set(),
     };
@@ -110,6 +125,7 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
     idsAfter,
     calibrationTargets: [...targets.values()],
     repairs,
+    channelScores,
     roundings,
     calibrated,
   };
@@ -117,6 +133,7 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
 
 interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'repaired' | 'made' | 'atEnd' | 'atLast'> {
   readonly repairs: RepairStage[];
+  readonly channelScores: ChannelScoring[];
   /** By content: what is asked for twice is collected once. */
   readonly targets: Map<string, CalibrationTarget>;
   readonly roundings: Map<string, readonly Rounding[]>;
@@ -153,6 +170,7 @@ function applyEdit(shared: Shared, edit: LayersEdit, index: number, warnings: Wa
     warnings.push(...outcome.warnings);
     pulled.push(...(outcome.pulled ?? []));
     shared.repairs.push(...(outcome.repairs ?? []));
+    if (outcome.scores !== undefined) shared.channelScores.push({ edit: index, read: outcome.scores });
     const { beforeBytes } = proposal;
     return { ...base, status: 'applied', beforeBytes, afterBytes: outcome.afterBytes };
   });

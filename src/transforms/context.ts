@@ -3,6 +3,7 @@ import type { Calibration, CalibrationTarget, Gram } from '../analysis/index.ts'
 import type { Entry, Workspace } from './graph/workspace.ts';
 import type { BlockForm } from './kernels/blocks.ts';
 import type { LinearType } from './kernels/linear.ts';
+import type { ScoredGroup } from './prune/channels/budget.ts';
 import type { RepairStage, RepairValues } from './prune/channels/repair/stage.ts';
 import type { CastType, Warning } from './recipe/recipe.ts';
 import type { WeightSource } from './weights/stream.ts';
@@ -56,6 +57,8 @@ export interface Outcome {
   readonly pulled?: readonly PulledEntry[] | undefined;
   /** What has to be found, layer by layer, before the bytes of its tensors can be made. */
   readonly repairs?: readonly RepairStage[] | undefined;
+  /** Reads how much the channels matter of which some go. */
+  readonly scores?: ((signal?: AbortSignal) => Promise<readonly ScoredGroup[]>) | undefined;
 }
 
 export interface PulledEntry {

@@ -25,6 +25,7 @@ export { sparsity, type Sparsity } from './prune/sparsity.ts';
 export { blockStrengths, leastBlocks, residualBlocks, type ResidualBlock } from './prune/blocks/describe.ts';
 export { blockProbe, type BlockProbe } from './prune/blocks/probe.ts';
 export { channelsKept, pruneGroups, type PruneGroup } from './prune/channels/describe.ts';
+export { sharedRatios, type ScoredGroup } from './prune/channels/budget.ts';
 export type {
   RepairAnswer,
   RepairQuestion,

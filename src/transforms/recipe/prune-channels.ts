@@ -1,4 +1,4 @@
-import { boolean, integer, oneOf, optional, RecipeError, share } from './checks.ts';
+import { boolean, integer, object, oneOf, optional, RecipeError, share } from './checks.ts';
 import type { EditCodec } from './codec.ts';
 import { describeLayers, parseSelector, type LayerSelector } from './selector.ts';
 
@@ -33,6 +33,11 @@ export interface PruneChannelsEdit {
   readonly importance: ChannelImportance;
   /** Share of the channels of each group that goes, 0..1; at least one stays. */
   readonly ratio: number;
+  /**
+   * One ratio for all groups together: by group (its id in `pruneGroups`) the share that it has of it; `ratio` is what
+   * was asked for in all, and that of groups which are not named.
+   */
+  readonly ratios?: Readonly<Record<string, number>> | undefined;
   /** For `random`. */
   readonly seed: number;
   readonly repair?: ChannelRepair | undefined;
@@ -52,6 +57,7 @@ export const pruneChannels: EditCodec<PruneChannelsEdit> = {
     importance: oneOf(edit['importance'], `${field}.importance`, CHANNEL_IMPORTANCES),
     ratio: share(edit['ratio'], `${field}.ratio`),
     seed: integer(edit['seed'], `${field}.seed`),
+    ...optional(edit, 'ratios', field, parseRatios),
     ...optional(edit, 'repair', field, (json, at) => oneOf(json, at, CHANNEL_REPAIRS)),
     ...optional(edit, 'approximate', field, boolean),
     ...optional(edit, 'roundTo', field, positive),
@@ -61,9 +67,15 @@ export const pruneChannels: EditCodec<PruneChannelsEdit> = {
     const repair = edit.repair === undefined || edit.repair === 'none' ? '' : `, ${edit.repair} repair`;
     const means = edit.approximate === true ? ', also where a mean is taken over them' : '';
     const share = `${Number((100 * edit.ratio).toFixed(2))} %`;
-    return `remove ${share} of the channels (${by}${repair}${means}) of ${describeLayers(edit.layers)}`;
+    const all = edit.ratios === undefined ? '' : ', one ratio for all groups together';
+    return `remove ${share} of the channels (${by}${all}${repair}${means}) of ${describeLayers(edit.layers)}`;
   },
 };
+
+function parseRatios(json: unknown, field: string): Readonly<Record<string, number>> {
+  const ratios = Object.entries(object(json, field));
+  return Object.fromEntries(ratios.map(([group, ratio]) => [group, share(ratio, `${field}["${group}"]`)]));
+}
 
 function positive(json: unknown, field: string): number {
   const value = integer(json, field);

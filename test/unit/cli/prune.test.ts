@@ -112,6 +112,43 @@ describe("the article's network on the command line", function () {
     assert.ok((output?.cosine ?? 0) > 0.8, `cosine ${output?.cosine}`);
   });
 
+  it('loses channels by one ratio for all groups, by weights and by data', async () => {
+    const model = path.join(root, 'test/fixtures/models/fmnist_mobres.onnx');
+    const data = path.join(root, 'test/fixtures/models/fmnist-calib-256.npz');
+    // three groups: of 24, 48 and 96 channels
+    const channels: Record<string, number> = {
+      '/stem/stem.0/Conv': 24,
+      '/bl/bl.1/b/Conv': 48,
+      '/bl/bl.3/b/Conv': 96,
+    };
+    for (const more of [[], ['--method', 'activation', '--calibration', data, '--samples', '32']]) {
+      const args = ['--structured', '--global', '--ratio', '0.5', '--max-ratio', '0.75', ...more];
+      await cli.json<Transformed>(
+        ...['prune', model, '-o', 'global.onnx', '--write-recipe', 'global.json', ...args],
+      );
+      const { edits } = JSON.parse(await readFile(cli.file('global.json'), 'utf8')) as {
+        edits: { ratio: number; ratios: Record<string, number> }[];
+      };
+      const ratios = Object.entries(edits[0]?.ratios ?? {});
+      assert.equal(ratios.length, 3);
+      const gone = ratios.reduce((sum, [id, ratio]) => sum + ratio * (channels[id] ?? NaN), 0);
+      assert.ok(Math.abs(gone - 84) < 1, `${gone} of 168`);
+      assert.ok(ratios.every(([, ratio]) => ratio <= 0.75) && new Set(ratios.map(([, r]) => r)).size > 1);
+      // the recipe alone gives the same
+      await cli.json('quantize', model, '-o', 'again.onnx', '--recipe', cli.file('global.json'));
+      const [once, again] = await Promise.all(
+        ['global.onnx', 'again.onnx'].map((name) => readFile(cli.file(name))),
+      );
+      assert.ok(once?.equals(again!));
+      const small = await openModel(cli.file('global.onnx'));
+      const stem = [...small.graph.initializers.values()].find((t) => t.dims.length === 4 && t.dims[1] === 1);
+      assert.equal(stem?.dims[0], 24 - Math.round(24 * (edits[0]?.ratios['/stem/stem.0/Conv'] ?? NaN)));
+      await small.source.close();
+    }
+    const { stderr } = await cli.run('prune', model, '-o', 'x.onnx', '--structured', '--max-ratio', '0.5');
+    assert.match(stderr, /--max-ratio goes with --structured --global/);
+  });
+
   it('loses the residual blocks that matter least, or those that are named', async () => {
     const [model, out] = [path.join(root, 'test/fixtures/models/fmnist_mobres.onnx'), 'fewer.onnx'];
     const data = path.join(root, 'test/fixtures/models/fmnist-calib-256.npz');

@@ -12,11 +12,11 @@ import { Workspace } from '../../graph/workspace.ts';
 import { isTracked } from './axis.ts';
 import type { Blocker } from './classes.ts';
 import { channelsOf, traceModel, traceWorkspace, type Traced } from './edit-plan.ts';
-import { unitsKept, type ChannelGroup, type Grouping } from './groups.ts';
+import { groupIds, unitsKept, type ChannelGroup, type Grouping } from './groups.ts';
 import type { Trace } from './trace.ts';
 
 export interface PruneGroup {
-  /** Id of the first layer, with a number where it has several groups. */
+  /** Id of the first layer, with a number from its second group on. */
   readonly id: string;
   /** Nodes whose own weights make these channels; selecting any of them takes the group. */
   readonly layers: readonly string[];
@@ -51,20 +51,17 @@ function groupsOf({ unshared, trace, grouping }: Traced): PruneGroup[] {
   const { sources } = unshared;
   const tensors = constantsOf(unshared.model, trace);
   const users = usersOf(trace);
-  const taken = new Map<string, number>();
+  const groupId = groupIds(trace, grouping);
   return grouping.groups
     .filter((g) => g.makers.length > 0)
     .map((group) => {
       const layers = group.makers.map((n) => trace.ids.get(n) ?? n.name);
-      const [first = ''] = layers;
-      const count = (taken.get(first) ?? 0) + 1;
-      taken.set(first, count);
       const parts = partsOf(group, trace, grouping, sources);
       const channels = channelsOf(trace, grouping, group);
       const bytes = parts.reduce((sum, p) => sum + bytesOf(tensors.get(p.name)) * p.share, 0);
       const pulled = new Set(parts.flatMap((p) => p.users.flatMap((name) => users.get(name) ?? [])));
       return {
-        id: count === 1 ? first : `${first}#${count}`,
+        id: groupId.get(group) ?? '',
         layers,
         pulled: [...pulled].filter((id) => !layers.includes(id)),
         tensors: [...new Set(parts.map((p) => sources.get(p.name) ?? p.name))],

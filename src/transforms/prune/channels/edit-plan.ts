@@ -10,7 +10,7 @@ import { layerMatcher } from '../../layer-matcher.ts';
 import type { PruneChannelsEdit } from '../../recipe/recipe.ts';
 import { isTracked } from './axis.ts';
 import type { Blocker } from './classes.ts';
-import { groupChannels, unitsKept, type ChannelGroup, type Grouping } from './groups.ts';
+import { groupChannels, groupIds, unitsKept, type ChannelGroup, type Grouping } from './groups.ts';
 import { groupReaders, scaleParts, selectionBy, type ImportanceContext } from './importance.ts';
 import { ChannelPlan } from './plan.ts';
 import { canReconstruct } from './reconstruction.ts';
@@ -31,6 +31,8 @@ export interface EditPlan {
   readonly repaired: Repairs;
   readonly isRepairAsked: boolean;
   readonly importance: ImportanceContext;
+  /** As `pruneGroups` names them. */
+  readonly groupIds: ReadonlyMap<ChannelGroup, string>;
   /** By node as it is now, or as the trace has it. */
   readonly entryOf: ReadonlyMap<Node, Entry>;
   /** The node as the trace has it. */
@@ -129,6 +131,8 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit, scope: Scope): 
   const wanted = new Set([...groupsOf].flatMap(([entry, groups]) => (matches(entry.id) ? groups : [])));
   const blockers = new Map<ChannelGroup, Blocker>();
   const keep = new Map<ChannelGroup, number>();
+  const ids = groupIds(trace, grouping);
+  const ratioOf = (group: ChannelGroup): number => edit.ratios?.[ids.get(group) ?? ''] ?? edit.ratio;
   for (const group of wanted) {
     const approximation = edit.approximate === true ? undefined : group.approximation;
     const blocker = group.blocker ?? approximation ?? obstacle(importance, group);
@@ -136,7 +140,7 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit, scope: Scope): 
     else
       keep.set(
         group,
-        unitsKept(group.units.length, edit.ratio, edit.roundTo, channelsOf(trace, grouping, group)),
+        unitsKept(group.units.length, ratioOf(group), edit.roundTo, channelsOf(trace, grouping, group)),
       );
   }
   const select = selectionBy(importance);
@@ -171,6 +175,7 @@ function makePlan(context: StepContext, edit: PruneChannelsEdit, scope: Scope): 
         rewritten: settled,
         repaired,
         importance,
+        groupIds: ids,
         entryOf,
         tracedOf,
         groupsOf,

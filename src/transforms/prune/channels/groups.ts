@@ -74,6 +74,23 @@ export function groupChannels(trace: Trace): Grouping {
   return { ...grouping, groups };
 }
 
+/**
+ * Of each group that layers make: the id of the first of them (in `trace.ids`), with a number from its second group on.
+ */
+export function groupIds({ ids }: Pick<Trace, 'ids'>, { groups }: Grouping): Map<ChannelGroup, string> {
+  const taken = new Map<string, number>();
+  const found = new Map<ChannelGroup, string>();
+  for (const group of groups) {
+    const [first] = group.makers;
+    if (first === undefined) continue;
+    const id = ids.get(first) ?? first.name;
+    const count = (taken.get(id) ?? 0) + 1;
+    taken.set(id, count);
+    found.set(group, count === 1 ? id : `${id}#${count}`);
+  }
+  return found;
+}
+
 function memoized<T>(make: (atoms: Int32Array) => T): (atoms: Int32Array) => T {
   const made = new WeakMap<Int32Array, T>();
   return (atoms) => {

@@ -6,7 +6,9 @@ import type { Entry, Workspace } from '../../graph/workspace.ts';
 import type { PruneChannelsEdit, Warning } from '../../recipe/recipe.ts';
 import { allConstantBytes, type Blocked } from '../../weights/find.ts';
 import { editPlan, type EditPlan } from './edit-plan.ts';
-import { groupReaders, seenInput } from './importance.ts';
+import { channelsOf } from './edit-plan.ts';
+import { groupReaders, importanceOf, seenInput } from './importance.ts';
+import type { ScoredGroup } from './budget.ts';
 import { reconstructionNeeds } from './reconstruction.ts';
 import { seenBody } from '../seen-body.ts';
 
@@ -84,7 +86,22 @@ function apply(context: StepContext, plan: EditPlan, afterBytes: number): Outcom
   });
   const { stages } = plan.repaired;
   const said = [...warnings, ...unrepaired(context, plan), ...approximations(plan)];
-  return { afterBytes, warnings: said, pulled, repairs: stages };
+  const scores = (signal?: AbortSignal) => scoredGroups(plan, signal);
+  return { afterBytes, warnings: said, pulled, repairs: stages, scores };
+}
+
+/** Of the groups that lose channels; see `AppliedRecipe.channelScores`. */
+async function scoredGroups(
+  { plan, importance, groupIds }: EditPlan,
+  signal: AbortSignal | undefined,
+): Promise<ScoredGroup[]> {
+  const found: ScoredGroup[] = [];
+  for (const group of plan.keep.keys()) {
+    const scores = await importanceOf(importance, group, signal);
+    const channels = channelsOf(importance.trace, importance.grouping, group);
+    found.push({ id: groupIds.get(group) ?? '', channels, scores });
+  }
+  return found;
 }
 
 /** Layers of a body that calibration does not see into, where repair was asked for. */

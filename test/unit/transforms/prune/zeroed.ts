@@ -67,7 +67,9 @@ export function planFor({ unshared, trace, grouping }: Traced, edit: PruneChanne
   const isAllowed = ({ blocker, approximation }: ChannelGroup): boolean =>
     blocker === undefined && (approximation === undefined || edit.approximate === true);
   const groups = grouping.groups.filter((g) => isAllowed(g) && g.makers.some(isSelected));
-  const keep = new Map(groups.map((g) => [g, unitsKept(g.units.length, edit.ratio)]));
+  const ratioOf = ({ makers: [maker] }: ChannelGroup): number =>
+    edit.ratios?.[(maker && trace.ids.get(maker)) ?? ''] ?? edit.ratio;
+  const keep = new Map(groups.map((g) => [g, unitsKept(g.units.length, ratioOf(g))]));
   const select = selectionBy({
     model: own,
     trace,
