@@ -16,7 +16,7 @@ export function publicApi({ documents, devices }: Services): PublicApi {
   return {
     view: (model) =>
       documents.use(model, async (document) => {
-        const view = await editorView(document, devices);
+        const view = await editorView(document, devices, document.estimateText());
         return { ...view, estimate: view.estimate.parse() };
       }),
   };

@@ -42,6 +42,11 @@ export interface HostApi {
     | { readonly kind: 'model'; readonly view: EditorView }
     | { readonly kind: 'error'; readonly view: ErrorView }
   >;
+  /**
+   * What the file itself says, for a page to show until `open` is answered; undefined where that takes no longer, or
+   * where the file cannot be read.
+   */
+  openEarly(): Promise<EditorView | undefined>;
   setDims(dims: Readonly<Record<string, number>>): Promise<EstimateView>;
   setEp(ep: string): Promise<EstimateView>;
   /** Layer ids of `LayerRow`. Adds an edit; the new state also comes by `WebviewApi.estimateChanged`. */

@@ -24,33 +24,45 @@ import { restoreBackup, writeBackup } from './backup.ts';
 import { pageHtml, pageRoot } from './page.ts';
 import { Saving } from './save.ts';
 import { editorViewType } from './view-type.ts';
-import { WebviewHost, webviewPort, type HostServices } from './webview-host.ts';
+import { WebviewHost, type HostServices } from './webview-host.ts';
+import { webviewPort } from './webview-port.ts';
 
-/** What VS Code holds while an editor is open: a use of the document that all views share. */
+/**
+ * What VS Code holds while an editor is open: a use of the document that all views share. It has it before the file is
+ * read, so that the page is loaded meanwhile.
+ */
 class EditorDocument implements CustomDocument {
   readonly uri: Uri;
-  readonly document: OnnxDocument;
+  readonly opened: Promise<OnnxDocument>;
   readonly #owner = new Owner();
 
   constructor(
-    lease: Lease,
-    onEdit: (event: CustomDocumentEditEvent<EditorDocument>) => void,
-    onClose: () => void,
+    uri: Uri,
+    opening: Promise<Lease>,
+    on: {
+      readonly open: () => void;
+      readonly edit: (event: CustomDocumentEditEvent<EditorDocument>) => void;
+      readonly close: () => void;
+    },
   ) {
-    this.document = lease.document;
-    this.uri = lease.document.uri;
-    this.#owner.own(lease);
-    this.#owner.own({ dispose: onClose });
-    this.#owner.own(
-      this.document.onDidEdit(({ edits, undo, redo }) => {
-        onEdit({ document: this, label: editsLabel(edits), undo, redo });
-      }),
-    );
+    this.uri = uri;
+    this.opened = opening.then((lease) => {
+      const { document } = lease;
+      this.#owner.own(lease);
+      // the last editor is closed: what was not saved is given up, also for the text views that go on
+      this.#owner.own({ dispose: () => document.discardEdits() });
+      this.#owner.own(
+        document.onDidEdit(({ edits, undo, redo }) => {
+          on.edit({ document: this, label: editsLabel(edits), undo, redo });
+        }),
+      );
+      on.open();
+      this.#owner.own({ dispose: on.close });
+      return document;
+    });
   }
 
   dispose(): void {
-    // the last editor is closed: what was not saved is given up, also for the text views that go on
-    this.document.discardEdits();
     this.#owner.dispose();
   }
 }
@@ -80,16 +92,27 @@ export class OnnxEditorProvider implements CustomEditorProvider<EditorDocument>,
     );
   }
 
-  async openCustomDocument(uri: Uri, context: CustomDocumentOpenContext): Promise<EditorDocument> {
-    const lease = await this.#documents.acquire(uri);
-    if (context.backupId !== undefined) await restoreBackup(lease.document, context.backupId);
+  async openCustomDocument(uri: Uri, { backupId }: CustomDocumentOpenContext): Promise<EditorDocument> {
     const key = uri.toString();
-    this.#open.add(key);
-    const onClose = () => void this.#open.delete(key);
-    const document = new EditorDocument(lease, (event) => this.#edited.fire(event), onClose);
-    // VS Code knows the document once it has it
-    setImmediate(() => this.#opened.fire(key));
+    const document = new EditorDocument(uri, this.#acquire(uri, backupId), {
+      open: () => {
+        this.#open.add(key);
+        // VS Code knows the document once it has it
+        setImmediate(() => this.#opened.fire(key));
+      },
+      edit: (event) => this.#edited.fire(event),
+      close: () => void this.#open.delete(key),
+    });
+    if (backupId !== undefined) await document.opened;
+    // whoever asks for the document is told
+    document.opened.catch(() => undefined);
     return document;
+  }
+
+  async #acquire(uri: Uri, backupId: string | undefined): Promise<Lease> {
+    const lease = await this.#documents.acquire(uri);
+    if (backupId !== undefined) await restoreBackup(lease.document, backupId);
+    return lease;
   }
 
   /** Whether VS Code holds the document, so that an edit is one that it can undo and save. */
@@ -108,38 +131,49 @@ export class OnnxEditorProvider implements CustomEditorProvider<EditorDocument>,
     });
   }
 
-  resolveCustomEditor({ document }: EditorDocument, panel: WebviewPanel): void {
+  /** The page is loaded while the file is read. */
+  async resolveCustomEditor({ uri, opened }: EditorDocument, panel: WebviewPanel): Promise<void> {
     const { webview } = panel;
+    const owner = new Owner();
+    panel.onDidDispose(() => owner.dispose());
+    const port = owner.own(webviewPort(webview));
     webview.options = { enableScripts: true, localResourceRoots: [pageRoot(this.#extensionUri)] };
-    const host = new WebviewHost(webviewPort(webview), document, this.#services);
+    webview.html = pageHtml(webview, this.#extensionUri, this.#services.viewStates.get(uri));
+    const document = await opened;
+    if (owner.isDisposed) return;
+    const host = owner.own(new WebviewHost(port, document, this.#services));
     const hosts = this.#hosts.get(document) ?? new Set();
     this.#hosts.set(document, hosts.add(host));
-    panel.onDidDispose(() => {
-      host.dispose();
-      hosts.delete(host);
-      if (hosts.size === 0) this.#hosts.delete(document);
+    owner.own({
+      dispose: () => {
+        hosts.delete(host);
+        if (hosts.size === 0) this.#hosts.delete(document);
+      },
     });
-    webview.html = pageHtml(webview, this.#extensionUri, this.#services.viewStates.get(document.uri));
   }
 
-  saveCustomDocument({ document }: EditorDocument, token: CancellationToken): Promise<void> {
-    return this.saving.save(document, token);
+  async saveCustomDocument({ opened }: EditorDocument, token: CancellationToken): Promise<void> {
+    return this.saving.save(await opened, token);
   }
 
-  saveCustomDocumentAs({ document }: EditorDocument, target: Uri, token: CancellationToken): Promise<void> {
-    return document.saveAs(target, token);
+  async saveCustomDocumentAs(
+    { opened }: EditorDocument,
+    target: Uri,
+    token: CancellationToken,
+  ): Promise<void> {
+    return (await opened).saveAs(target, token);
   }
 
-  revertCustomDocument({ document }: EditorDocument): Promise<void> {
-    return document.revert();
+  async revertCustomDocument({ opened }: EditorDocument): Promise<void> {
+    return (await opened).revert();
   }
 
-  backupCustomDocument(
-    { document }: EditorDocument,
+  async backupCustomDocument(
+    { opened }: EditorDocument,
     context: CustomDocumentBackupContext,
     token: CancellationToken,
   ): Promise<CustomDocumentBackup> {
-    return writeBackup(document, context.destination, token);
+    return writeBackup(await opened, context.destination, token);
   }
 
   /** The pages that show a document. */

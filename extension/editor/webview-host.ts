@@ -1,5 +1,5 @@
 /** Answers what one page asks, and tells it what changed. */
-import { commands, type Uri, type Webview } from 'vscode';
+import { commands, type Uri } from 'vscode';
 import type { EpName } from '../../src/analysis/index.ts';
 import type {
   BlockOptions,
@@ -7,6 +7,7 @@ import type {
   CastOptions,
   CheckView,
   EditRequest,
+  EditorView,
   EstimateView,
   HostApi,
   LayerErrorsView,
@@ -36,7 +37,7 @@ import type { Processor } from '../processor.ts';
 import { isEpName, settings } from '../settings.ts';
 import { checkView } from '../views/check-view.ts';
 import type { Fact } from '../views/describe.ts';
-import { pageView, type PageView } from '../views/editor-view.ts';
+import { earlyPage, pageView, type EditorViewParts, type PageView } from '../views/editor-view.ts';
 import { cardsView } from '../views/training-view.ts';
 import { pickCalibration } from '../commands/ask-calibration.ts';
 import { savePicture } from './save-picture.ts';
@@ -69,6 +70,8 @@ export class WebviewHost implements Answering<HostApi> {
   #isShowing = false;
   /** Made while the page's script is loaded; for its first question, where nothing changed until then. */
   #firstPage: Promise<PageView> | undefined;
+  /** What can be shown before that, for a page that asks sooner. */
+  readonly #early: Promise<EditorViewParts | undefined>;
 
   constructor(port: Port, document: OnnxDocument, services: HostServices) {
     this.#document = document;
@@ -88,9 +91,11 @@ export class WebviewHost implements Answering<HostApi> {
         else void this.#showEstimate();
       }),
     );
+    // the thread answers one after the other
+    this.#early = earlyPage(document, services.devices);
     this.#firstPage = this.#page();
     // who asks is told
-    this.#firstPage.catch(() => undefined);
+    for (const answer of [this.#early, this.#firstPage]) answer.catch(() => undefined);
   }
 
   #page(): Promise<PageView> {
@@ -107,6 +112,13 @@ export class WebviewHost implements Answering<HostApi> {
       kind: 'model',
       view: { ...page.view, checks, sensitivity: this.#sensitivity },
     });
+  }
+
+  async openEarly(): ReturnType<Answering<HostApi>['openEarly']> {
+    // a page that is loaded anew finds all of it there
+    const all = this.#firstPage?.then(() => undefined);
+    const early = all && (await Promise.race([all, this.#early]));
+    return early && textOf<EditorView>(early);
   }
 
   setDims(dims: Readonly<Record<string, number>>): Promise<JsonText<EstimateView>> {
@@ -354,17 +366,6 @@ export class WebviewHost implements Answering<HostApi> {
   dispose(): void {
     this.#owner.dispose();
   }
-}
-
-/** A webview as a message port. */
-export function webviewPort(webview: Webview): Port {
-  return {
-    post: (message) => webview.postMessage(message),
-    listen: (handler) => {
-      const listener = webview.onDidReceiveMessage(handler);
-      return () => void listener.dispose();
-    },
-  };
 }
 
 async function run(command: string, uri: Uri, ...args: readonly unknown[]): Promise<void> {

@@ -3,6 +3,7 @@ import type { TrainingChoice } from '../../src/protocol.ts';
 import { layerFacts } from '../views/describe.ts';
 import { blocksView } from '../views/blocks-view.ts';
 import { coarseView } from '../views/coarse-view.ts';
+import { earlyView } from '../views/early-view.ts';
 import { estimateAnswer } from '../views/estimate-answer.ts';
 import { estimateView } from '../views/estimate-view.ts';
 import { formView, formViews } from '../views/form-views.ts';
@@ -30,6 +31,7 @@ export const queries = {
   estimate: (shown: Shown) => shown.estimate,
   estimateBefore: (shown: Shown) => shown.estimateBefore,
   modelView,
+  earlyText: (shown: Shown) => JSON.stringify(earlyView(shown)),
   estimateText: (shown: Shown) => JSON.stringify(estimateView(shown)),
   previewView,
   formViews,

@@ -1,6 +1,6 @@
 /** All that the page shows, or why there is nothing to show. */
 import { workspace } from 'vscode';
-import type { JsonText } from '../../src/json-text.ts';
+import { JsonText } from '../../src/json-text.ts';
 import type { EditorView, ErrorView, EstimateView } from '../../src/protocol.ts';
 import type { Devices } from '../devices.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
@@ -14,18 +14,28 @@ export type PageView =
 export async function pageView(document: OnnxDocument, devices: Devices): Promise<PageView> {
   const { failure } = document;
   if (failure !== undefined) return { kind: 'error', view: errorView(document.fileName, failure.error) };
-  return { kind: 'model', view: await editorView(document, devices) };
+  return { kind: 'model', view: await editorView(document, devices, document.estimateText()) };
+}
+
+/** Undefined where there is nothing to wait for, or edits are to be shown, whose weights only their figures tell. */
+export async function earlyPage(
+  document: OnnxDocument,
+  devices: Devices,
+): Promise<EditorViewParts | undefined> {
+  if (document.failure !== undefined || document.hasEdits) return undefined;
+  const text = document.ask('earlyText').then((json) => new JsonText<EstimateView>(json));
+  return editorView(document, devices, text);
 }
 
 /** With what is large as text. */
 export type EditorViewParts = Omit<EditorView, 'estimate'> & { readonly estimate: JsonText<EstimateView> };
 
-export async function editorView(document: OnnxDocument, devices: Devices): Promise<EditorViewParts> {
-  const [found, model, estimate] = await Promise.all([
-    devices.list(),
-    document.ask('modelView'),
-    document.estimateText(),
-  ]);
+export async function editorView(
+  document: OnnxDocument,
+  devices: Devices,
+  figures: Promise<JsonText<EstimateView>>,
+): Promise<EditorViewParts> {
+  const [found, model, estimate] = await Promise.all([devices.list(), document.ask('modelView'), figures]);
   return {
     model,
     estimate,

@@ -15,7 +15,7 @@ export function estimateView(document: Shown): EstimateView {
   const { estimate, snapshot } = document;
   const rows = layerRows(document);
   return {
-    symbols: snapshot.analysis().symbols.map((s) => symbolView(s, estimate)),
+    symbols: snapshot.analysis().symbols.map((s) => symbolView(s, estimate.dims)),
     ep: estimate.ep,
     totals: totalsView(estimate),
     before: snapshot.hasEdits ? totalsView(document.estimateBefore) : undefined,
@@ -27,10 +27,10 @@ export function estimateView(document: Shown): EstimateView {
   };
 }
 
-function symbolView(symbol: DimSymbol, estimate: MemoryEstimate): SymbolView {
+export function symbolView(symbol: DimSymbol, dims: MemoryEstimate['dims']): SymbolView {
   return {
     name: symbol.name,
-    value: estimate.dims[symbol.name] ?? symbol.defaultValue,
+    value: dims[symbol.name] ?? symbol.defaultValue,
     defaultValue: symbol.defaultValue,
     isBatch: symbol.isBatch,
     usedBy: symbol.usedBy.map(({ input, axis }) => l10n.t('{0} axis {1}', input, axis)).join(', '),

@@ -94,8 +94,8 @@ export interface NodeMemory {
   readonly aliveBytes: number;
 }
 
-/** A node with weights and the cheap nodes that belong to it; figures are sums over `nodes`. */
-export interface LayerMemory {
+/** A node with weights and the cheap nodes that belong to it, and what of it is the same at all dims. */
+export interface AnalyzedLayer {
   /** Unique; the id of its main node. */
   readonly id: string;
   /** What a person reads: hierarchy path, or op and output name. */
@@ -103,10 +103,14 @@ export interface LayerMemory {
   readonly opType: string;
   readonly nodes: readonly string[];
   readonly parameterBytes: number;
+  readonly outputType: string | undefined;
+}
+
+/** Cost of one layer at one set of dims: sums over its nodes. */
+export interface LayerMemory extends AnalyzedLayer {
   readonly activationBytes: number | undefined;
   readonly macs: number | undefined;
   readonly outputShape: readonly (number | null)[] | undefined;
-  readonly outputType: string | undefined;
 }
 
 export interface AliveTensor {
@@ -188,6 +192,8 @@ export interface Analysis {
   readonly symbols: readonly DimSymbol[];
   /** Executed nodes in execution order, those of subgraphs after their parent. */
   readonly nodes: readonly AnalyzedNode[];
+  /** As in an estimate, in the order of execution; known long before the figures of one. */
+  readonly layers: readonly AnalyzedLayer[];
   readonly weightBytesByType: readonly WeightBytesByType[];
   readonly diagnostics: readonly Diagnostic[];
   /** Shape of a value of the main graph, symbolic; unknown with a reason. */

@@ -132,6 +132,8 @@ export interface TotalsView {
 
 /** Everything that changes with dims, EP or recipe. */
 export interface EstimateView {
+  /** True where figures are still being computed: what is undefined or empty in it is not unknown but yet to come. */
+  readonly isEarly?: true | undefined;
   readonly symbols: readonly SymbolView[];
   readonly ep: string;
   readonly totals: TotalsView;

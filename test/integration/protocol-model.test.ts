@@ -36,6 +36,32 @@ describe('The page', () => {
     assert.equal(await host.weights('/f/f.2/MaxPool'), undefined);
   });
 
+  it('gets what the file itself says while the figures are computed, where it asks that soon', async () => {
+    const { host, page } = opened();
+    const early = await host.openEarly();
+    const answer = await host.open();
+    assert.ok(early !== undefined && answer.kind === 'model');
+    const { model, estimate } = answer.view;
+    assert.deepEqual(early.model, model);
+    assert.ok(early.estimate.isEarly === true && estimate.isEarly === undefined);
+    const fixed = (view: EstimateView) =>
+      view.layers.map(({ id, name, opType, outputType, parameterBytes }) => [id, name, opType, outputType, parameterBytes]); // prettier-ignore
+    assert.deepEqual(fixed(early.estimate), fixed(estimate));
+    assert.deepEqual(early.estimate.symbols, estimate.symbols);
+    const { parameterCount, parameterBytes, ...others } = early.estimate.totals;
+    assert.deepEqual([parameterCount, parameterBytes], [estimate.totals.parameterCount, estimate.totals.parameterBytes]); // prettier-ignore
+    assert.deepEqual(Object.values(others).flat().filter((v) => v !== undefined && v !== false), []); // prettier-ignore
+    assert.deepEqual(page.estimates, []);
+    assert.equal(await host.openEarly(), undefined);
+  });
+
+  it('gets no such thing where an edit has changed the layers', async () => {
+    await opened().host.quantize([fc1], int8);
+    const { host, webviewHost } = opened().another();
+    assert.equal(await host.openEarly(), undefined);
+    webviewHost.dispose();
+  });
+
   it('gets the model, and the estimate at other dims and EPs', async () => {
     const { host, page } = opened();
     const answer = await host.open();

@@ -1,6 +1,7 @@
 /** One figure: number and unit, "unknown" with its reason, "≥" where a term of the sum is unknown. */
 import { t, wholeNumber } from '../l10n/index.ts';
 import { bytesOf, countOf, type Quantity } from '../lib/quantity.ts';
+import { Missing } from './missing.tsx';
 
 export interface AmountProps {
   /** undefined: unknown. */
@@ -12,13 +13,7 @@ export interface AmountProps {
 }
 
 export function Amount({ value, kind = 'bytes', isAtLeast = false, hint }: AmountProps) {
-  if (value === undefined) {
-    return (
-      <span class="amount unknown" title={hint ?? t('unknown.hint')}>
-        {t('unknown')}
-      </span>
-    );
-  }
+  if (value === undefined) return <Missing hint={hint} />;
   const { number, unit }: Quantity = kind === 'bytes' ? bytesOf(value) : countOf(value);
   return (
     <span class="amount" title={hint ?? exactAmount(value, kind)}>

@@ -10,7 +10,7 @@ import { SensitivityPane } from '../panes/sensitivity/sensitivity-pane.tsx';
 import { TimelinePane } from '../panes/timeline/timeline-pane.tsx';
 import { TreemapPane } from '../panes/treemap/treemap-pane.tsx';
 import { SidePanel } from '../side/side-panel.tsx';
-import { isSideShown, patchView, viewState } from '../state/store.ts';
+import { isEarly, isSideShown, patchView, viewState } from '../state/store.ts';
 import { clampSideWidth, sideWidthRange, type Tab } from '../state/view-state.ts';
 
 const panes: Readonly<Record<Tab, FunctionComponent>> = {
@@ -36,7 +36,7 @@ export function Panes() {
           role="tabpanel"
           aria-labelledby={`tab-${tab}`}
         >
-          <Pane />
+          {isEarly.value && tab !== 'layers' ? <p class="empty">{t('working')}</p> : <Pane />}
         </div>
       </main>
       {isSideShown.value && (

@@ -3,6 +3,7 @@ import { formatBytes } from '../../src/format.ts';
 import type { TotalsView } from '../../src/protocol.ts';
 import { t } from '../l10n/index.ts';
 import { causes, peakOf } from '../lib/causes.ts';
+import { isEarly } from '../state/store.ts';
 
 export interface StackedBarProps {
   readonly totals: TotalsView;
@@ -21,7 +22,7 @@ export function StackedBar({ totals, scale, label, isFaded = false }: StackedBar
     <div
       class={`stacked-bar ${isFaded ? 'faded' : ''}`}
       role="img"
-      aria-label={`${label}: ${formatBytes(peakOf(totals).bytes)}. ${spoken}`}
+      aria-label={isEarly.value ? t('working') : `${label}: ${formatBytes(peakOf(totals).bytes)}. ${spoken}`}
     >
       {parts.map(({ cause, bytes }) => (
         <span

@@ -36,7 +36,7 @@ export const causes: readonly Cause[] = [
   },
 ];
 
-/** What is known of the peak: the total, or the sum of its known terms, then marked as a lower bound. */
+/** What is known of the peak: the total, or the sum of its known terms, then marked as a lower bound. Not of an early view. */
 export function peakOf(totals: TotalsView): { readonly bytes: number; readonly isAtLeast: boolean } {
   if (totals.totalPeakBytes !== undefined) return { bytes: totals.totalPeakBytes, isAtLeast: totals.atLeast };
   const known = causes.reduce((sum, cause) => sum + (cause.bytes(totals) ?? 0), 0);

@@ -5,6 +5,7 @@ import { addNotice, ask, complain, host, messageOf } from './host.ts';
 import { columnIds } from './columns.ts';
 import { latest } from './latest.ts';
 import { isGroupKey } from './rows.ts';
+import { isOrderedEarly } from './view-state.ts';
 import {
   budgetBytes,
   checks,
@@ -28,6 +29,7 @@ import type { TextKey } from '../l10n/index.ts';
 
 /** Asks for everything: at the start, and when the file changed. */
 export async function open(): Promise<void> {
+  if (opened.peek().kind === 'loading') void openEarly();
   try {
     const answer = await host().open();
     batch(() => {
@@ -37,12 +39,25 @@ export async function open(): Promise<void> {
       checks.value = kept ?? [];
       devices.value = found ?? [];
       sensitivity.value = answer.view.sensitivity;
-      showEstimate(answer.view.estimate);
+      receiveEstimate(answer.view.estimate);
     });
     if (answer.kind === 'model') void findDevices();
   } catch (error) {
     opened.value = { kind: 'failed', message: messageOf(error) };
   }
+}
+
+/** Shows what is known by now, where it stays where it is once the figures are there. */
+async function openEarly(): Promise<void> {
+  // what goes wrong is told by the answer that is waited for
+  const view = await host()
+    .openEarly()
+    .catch(() => undefined);
+  if (view === undefined || opened.peek().kind !== 'loading' || !isOrderedEarly(viewState.peek())) return;
+  batch(() => {
+    opened.value = { kind: 'model', view };
+    estimate.value = view.estimate;
+  });
 }
 
 /** The system may take seconds to list its GPUs: the page does not wait for it. */
@@ -53,11 +68,13 @@ async function findDevices(): Promise<void> {
   if (budgetBytes.peek() !== undefined && largest.peek().kind === 'none') refreshLargest();
 }
 
-/** An estimate that came by itself while an answer was awaited: the answer will be newer, unless it fails. */
+/** Calls under way that are answered with an estimate. */
+let changing = 0;
+/** An estimate that came by itself meanwhile: the answer will be newer, unless it fails. */
 let held: EstimateView | undefined;
 
 export function receiveEstimate(view: EstimateView): void {
-  if (pending.peek() > 0) held = view;
+  if (changing > 0) held = view;
   else showEstimate(view);
 }
 
@@ -98,10 +115,12 @@ function failed(what: TextKey, error: unknown): void {
 /** Counts a call as pending without showing its failure: for those that have their own place for it. */
 async function counted<T>(call: Promise<T>): Promise<T> {
   pending.value++;
+  changing++;
   try {
     return await call;
   } finally {
     pending.value--;
+    changing--;
   }
 }
 
@@ -164,7 +183,9 @@ export function selectLayer(layerId: string, options: { readonly showTable?: boo
 }
 
 async function edit(what: TextKey, call: () => Promise<EstimateView>): Promise<boolean> {
+  changing++;
   const view = await ask(what, call);
+  changing--;
   if (view !== undefined) showEstimate(view);
   else if (held !== undefined) showEstimate(held);
   return view !== undefined;

@@ -27,6 +27,9 @@ export const opened = signal<Opened>({ kind: 'loading' });
 /** Everything that changes with dims, EP or recipe; the newest the host gave. */
 export const estimate = signal<EstimateView | undefined>(undefined);
 
+/** Whether it is the first one, whose figures are yet to come. */
+export const isEarly = computed(() => estimate.value?.isEarly === true);
+
 /** Dims and EP that were asked for and are not answered yet: controls show them at once. */
 export const wantedDims = signal<Readonly<Record<string, number>>>({});
 export const wantedEp = signal<string | undefined>(undefined);

@@ -77,6 +77,13 @@ export const defaultViewState: ViewState = {
   graphOpen: undefined,
 };
 
+const early: readonly ColumnId[] = ['name', 'op', 'type', 'weights', 'share'];
+
+/** Whether the rows, and their order, are the same before the figures are there. */
+export function isOrderedEarly({ tab, sort, kind }: ViewState): boolean {
+  return tab === 'layers' && (sort === undefined || early.includes(sort.column)) && kind === 'all';
+}
+
 /** What an earlier version, or nobody, wrote: each field that does not fit takes its default. */
 export function parseViewState(saved: Readonly<Record<string, unknown>>): ViewState {
   const d = defaultViewState;

@@ -12,7 +12,7 @@ import { inferShapes, reinfer } from '../shapes/index.ts';
 import type { Analysis, AnalyzedNode, Dim, Optimization, WeightBytesByType } from '../types.ts';
 import { thisMachine } from '../../machine.ts';
 import { diagnose } from './diagnostics.ts';
-import { estimateMemory, ownCosts } from './estimate.ts';
+import { analyzedLayer, estimateMemory, ownCosts } from './estimate.ts';
 import type { Compiled, CompiledLevel } from './estimate.ts';
 import { layersOf } from './layers.ts';
 import { macsOf } from './macs.ts';
@@ -43,11 +43,15 @@ export function analyze(model: Model, previous?: Analysis): Analysis {
   const { program, weightsOf } = compiled;
   const byId = once(() => new Map(program.nodes.map((n) => [n.id, n])));
   const nodes = analyzedNodes(compiled);
+  const layers = once(() => compiled.layers.map((l) => analyzedLayer(l, compiled.own)));
   const { main } = inference;
   const analysis: Analysis = {
     model,
     symbols: inference.symbols,
     nodes,
+    get layers() {
+      return layers();
+    },
     weightBytesByType: bytesByType(program),
     diagnostics: diagnose(model, inference, program, weightsOf),
     shapeOf: (name) => {

@@ -8,6 +8,7 @@ import { leastCertain } from '../ep/situation.ts';
 import type { EpFigures, Situation } from '../ep/situation.ts';
 import { thisMachine } from '../../machine.ts';
 import type {
+  AnalyzedLayer,
   Dim,
   EpName,
   EstimateOptions,
@@ -175,25 +176,35 @@ function known(n: number): number | undefined {
 
 function layerMemory(layer: Layer, all: readonly NodeMemory[]): LayerMemory {
   const last = all[layer.last.index];
-  let parameterBytes = 0;
   let activationBytes: number | undefined = 0;
   let macs: number | undefined = 0;
   for (const n of layer.nodes) {
     const m = all[n.index];
-    parameterBytes += m?.parameterBytes ?? 0;
     activationBytes = plus(activationBytes, m?.activationBytes);
     macs = plus(macs, m?.macs);
   }
+  return {
+    ...analyzedLayer(layer, all),
+    activationBytes,
+    macs,
+    outputShape: last?.outputShape,
+  };
+}
+
+/** @param own by index of the node */
+export function analyzedLayer(
+  layer: Layer,
+  own: readonly Pick<OwnCosts, 'parameterBytes' | 'outputType'>[],
+): AnalyzedLayer {
+  let parameterBytes = 0;
+  for (const n of layer.nodes) parameterBytes += own[n.index]?.parameterBytes ?? 0;
   return {
     id: layer.main.id,
     name: layer.name,
     opType: layer.main.node.opType,
     nodes: layer.nodeIds,
     parameterBytes,
-    activationBytes,
-    macs,
-    outputShape: last?.outputShape,
-    outputType: last?.outputType,
+    outputType: own[layer.last.index]?.outputType,
   };
 }
 

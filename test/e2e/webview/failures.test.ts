@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import type { ErrorView, HostApi } from '../../../src/protocol.ts';
-import { plain, sampleHost, textBecomes, withEditor } from './support/harness.ts';
+import type { EditorView, ErrorView, HostApi } from '../../../src/protocol.ts';
+import { plain, sampleHost, textBecomes, transformerHost, withEditor } from './support/harness.ts';
+import type { ModelHost } from './support/model-host.ts';
 
 const broken: ErrorView = {
   fileName: 'cut.onnx',
@@ -49,6 +50,99 @@ describe('webview: a broken file', () => {
       answer();
       await rows.first().waitFor();
       assert.equal(await page.locator('.bone').count(), 0);
+    });
+  });
+});
+
+/** As the host gives it: what the file says, and nothing that is computed. */
+function earlyOf(view: EditorView): EditorView {
+  const { symbols, ep, totals, layers, isDirty } = view.estimate;
+  const unknown = { activationBytes: undefined, macs: undefined, outputShape: '', nodes: undefined };
+  return {
+    ...view,
+    devices: [],
+    estimate: {
+      ...{ isEarly: true, symbols, ep, isDirty, edits: [] },
+      totals: {
+        ...{ parameterCount: totals.parameterCount, parameterBytes: totals.parameterBytes },
+        ...{ deviceWeightsBytes: undefined, peakActivationBytes: undefined, workspaceBytes: undefined },
+        ...{ overheadBytes: undefined, totalPeakBytes: undefined, notes: [], atLeast: false },
+      },
+      layers: layers.map((l) => ({ ...l, ...unknown, canQuantize: false, canPrune: false })),
+      timeline: { aliveBytes: [], nodes: [], layerOfStep: [], peakStep: 0, peakBytes: 0, peakTensors: [] },
+    },
+  };
+}
+
+describe('webview: figures that take time', () => {
+  async function slowHost(): Promise<{ host: ModelHost; answer: () => void }> {
+    const host = await transformerHost();
+    const { view } = await host.open();
+    let answer = (): void => undefined;
+    host.openEarly = () => Promise.resolve(earlyOf(view));
+    host.open = () =>
+      new Promise((resolve) => {
+        answer = () => resolve({ kind: 'model', view });
+      });
+    return { host, answer: () => answer() };
+  }
+
+  for (const [width, locale] of [
+    [1280, 'en'],
+    [1280, 'zh-cn'],
+    [640, 'en'],
+  ] as const) {
+    it(`come into their places: nothing moves (${width} px, ${locale})`, async () => {
+      const { host, answer } = await slowHost();
+      await withEditor(host, { width, locale }, async ({ page, rows }) => {
+        await rows.first().waitFor();
+        const places = async () =>
+          JSON.parse(
+            await page.evaluate<string>(`JSON.stringify([
+              ...[...document.querySelectorAll('.top-bar, .summary, .legend > div, .headline, .tab-bar, .pane-tools')],
+              ...[...document.querySelectorAll('.grid-row .cell')],
+            ].map((e) => [e, e.getBoundingClientRect()])
+              .map(([e, b]) => [e.classList[0] ?? 'legend', b.y, b.height, ...(e.matches('.cell') ? [b.x, b.width] : [])].join(' ')))`),
+          ) as unknown;
+        const before = await places();
+        assert.equal(await page.locator('#layer-grid').getAttribute('aria-busy'), 'true');
+        answer();
+        await page.locator('#layer-grid[aria-busy=false]').waitFor();
+        assert.deepEqual(await places(), before);
+        assert.equal(await page.locator('.early').count(), 0);
+      });
+    });
+  }
+
+  it('are marked as such, by no zero, and what needs them waits', async () => {
+    const { host, answer } = await slowHost();
+    const first = host.estimateNow().layers.find((l) => l.canQuantize) ?? assert.fail();
+    await withEditor(host, {}, async ({ page, rows, row, tab }) => {
+      await rows.first().waitFor();
+      const text = plain(await page.locator('.summary, .fit, .grid-body').allInnerTexts().then((all) => all.join(' '))); // prettier-ignore
+      assert.ok(!/(^| )0 (B|bytes)|unknown|≥/.test(text), text);
+      assert.equal(await rows.first().locator('.cell-activations .early').count(), 1);
+      await row(first.name).click();
+      const quantize = page.locator('.selection-tools').getByRole('button', { name: 'Quantize' });
+      assert.equal(await quantize.getAttribute('title'), 'Calculating …');
+      await tab('timeline');
+      await page.locator('.pane').getByText('Calculating …').waitFor();
+      answer();
+      await page.locator('.pane-timeline canvas').first().waitFor();
+      await tab('layers');
+      await row(first.name).click();
+      assert.equal(await quantize.isEnabled(), true);
+    });
+  });
+
+  it('decide where the table is sorted by them: then it waits', async () => {
+    const { host, answer } = await slowHost();
+    const sort = { column: 'activations', isDescending: true };
+    await withEditor(host, { viewState: { sort } }, async ({ page, rows }) => {
+      await page.getByRole('status', { name: 'Reading the model …' }).waitFor();
+      assert.equal(await rows.count(), 0);
+      answer();
+      await rows.first().waitFor();
     });
   });
 });

@@ -35,6 +35,16 @@ describe('the analysis', () => {
     assert.deepEqual(a.nodes[3]?.weights, []);
   });
 
+  it('knows the layers before their figures, whatever the dims', () => {
+    for (const make of [article, branching, convolutional, withBound, withUnknown]) {
+      const a = analyze(make());
+      const { layers } = a.estimate({ dims: { batch: 3 } });
+      const ofDims = ['activationBytes', 'macs', 'outputShape'];
+      const fixed = layers.map((l) => Object.entries(l).filter(([key]) => !ofDims.includes(key)));
+      assert.deepEqual(a.layers.map(Object.entries), fixed);
+    }
+  });
+
   it('calls nodes of a local function by the call', () => {
     const twice = {
       name: 'Twice',

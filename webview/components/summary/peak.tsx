@@ -3,7 +3,7 @@ import { Fragment } from 'preact';
 import { formatBytes } from '../../../src/format.ts';
 import type { EstimateView, TotalsView } from '../../../src/protocol.ts';
 import { selectLayer } from '../../state/actions.ts';
-import { laterPeak, patchView } from '../../state/store.ts';
+import { isEarly, laterPeak, patchView } from '../../state/store.ts';
 import { t, wholeNumber } from '../../l10n/index.ts';
 import { causes, peakOf } from '../../lib/causes.ts';
 import { Amount } from '../amount.tsx';
@@ -14,9 +14,9 @@ import { RunTools } from './run-tools.tsx';
 
 export function Peak({ current }: { readonly current: EstimateView }) {
   const { totals, before } = current;
-  const after = peakOf(totals);
+  const after = isEarly.value ? unknownYet : peakOf(totals);
   const was = before === undefined ? undefined : peakOf(before);
-  const scale = Math.max(after.bytes, was?.bytes ?? 0);
+  const scale = Math.max(after.bytes ?? 0, was?.bytes ?? 0);
   return (
     <div class="peak">
       <h2 class="peak-title">
@@ -40,7 +40,7 @@ export function Peak({ current }: { readonly current: EstimateView }) {
             hint={after.isAtLeast ? t('atLeast.hint') : undefined}
           />
         </span>
-        {was !== undefined && <Percent before={was.bytes} after={after.bytes} />}
+        {was !== undefined && after.bytes !== undefined && <Percent before={was.bytes} after={after.bytes} />}
       </p>
       {before !== undefined && <StackedBar totals={before} scale={scale} label={t('peak.before')} isFaded />}
       <StackedBar totals={totals} scale={scale} label={t('peak.after')} />
@@ -50,6 +50,8 @@ export function Peak({ current }: { readonly current: EstimateView }) {
     </div>
   );
 }
+
+const unknownYet = { bytes: undefined, isAtLeast: false };
 
 function conditions({ symbols, ep }: EstimateView): string {
   const dims = symbols.map((s) => `${s.name} ${wholeNumber(s.value)}`);
@@ -72,6 +74,7 @@ function Notes({ notes }: { readonly notes: readonly string[] }) {
 function PeakStep({ current }: { readonly current: EstimateView }) {
   const { timeline, layers } = current;
   const node = timeline.nodes[timeline.peakStep];
+  if (isEarly.value) return <p class="peak-step muted">{t('working')}</p>;
   if (node === undefined) return null;
   const layer = layers[timeline.layerOfStep[timeline.peakStep] ?? -1];
   return (

@@ -1,7 +1,7 @@
 /** What the model is and what it costs, at a glance. */
 import type { EstimateView, ModelView } from '../../../src/protocol.ts';
 import { t } from '../../l10n/index.ts';
-import { estimate, model, patchView, viewState } from '../../state/store.ts';
+import { estimate, isEarly, model, patchView, viewState } from '../../state/store.ts';
 import { Amount } from '../amount.tsx';
 import { Change } from '../change.tsx';
 import { Icon } from '../icon.tsx';
@@ -16,7 +16,11 @@ export function Summary() {
   const isOpen = viewState.value.isSummaryOpen;
   const toggle = isOpen ? t('summary.hide') : t('summary.show');
   return (
-    <section class={`summary ${isOpen ? 'open' : 'closed'}`} aria-label={t('summary.label')}>
+    <section
+      class={`summary ${isOpen ? 'open' : 'closed'}`}
+      aria-label={t('summary.label')}
+      inert={isEarly.value}
+    >
       <button
         type="button"
         class="icon-button summary-toggle"
@@ -48,7 +52,7 @@ function OneLine({ model: view, current }: { readonly model: ModelView; readonly
       <span>
         <span class="muted">{t('peak.title')} </span>
         {before === undefined ? (
-          <Amount value={after.bytes} isAtLeast={after.isAtLeast} />
+          <Amount value={isEarly.value ? undefined : after.bytes} isAtLeast={after.isAtLeast} />
         ) : (
           <Change before={before.bytes} after={after.bytes} isAtLeast={after.isAtLeast} />
         )}

@@ -4,7 +4,7 @@ import type { TotalsView } from '../../../src/protocol.ts';
 import { t, wholeNumber } from '../../l10n/index.ts';
 import { peakOf } from '../../lib/causes.ts';
 import { setDim } from '../../state/actions.ts';
-import { budgetBytes, estimate, largest, laterPeak } from '../../state/store.ts';
+import { budgetBytes, estimate, isEarly, largest, laterPeak } from '../../state/store.ts';
 import { Icon } from '../icon.tsx';
 import { StackedBar } from '../stacked-bar.tsx';
 
@@ -29,6 +29,7 @@ export function FitGauge() {
   const totals = estimate.value?.totals;
   const budget = budgetBytes.value;
   if (totals === undefined) return null;
+  if (isEarly.value) return <Early totals={totals} />;
   if (budget === undefined) {
     return (
       <div class="fit none" title={t('fit.none.hint')}>
@@ -57,6 +58,24 @@ export function FitGauge() {
       <div class="fit-bar">
         <StackedBar totals={totals} scale={Math.max(budget, bytes)} label={t('fit.bar')} />
         {bytes > budget && <span class="budget-mark" style={{ left: `${(100 * budget) / bytes}%` }} />}
+      </div>
+    </div>
+  );
+}
+
+/** As high as what is to come. */
+function Early({ totals }: { readonly totals: TotalsView }) {
+  return (
+    <div class="fit">
+      <div class="fit-line">
+        <span class="fit-word muted">
+          <Icon name="watch" />
+          {t('working')}
+        </span>
+        <span class="fit-figures">&nbsp;</span>
+      </div>
+      <div class="fit-bar">
+        <StackedBar totals={totals} scale={0} label={t('fit.bar')} />
       </div>
     </div>
   );

@@ -1,13 +1,14 @@
 /** The bar that drives everything: dims, EP, budget; and whether it fits, always in sight. */
 import { t } from '../../l10n/index.ts';
 import { setEp } from '../../state/actions.ts';
-import { estimate, opened, pending, wantedEp } from '../../state/store.ts';
+import { estimate, isEarly, opened, pending, wantedEp } from '../../state/store.ts';
 import { epTitle } from '../../lib/ep-title.ts';
 import { BudgetSelect } from './budget-select.tsx';
 import { DimField } from './dim-field.tsx';
 import { FitGauge } from './fit-gauge.tsx';
 
 export function TopBar() {
+  const isWorking = pending.value > 0 || isEarly.value;
   const symbols = estimate.value?.symbols ?? [];
   const ordered = [...symbols].sort((a, b) => Number(b.isBatch) - Number(a.isBatch));
   return (
@@ -20,8 +21,8 @@ export function TopBar() {
         <BudgetSelect />
       </div>
       <FitGauge />
-      <div class={`progress ${pending.value > 0 ? 'running' : ''}`} role="status" aria-live="polite">
-        <span class="sr-only">{pending.value > 0 ? t('working') : ''}</span>
+      <div class={`progress ${isWorking ? 'running' : ''}`} role="status" aria-live="polite">
+        <span class="sr-only">{isWorking ? t('working') : ''}</span>
       </div>
     </header>
   );

@@ -1,6 +1,7 @@
 /** A cell of the table, and the figures in it. */
 import type { ComponentChildren, JSX } from 'preact';
 import { exactAmount } from '../../components/amount.tsx';
+import { Missing } from '../../components/missing.tsx';
 import { t } from '../../l10n/index.ts';
 import { bytesOf, countOf } from '../../lib/quantity.ts';
 import { type ColumnId, columns } from '../../state/columns.ts';
@@ -59,9 +60,7 @@ export function figure(value: number | undefined, options: FigureOptions = {}): 
     const content = (
       <>
         {lead}
-        <span class="unknown" title={hint ?? t('unknown.hint')}>
-          {t('unknown')}
-        </span>
+        <Missing hint={hint} />
       </>
     );
     return { content };

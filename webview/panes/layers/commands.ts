@@ -5,7 +5,7 @@ import { copyRows, type CopyFormat } from '../../lib/copy.ts';
 import { copyText, measureSqnr, openTextView, revertLayers } from '../../state/actions.ts';
 import { columns } from '../../state/columns.ts';
 import { startPrune, startQuantize } from '../../state/draft.ts';
-import { estimate, isReadOnly, layers, selection, viewState } from '../../state/store.ts';
+import { estimate, isEarly, isReadOnly, layers, selection, viewState } from '../../state/store.ts';
 
 export interface LayerCommand {
   readonly id: string;
@@ -27,6 +27,7 @@ function unless(
   otherwise: TextKey,
 ): string | undefined {
   if (rows.length === 0) return t('blocked.noSelection');
+  if (isEarly.value) return t('working');
   if (rows.some(isPossible)) return undefined;
   return rows.find((row) => row.blocked !== undefined)?.blocked ?? t(otherwise);
 }

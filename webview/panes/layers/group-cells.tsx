@@ -3,6 +3,7 @@ import { Icon } from '../../components/icon.tsx';
 import { t } from '../../l10n/index.ts';
 import type { ColumnId } from '../../state/columns.ts';
 import type { Item } from '../../state/rows.ts';
+import { isEarly } from '../../state/store.ts';
 import { toggleGroup } from '../../state/selecting.ts';
 import { emptyFace, type Face, figure } from './cell.tsx';
 import { indentOf } from './name-cell.tsx';
@@ -11,15 +12,17 @@ type GroupItem = Item & { readonly kind: 'group' };
 
 export function groupCell(id: ColumnId, item: GroupItem): Face {
   const { totals } = item.group;
+  // sums of figures that are yet to come
+  const known = (sum: number): number | undefined => (isEarly.value ? undefined : sum);
   switch (id) {
     case 'name':
       return nameFace(item);
     case 'weights':
       return figure(totals.parameterBytes);
     case 'activations':
-      return figure(totals.activationBytes, { isAtLeast: totals.isAtLeast });
+      return figure(known(totals.activationBytes), { isAtLeast: totals.isAtLeast });
     case 'macs':
-      return figure(totals.macs, { kind: 'count' });
+      return figure(known(totals.macs), { kind: 'count' });
     default:
       return emptyFace;
   }

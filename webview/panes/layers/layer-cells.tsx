@@ -3,11 +3,13 @@ import type { ComponentChildren } from 'preact';
 import type { LayerRow } from '../../../src/protocol.ts';
 import { Amount } from '../../components/amount.tsx';
 import { Percent } from '../../components/change.tsx';
+import { Missing } from '../../components/missing.tsx';
 import { sqnrText } from '../../components/sqnr.tsx';
 import { t } from '../../l10n/index.ts';
 import { sharePercent } from '../../lib/quantity.ts';
 import type { ColumnId } from '../../state/columns.ts';
 import { allWeights, type Item } from '../../state/rows.ts';
+import { isEarly } from '../../state/store.ts';
 import { weightsBefore } from './bars.ts';
 import { type Face, figure, zero } from './cell.tsx';
 import { nameFace } from './name-cell.tsx';
@@ -17,6 +19,8 @@ export type LayerItem = Item & { readonly kind: 'layer' };
 export function layerCell(id: ColumnId, item: LayerItem, hasActions: boolean): Face {
   return id === 'name' ? nameFace(item, hasActions) : faces[id](item.row);
 }
+
+const early: Face = { content: <Missing /> };
 
 const faces: Readonly<Record<Exclude<ColumnId, 'name'>, (row: LayerRow) => Face>> = {
   op: (row) => ({ content: row.opType, title: () => row.opType }),
@@ -28,11 +32,12 @@ const faces: Readonly<Record<Exclude<ColumnId, 'name'>, (row: LayerRow) => Face>
   activations: activationsFace,
   macs: (row) => (row.macs === 0 ? zero : figure(row.macs, { kind: 'count', hint: row.unknown })),
   sqnr: sqnrText,
-  nodes: (row) => ({ content: row.nodes?.length }),
+  nodes: (row) => (isEarly.value ? early : { content: row.nodes?.length }),
 };
 
 function shapeFace(row: LayerRow): Face {
   if (row.outputShape === '') {
+    if (isEarly.value) return early;
     return { class: 'unknown', title: row.unknown ?? t('unknown.hint'), content: t('unknown') };
   }
   const was = row.change?.status === 'applied' ? row.change.beforeShape : undefined;

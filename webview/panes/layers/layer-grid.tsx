@@ -4,7 +4,7 @@ import { t } from '../../l10n/index.ts';
 import { useVirtualRows } from '../../lib/virtual.ts';
 import { type ColumnId, columns } from '../../state/columns.ts';
 import { items } from '../../state/rows.ts';
-import { cursor, estimate, reveal, selectedLayers, touched, viewState } from '../../state/store.ts';
+import { cursor, estimate, isEarly, reveal, selectedLayers, touched, viewState } from '../../state/store.ts';
 import { isChosen } from '../../state/selecting.ts';
 import type { ViewState } from '../../state/view-state.ts';
 import { barColumns, barImages } from './bars.ts';
@@ -45,6 +45,7 @@ export function LayerGrid() {
         ref={scroller}
         role={isGrouped ? 'treegrid' : 'grid'}
         aria-label={t('tab.layers')}
+        aria-busy={isEarly.value}
         aria-rowcount={list.length + 1}
         aria-colcount={shown.length}
         aria-multiselectable="true"

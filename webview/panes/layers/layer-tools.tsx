@@ -5,7 +5,7 @@ import { Popover } from '../../components/popover.tsx';
 import { Icon } from '../../components/icon.tsx';
 import { t, type TextKey } from '../../l10n/index.ts';
 import { type ColumnId, columnIds, columns } from '../../state/columns.ts';
-import { patchView, viewState } from '../../state/store.ts';
+import { isEarly, patchView, viewState } from '../../state/store.ts';
 import { layerKinds, type LayerKind } from '../../state/view-state.ts';
 import { SelectionTools } from './selection-tools.tsx';
 
@@ -81,6 +81,7 @@ function KindSelect() {
       <select
         aria-label={t('kind.label')}
         value={kind}
+        disabled={isEarly.value}
         onChange={(e) => {
           const next = layerKinds.find((k) => k === e.currentTarget.value);
           if (next !== undefined) patchView({ kind: next });

@@ -95,6 +95,10 @@ export class ModelHost implements HostApi {
     return Promise.resolve({ kind: 'model', view: editorView(this.#state(), this.#options) });
   }
 
+  openEarly(): Promise<EditorView | undefined> {
+    return Promise.resolve(undefined);
+  }
+
   setDims(dims: Readonly<Record<string, number>>): Promise<EstimateView> {
     this.#note('setDims', dims);
     this.#dims = dims;
