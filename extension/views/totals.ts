@@ -11,6 +11,7 @@ export function totalsView(estimate: MemoryEstimate): TotalsView {
     deviceWeightsBytes: weightBytes(estimate),
     peakActivationBytes: estimate.peakActivation.bytes,
     workspaceBytes: estimate.workspace.bytes,
+    keptBuffersBytes: estimate.keptBuffers?.bytes,
     overheadBytes: estimate.overhead.bytes,
     totalPeakBytes: estimate.heldPeak.bytes,
     notes: totalsNotes(estimate),
@@ -33,6 +34,9 @@ export function totalsNotes(estimate: MemoryEstimate): string[] {
       : [[l10n.t('Weights beside'), estimate.weightsBeside] as const]),
     [l10n.t('Activations at the peak'), estimate.peakActivation],
     [l10n.t('Workspace'), estimate.workspace],
+    ...(estimate.keptBuffers === undefined
+      ? []
+      : [[l10n.t('Buffers kept for reuse'), estimate.keptBuffers] as const]),
     [l10n.t('Overhead'), estimate.overhead],
     [l10n.t('Peak in all'), estimate.heldPeak],
     [l10n.t('Of it the provider reports'), estimate.totalPeak],

@@ -153,6 +153,8 @@ export interface MemoryEstimate {
   readonly workspace: Figure;
   /** The same at each step of the timeline; undefined where the EP's is not known. */
   readonly stepWorkspaceBytes?: readonly number[] | undefined;
+  /** Beyond the activations alive at once: buffers that the EP keeps for reuse, and their rounding; undefined where it has an arena. */
+  readonly keptBuffers?: Figure | undefined;
   /** What the EP holds beside tensors. */
   readonly overhead: Figure;
   /** What the EP's allocator holds at the peak: `mem_in_use_peak` where the EP reports it. */

@@ -97,6 +97,7 @@ export function estimateJson(file: string, analysis: Analysis, estimate: MemoryE
       weightsBeside: estimate.weightsBeside,
       peakActivation: estimate.peakActivation,
       workspace: estimate.workspace,
+      ...(estimate.keptBuffers && { keptBuffers: estimate.keptBuffers }),
       overhead: estimate.overhead,
       totalPeak: estimate.totalPeak,
       heldPeak: estimate.heldPeak,

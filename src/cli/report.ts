@@ -39,7 +39,7 @@ export function layerTable(estimate: MemoryEstimate, limit = 40): string[] {
   return lines;
 }
 
-/** Weights, activations, workspace, overhead and what they come to at the peak. */
+/** Weights, activations, workspace, kept buffers, overhead and what they come to at the peak. */
 export function totalsLines(estimate: MemoryEstimate): string[] {
   const { timeline } = estimate;
   const dims = Object.entries(estimate.dims).map(([name, size]) => `${name} = ${size}`);
@@ -52,6 +52,9 @@ export function totalsLines(estimate: MemoryEstimate): string[] {
       : [['weights beside', ...figureCells(estimate.weightsBeside)]]),
     ['activations at the peak', ...figureCells(estimate.peakActivation)],
     ['workspace', ...figureCells(estimate.workspace)],
+    ...(estimate.keptBuffers === undefined
+      ? []
+      : [['buffers kept for reuse', ...figureCells(estimate.keptBuffers)]]),
     ['overhead', ...figureCells(estimate.overhead)],
     [colour.bold('peak in all'), ...figureCells(estimate.heldPeak, colour.bold)],
     [`of it ${estimate.ep} reports`, ...figureCells(estimate.totalPeak)],

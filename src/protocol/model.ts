@@ -121,6 +121,8 @@ export interface TotalsView {
   readonly deviceWeightsBytes: number | undefined;
   readonly peakActivationBytes: number | undefined;
   readonly workspaceBytes: number | undefined;
+  /** Buffers that the EP keeps for reuse; left out where it keeps none. */
+  readonly keptBuffersBytes?: number | undefined;
   readonly overheadBytes: number | undefined;
   /** Everything held at the peak: the sum of the above. */
   readonly totalPeakBytes: number | undefined;

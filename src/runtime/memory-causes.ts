@@ -34,13 +34,15 @@ export interface PredictedMemory {
   readonly weightsBesideBytes?: number | undefined;
   /** With workspace and rounding. */
   readonly activationsBytes?: number | undefined;
+  /** Buffers that a device's provider keeps for reuse. */
+  readonly keptBuffersBytes?: number | undefined;
   /** What the provider holds beside tensors: context, libraries. */
   readonly overheadBytes?: number | undefined;
 }
 
 export function predictedMemory(estimate: MemoryEstimate): PredictedMemory {
-  const { ep, totalPeak, heldPeak, deviceWeights, weightsBeside, peakActivation, workspace, overhead } =
-    estimate;
+  const { ep, totalPeak, heldPeak, deviceWeights, weightsBeside } = estimate;
+  const { peakActivation, workspace, keptBuffers, overhead } = estimate;
   const common = {
     heldBytes: heldPeak.bytes,
     weightsBytes: deviceWeights.bytes,
@@ -48,7 +50,12 @@ export function predictedMemory(estimate: MemoryEstimate): PredictedMemory {
   };
   if (ep !== 'cpu') {
     const activationsBytes = sum(peakActivation.bytes, workspace.bytes);
-    return { ...common, activationsBytes, overheadBytes: overhead.bytes };
+    return {
+      ...common,
+      activationsBytes,
+      ...(keptBuffers && { keptBuffersBytes: keptBuffers.bytes }),
+      overheadBytes: overhead.bytes,
+    };
   }
   // what the caller holds is no part of the arena
   return {
@@ -119,6 +126,7 @@ export const memoryCauses = [
   'storedWeights',
   'deviceWeights',
   'deviceActivations',
+  'deviceBuffers',
   'deviceOverhead',
   'processBefore',
   'processLoad',
@@ -134,6 +142,7 @@ export const causeNames: Readonly<Record<MemoryCause, string>> = {
   storedWeights: 'weights read as stored',
   deviceWeights: 'weights on the device',
   deviceActivations: 'activations and workspace on the device',
+  deviceBuffers: 'buffers that the provider keeps',
   deviceOverhead: 'overhead of the provider',
   processBefore: 'process before the session',
   processLoad: 'process: growth by loading',
@@ -162,6 +171,7 @@ export function memoryRows(run: RunStats): MemoryRow[] {
     storedWeights: [m.storedWeightsBytes, undefined],
     deviceWeights: [undefined, device(p.weightsBytes)],
     deviceActivations: [undefined, device(p.activationsBytes)],
+    deviceBuffers: [undefined, device(p.keptBuffersBytes)],
     deviceOverhead: [undefined, device(p.overheadBytes)],
     processBefore: [m.processBeforeBytes, undefined],
     processLoad: [m.processLoadBytes, arena(sum(p.weightsBytes, p.weightsBesideBytes))],

@@ -2,7 +2,7 @@
 import { formatBytes } from '../../src/format.ts';
 import type { TotalsView } from '../../src/protocol.ts';
 import { t } from '../l10n/index.ts';
-import { causes, peakOf } from '../lib/causes.ts';
+import { causesOf, peakOf } from '../lib/causes.ts';
 import { isEarly } from '../state/store.ts';
 
 export interface StackedBarProps {
@@ -14,7 +14,7 @@ export interface StackedBarProps {
 }
 
 export function StackedBar({ totals, scale, label, isFaded = false }: StackedBarProps) {
-  const parts = causes.map((cause) => ({ cause, bytes: cause.bytes(totals) }));
+  const parts = causesOf(totals).map((cause) => ({ cause, bytes: cause.bytes(totals) }));
   const spoken = parts
     .map(({ cause, bytes }) => `${t(cause.title)} ${bytes === undefined ? t('unknown') : formatBytes(bytes)}`)
     .join(', ');

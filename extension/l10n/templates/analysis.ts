@@ -59,6 +59,7 @@ export const analysisTemplates: readonly string[] = [
   "in ONNX Runtime's arena, packed for the kernels",
   'outside the arena, as stored and as laid out anew for blocked convolutions',
   'all weights are on the device',
+  'WebGPU makes buffers in a few sizes and keeps those that are free until the session ends; with copies of weights and staging buffers',
   'all of the above',
   'all of the above; scratch space and what the framework itself takes are not in it',
   '{0} nodes are not in it',

@@ -36,6 +36,7 @@ export const runtimeTemplates: readonly string[] = [
   'weights read as stored',
   'weights on the device',
   'activations and workspace on the device',
+  'buffers that the provider keeps',
   'overhead of the provider',
   'process before the session',
   'process: growth by loading',

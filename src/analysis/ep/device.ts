@@ -6,6 +6,7 @@ import { weightBehaviour } from './behaviour.ts';
 import { weightForm } from './forms.ts';
 import { leastCertain } from './situation.ts';
 import type { EpFigures, Situation } from './situation.ts';
+import { deviceBuffers } from './webgpu-buffers.ts';
 
 interface DeviceProfile {
   /** Context, kernels, libraries. */
@@ -33,16 +34,26 @@ export function deviceFigures(s: Situation, ep: Exclude<EpName, 'cpu'>): EpFigur
   const deviceWeights = weightsOn(s, ep);
   const { overheadBytes, note } = profiles[ep];
   const activation = s.peakActivation.bytes ?? 0;
+  const kept = ep === 'webgpu' ? keptBuffers(s, activation) : undefined;
   return {
     deviceWeights,
     weightsBeside: { bytes: 0, certainty: 'estimate', note: 'all weights are on the device' },
     workspace: { bytes: 0, certainty: 'atLeast', note: 'scratch space of the kernels is not known' },
+    keptBuffers: kept,
     overhead: { bytes: overheadBytes, certainty: 'estimate', note },
     totalPeak: {
-      bytes: (deviceWeights.bytes ?? 0) + activation + overheadBytes,
+      bytes: (deviceWeights.bytes ?? 0) + activation + (kept?.bytes ?? 0) + overheadBytes,
       certainty: leastCertain(deviceWeights, s.peakActivation, { certainty: 'estimate' }),
       note: ep === 'webgpu' ? 'from measurements on SwiftShader' : 'from sources, not measured',
     },
+  };
+}
+
+function keptBuffers(s: Situation, activationBytes: number): Figure {
+  return {
+    bytes: Math.max(0, deviceBuffers(s.runtime.main, s.sizes).peakBytes - activationBytes),
+    certainty: 'estimate',
+    note: 'WebGPU makes buffers in a few sizes and keeps those that are free until the session ends; with copies of weights and staging buffers',
   };
 }
 

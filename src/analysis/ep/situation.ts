@@ -23,6 +23,7 @@ export type EpFigures = Pick<
   | 'weightsBeside'
   | 'workspace'
   | 'stepWorkspaceBytes'
+  | 'keptBuffers'
   | 'overhead'
   | 'totalPeak'
   | 'repeatedPeakBytes'

@@ -107,12 +107,12 @@ export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}
 
 /** The sum of all causes. What the caller holds of the inputs is in it, which an allocator's own figure leaves out. */
 function heldPeak(
-  { deviceWeights, weightsBeside, workspace, overhead, totalPeak }: EpFigures,
+  { deviceWeights, weightsBeside, workspace, keptBuffers, overhead, totalPeak }: EpFigures,
   activation: Figure,
 ): Figure {
   const parts = [deviceWeights, weightsBeside, activation, workspace, overhead];
   return {
-    bytes: parts.reduce((sum, part) => sum + (part.bytes ?? 0), 0),
+    bytes: parts.reduce((sum, part) => sum + (part.bytes ?? 0), keptBuffers?.bytes ?? 0),
     certainty: leastCertain(deviceWeights, weightsBeside, activation, totalPeak),
     note: 'all of the above',
   };

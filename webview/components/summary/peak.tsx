@@ -5,7 +5,7 @@ import type { EstimateView, TotalsView } from '../../../src/protocol.ts';
 import { selectLayer } from '../../state/actions.ts';
 import { isEarly, laterPeak, patchView } from '../../state/store.ts';
 import { t, wholeNumber } from '../../l10n/index.ts';
-import { causes, peakOf } from '../../lib/causes.ts';
+import { causesOf, peakOf } from '../../lib/causes.ts';
 import { Amount } from '../amount.tsx';
 import { Percent } from '../change.tsx';
 import { StackedBar } from '../stacked-bar.tsx';
@@ -115,7 +115,7 @@ interface LegendProps {
 function Legend({ totals, before }: LegendProps) {
   return (
     <dl class="legend">
-      {causes.map((cause) => {
+      {causesOf(totals, before).map((cause) => {
         const bytes = cause.bytes(totals);
         const was = before === undefined ? bytes : cause.bytes(before);
         return (

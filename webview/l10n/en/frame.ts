@@ -58,6 +58,9 @@ export const frame = {
   'cause.activations.hint': 'Tensors alive at once, at the step where they are the most.',
   'cause.workspace': 'Workspace',
   'cause.workspace.hint': 'Scratch memory of kernels at the peak.',
+  'cause.buffers': 'Kept buffers',
+  'cause.buffers.hint':
+    'Free buffers that the execution provider keeps for reuse, and the rounding of buffers to a few sizes.',
   'cause.overhead': 'Overhead',
   'cause.overhead.hint': 'What the execution provider holds beside tensors.',
   'fact.parameters': 'Parameters',

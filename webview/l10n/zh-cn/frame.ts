@@ -60,6 +60,8 @@ export const frame: Readonly<Record<keyof typeof en, string>> = {
   'cause.activations.hint': '同时存活的张量，取最多的一步。',
   'cause.workspace': '工作区',
   'cause.workspace.hint': '峰值时内核的临时内存。',
+  'cause.buffers': '保留的缓冲区',
+  'cause.buffers.hint': '执行提供程序留作复用的空闲缓冲区，以及缓冲区按几种大小取整的部分。',
   'cause.overhead': '开销',
   'cause.overhead.hint': '执行提供程序在张量之外占用的内存。',
   'fact.parameters': '参数量',

@@ -9,6 +9,7 @@ export interface PlotInput {
   readonly workspaceBytes: readonly number[];
   /** Under the activations, at every step; 0 to leave them out. */
   readonly weightBytes: number;
+  readonly keptBuffersBytes: number;
   readonly overheadBytes: number;
   readonly peakStep: number;
   /** Drawn as a line where it is in reach. */
@@ -29,7 +30,7 @@ export interface PlotEvents {
 
 /** x: steps and one more, since a step reaches to the next; y: from the top of the pile to its bottom. */
 export function plotData(input: PlotInput): uPlot.AlignedData {
-  const { aliveBytes, workspaceBytes, weightBytes } = input;
+  const { aliveBytes, workspaceBytes, weightBytes, keptBuffersBytes } = input;
   const base = baseOf(input);
   const steps = aliveBytes.length;
   const ends = Array.from({ length: steps + 1 }, (_, i) => Math.max(0, Math.min(i, steps - 1)));
@@ -39,12 +40,13 @@ export function plotData(input: PlotInput): uPlot.AlignedData {
     tensors.map((bytes, i) => bytes + (workspaceBytes[ends[i] ?? 0] ?? 0)),
     tensors,
     ends.map(() => base),
+    ends.map(() => weightBytes + keptBuffersBytes),
     ends.map(() => weightBytes),
   ];
 }
 
-function baseOf({ weightBytes, overheadBytes }: PlotInput): number {
-  return weightBytes + overheadBytes;
+function baseOf({ weightBytes, keptBuffersBytes, overheadBytes }: PlotInput): number {
+  return weightBytes + keptBuffersBytes + overheadBytes;
 }
 
 function heightAt(input: PlotInput, step: number): number {
@@ -87,12 +89,14 @@ export function plotOptions(
       staircase('--workspace', input.workspaceBytes.length > 0),
       staircase('--activations'),
       staircase('--overhead', input.overheadBytes > 0),
+      staircase('--buffers', input.keptBuffersBytes > 0),
       { ...staircase('--weights', input.weightBytes > 0), fill: tint('--weights', 0.34) },
     ],
     bands: [
       { series: [1, 2], fill: tint('--workspace', 0.34) },
       { series: [2, 3], fill: tint('--activations', 0.34) },
       { series: [3, 4], fill: tint('--overhead', 0.34) },
+      { series: [4, 5], fill: tint('--buffers', 0.34) },
     ],
     cursor: {
       y: false,

@@ -93,6 +93,7 @@ export function TimelinePane() {
 function Legend({ input }: { readonly input: PlotInput }) {
   const isShown: Readonly<Record<Cause['id'], boolean>> = {
     weights: input.weightBytes > 0,
+    buffers: input.keptBuffersBytes > 0,
     overhead: input.overheadBytes > 0,
     activations: true,
     workspace: input.workspaceBytes.some((bytes) => bytes > 0),
@@ -118,12 +119,14 @@ function plotInput(withWeights: boolean): PlotInput | undefined {
   const budget = budgetBytes.peek();
   const weightBytes = withWeights ? (totals.deviceWeightsBytes ?? 0) : 0;
   const overheadBytes = withWeights ? (totals.overheadBytes ?? 0) : 0;
+  const keptBuffersBytes = withWeights ? (totals.keptBuffersBytes ?? 0) : 0;
   const peakStep = peakStepOf(timeline);
-  const peakBytes = heldAt(timeline, peakStep) + weightBytes + overheadBytes;
+  const peakBytes = heldAt(timeline, peakStep) + weightBytes + keptBuffersBytes + overheadBytes;
   return {
     aliveBytes: timeline.aliveBytes,
     workspaceBytes: timeline.workspaceBytes ?? [],
     weightBytes,
+    keptBuffersBytes,
     overheadBytes,
     peakStep,
     budgetBytes: budget,

@@ -140,14 +140,19 @@ export function graphView(state: State, dims: Readonly<Record<string, number>>):
 }
 
 export function totalsView(estimate: MemoryEstimate): TotalsView {
-  const { deviceWeights, peakActivation, workspace, overhead, heldPeak } = estimate;
-  const figures = { deviceWeights, peakActivation, workspace, overhead, heldPeak };
+  const { deviceWeights, peakActivation, workspace, keptBuffers, overhead, heldPeak } = estimate;
+  const figures = {
+    ...{ deviceWeights, peakActivation, workspace },
+    ...(keptBuffers && { keptBuffers }),
+    ...{ overhead, heldPeak },
+  };
   return {
     parameterCount: estimate.parameterCount,
     parameterBytes: estimate.parameterBytes,
     deviceWeightsBytes: (deviceWeights.bytes ?? 0) + (estimate.weightsBeside.bytes ?? 0),
     peakActivationBytes: peakActivation.bytes,
     workspaceBytes: workspace.bytes,
+    keptBuffersBytes: estimate.keptBuffers?.bytes,
     overheadBytes: overhead.bytes,
     totalPeakBytes: heldPeak.bytes,
     notes: Object.entries(figures).map(
