@@ -80,7 +80,7 @@ export const transformsTemplates: readonly string[] = [
   'tensor "{0}" holds NaN or an infinity at element {1}; it can be neither quantized nor pruned: leave this layer out',
   'tensor "{0}" has {1} bytes of data where its shape needs {2}',
   'its neighbours stay float32: it would only add Casts',
-  'it is inside a subgraph, which stays float32',
+  'it is inside a subgraph of {0}, which stays float32',
   'an earlier edit has changed it',
   'the type of "{0}" is not known',
   'it computes in float64',

@@ -22,10 +22,25 @@ const FLOAT16_OPS: ReadonlySet<string> = new Set([
   ...['Reshape', 'Transpose', 'Concat', 'Split', 'Slice', 'Gather', 'GatherElements', 'GatherND', 'Squeeze'],
   ...['Unsqueeze', 'Flatten', 'Expand', 'Tile', 'Pad', 'Resize', 'SpaceToDepth', 'DepthToSpace', 'Identity'],
   ...['ScatterND', 'ScatterElements'],
+  ...['Cast', 'ConstantOfShape'],
 ]);
 
-/** In bfloat16 all of them but Einsum, which takes it from opset 28 on only. */
-const BFLOAT16_OPS: ReadonlySet<string> = new Set([...FLOAT16_OPS].filter((op) => op !== 'Einsum'));
+/** In bfloat16 all but those that take it from opset 28 and 20 on only. */
+const BFLOAT16_OPS: ReadonlySet<string> = new Set(
+  [...FLOAT16_OPS].filter((op) => op !== 'Einsum' && op !== 'ConstantOfShape'),
+);
+
+/** Make a float32 of something else: in 16 bits where nothing takes it in float32, which could say more. */
+export const MAKERS: ReadonlySet<string> = new Set(['Cast', 'ConstantOfShape']);
+
+/** Take every type, and answer the same whichever it is: what is there in 16 bits needs no Cast for them. */
+export const READERS: ReadonlySet<string> = new Set(['Shape', 'Size', 'Cast']);
+
+/** Of the others, the input whose element type the first output has. */
+export function typedLikeInput(opType: string): number | undefined {
+  if (!FLOAT16_OPS.has(opType) || MAKERS.has(opType)) return undefined;
+  return opType === 'Where' ? 1 : 0;
+}
 
 export const CAST_OPS: Readonly<Record<CastType, ReadonlySet<string>>> = {
   float16: FLOAT16_OPS,
@@ -55,8 +70,11 @@ export function opsetFor(type: CastType, opType: string): number {
   return type === 'float16' ? 0 : (LATER_BFLOAT16.get(opType) ?? BFLOAT16_OPSET);
 }
 
-/** Inputs that are float32 by definition: Resize's roi and scales. */
-const FLOAT32_INPUTS: ReadonlyMap<string, ReadonlySet<number>> = new Map([['Resize', new Set([1, 2])]]);
+/** Inputs that are float32 by definition: Resize's roi and scales; a Cast takes what it gets. */
+const FLOAT32_INPUTS: ReadonlyMap<string, ReadonlySet<number>> = new Map([
+  ['Resize', new Set([1, 2])],
+  ['Cast', new Set([0])],
+]);
 
 export function staysFloat32(opType: string, input: number): boolean {
   return FLOAT32_INPUTS.get(opType)?.has(input) === true;

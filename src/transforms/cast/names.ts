@@ -1,55 +1,90 @@
-/** Who gives and takes a value of the main graph, as the nodes stand now, and other names for it. */
+/** Who gives and takes each value, as the nodes stand now, and other names for values of the main graph. */
 import type { Node } from '../../onnx/model.ts';
 import type { Entry, Scope, SharedNode, Workspace } from '../graph/workspace.ts';
 
-export interface Traffic {
-  /** By value, the entry of the main graph whose nodes give it. */
-  readonly giver: ReadonlyMap<string, Entry>;
-  /** By value, the entries of the main graph that take it, themselves, in subgraphs, or by a node that they share. */
-  readonly users: ReadonlyMap<string, ReadonlySet<Entry>>;
+/** Something known of values, by the graph that defines them. */
+export class ByValue<T> {
+  private readonly scopes = new Map<Scope, Map<string, T>>();
+
+  get(scope: Scope, name: string): T | undefined {
+    return this.scopes.get(scope)?.get(name);
+  }
+
+  /** What is known of the value; `make` gives it where nothing is yet. */
+  at(scope: Scope, name: string, make: () => T): T {
+    const values = this.scopes.get(scope) ?? new Map<string, T>();
+    this.scopes.set(scope, values);
+    const known = values.get(name);
+    if (known !== undefined) return known;
+    const made = make();
+    values.set(name, made);
+    return made;
+  }
+
+  *[Symbol.iterator](): Iterator<readonly [Scope, string, T]> {
+    for (const [scope, values] of this.scopes) {
+      for (const [name, of] of values) yield [scope, name, of];
+    }
+  }
 }
 
-export function trafficOf(ws: Workspace): Traffic {
-  const [giver, users] = [new Map<string, Entry>(), new Map<string, Set<Entry>>()];
+export interface Traffic {
+  /** The entry, of the value's own graph, whose nodes give it. */
+  readonly giver: ByValue<Entry>;
+  /** Entries of the value's own graph that take it, themselves, in subgraphs, or by a node that they share. */
+  readonly users: ByValue<Set<Entry>>;
+  /** Entries of whichever graph whose own nodes take it, or a node that they share. */
+  readonly takers: ByValue<Set<Entry>>;
+}
+
+/** @param homes graphs of values that are not the original model's, by name; the main graph has others */
+export function trafficOf(ws: Workspace, homes: ReadonlyMap<string, Scope> = new Map()): Traffic {
+  const giver = new ByValue<Entry>();
+  const [users, takers] = [new ByValue<Set<Entry>>(), new ByValue<Set<Entry>>()];
   const owners = ownersOf(ws);
   const take = (scope: Scope, node: Node, by: Iterable<Entry>): void => {
     for (const name of node.inputs) {
-      if (name === '' || isOwn(ws, scope, name)) continue;
-      const all = users.get(name) ?? new Set<Entry>();
-      users.set(name, all);
-      for (const entry of by) all.add(entry);
+      if (name === '') continue;
+      const home = homes.get(name) ?? homeOf(ws, scope, name);
+      for (const entry of by) {
+        takers.at(home, name, () => new Set()).add(entry);
+        users.at(home, name, () => new Set()).add(entryIn(home, entry, owners));
+      }
     }
   };
   for (const scope of ws.scopes) {
-    const owner = owners.get(scope);
     for (const entry of scope.entries) {
       for (const node of entry.nodes) {
-        take(scope, node, [owner ?? entry]);
-        if (scope === ws.main) for (const name of node.outputs) giver.set(name, entry);
+        take(scope, node, [entry]);
+        for (const name of node.outputs) giver.at(scope, name, () => entry);
       }
     }
-    for (const { node, users: sharers } of scope.shared.values())
-      take(scope, node, owner === undefined ? sharers : [owner]);
+    for (const { node, users: sharers } of scope.shared.values()) take(scope, node, sharers);
   }
-  return { giver, users };
+  return { giver, users, takers };
 }
 
-/** Whether the name means a value of the subgraph, or of one around it, rather than of the main graph. */
-function isOwn(ws: Workspace, scope: Scope, name: string): boolean {
-  for (let at: Scope | undefined = scope; at !== undefined && at !== ws.main; at = at.parent) {
-    if (at.producers.has(name) || at.inputs.has(name) || at.initializers.has(name)) return true;
-  }
-  return false;
+/** The graph that defines what `name` means in `scope`; the main one where none does. */
+export function homeOf(ws: Workspace, scope: Scope, name: string): Scope {
+  return ws.definition(scope, name) ?? ws.main;
 }
 
-/** By scope of a subgraph, the entry of the main graph that holds it. */
-function ownersOf(ws: Workspace): ReadonlyMap<Scope, Entry> {
+/** By body, the entry whose node holds it. */
+export function ownersOf(ws: Workspace): ReadonlyMap<Scope, Entry> {
   const owners = new Map<Scope, Entry>();
-  // parents come before their children
-  for (const entry of ws.entries) {
-    for (const { scope } of entry.bodies) owners.set(scope, owners.get(entry.scope) ?? entry);
-  }
+  for (const entry of ws.entries) for (const { scope } of entry.bodies) owners.set(scope, entry);
   return owners;
+}
+
+/** The entry of `scope` that is `entry`, or holds it. */
+function entryIn(scope: Scope, entry: Entry, owners: ReadonlyMap<Scope, Entry>): Entry {
+  let at = entry;
+  while (at.scope !== scope) {
+    const owner = owners.get(at.scope);
+    if (owner === undefined) return at;
+    at = owner;
+  }
+  return at;
 }
 
 /** Gives values of the main graph other names, wherever nodes give or take them. */

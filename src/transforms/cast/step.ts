@@ -1,17 +1,16 @@
 /** Makes a node compute in 16 bits: its weights are converted, Casts stand at the borders (see borders.ts). */
-import { DataType, type TensorRef } from '../../onnx/model.ts';
-import { elementCount } from '../../onnx/index.ts';
+import { DataType, type Attribute, type Node } from '../../onnx/model.ts';
 import type { Proposal, Rounding, StepContext } from '../context.ts';
-import { executor } from '../executor.ts';
-import type { Binding, Entry } from '../graph/workspace.ts';
-import { dropFloatWeight, madeOnce } from '../quantize/shared.ts';
+import { float32Tensor, intAttribute } from '../graph/nodes.ts';
+import type { Entry } from '../graph/workspace.ts';
+import { dropFloatWeight } from '../quantize/shared.ts';
 import type { CastType } from '../recipe/cast.ts';
 import type { CastEdit } from '../recipe/recipe.ts';
-import { allConstantBytes, type Blocked, type Weight } from '../weights/find.ts';
-import { withOriginal } from '../weights/original.ts';
-import { mapOrdered, storedBytes, valueChunks, type WeightSource } from '../weights/stream.ts';
+import { allConstantBytes, type Blocked } from '../weights/find.ts';
+import { storedBytes } from '../weights/stream.ts';
 import { bordersOf } from './borders.ts';
-import { givesFloat32, opsetFor, staysFloat32 } from './low-ops.ts';
+import { floatConstant, lowConstant, lowTensor } from './constant.ts';
+import { givesFloat32, MAKERS, opsetFor, staysFloat32 } from './low-ops.ts';
 import { castPlan, type CastPlan } from './plan.ts';
 
 export function castToLow(context: StepContext, entry: Entry, edit: CastEdit): Proposal | Blocked {
@@ -49,6 +48,7 @@ function apply(
 ) {
   const { ws } = context;
   const { original, scope } = entry;
+  const isFloat32 = (name: string) => plan.isFloat32(scope, name);
   const borders = bordersOf(context);
   if (!keepIo) borders.castIo(to);
   let saved = 0;
@@ -57,58 +57,32 @@ function apply(
     const binding = ws.resolve(scope, name);
     const isConstant = binding.kind === 'constant' && !binding.isOverridable;
     // an Identity of a constant is one, too, and may be in 16 bits by now
-    if (!isConstant || (binding.tensor.dataType === DataType[to] && plan.isFloat32(name)))
-      return plan.isFloat32(name) ? borders.taken(name, to) : name;
-    if (binding.tensor.dataType !== DataType.float) return name;
-    saved += storedBytes(binding.tensor) / 2;
-    return lowConstant(context, entry, name, binding, to);
+    if (!isConstant || (binding.tensor.dataType === DataType[to] && isFloat32(name)))
+      return isFloat32(name) ? borders.taken(scope, name, to) : name;
+    const weight = floatConstant(context, entry, name);
+    if (weight === undefined) return name;
+    saved += storedBytes(weight.tensor) / 2;
+    const low = lowConstant(context, entry, weight, to);
+    dropFloatWeight(context, entry, weight);
+    return low;
   });
   const outputs = original.outputs.map((name, i) =>
-    plan.isFloat32(name) && !givesFloat32(original.opType, i) ? borders.given(name, to) : name,
+    isFloat32(name) && !givesFloat32(original.opType, i) ? borders.given(scope, name, to) : name,
   );
-  ws.replace(entry, [{ ...original, inputs, outputs, range: undefined }]);
+  const made = { ...original, inputs, outputs, range: undefined };
+  ws.replace(entry, [MAKERS.has(original.opType) ? makerOf(context, entry, made, to) : made]);
   ws.requireOpset(opsetFor(to, original.opType));
   return { afterBytes: beforeBytes - saved, warnings: [] };
 }
 
-function lowConstant(
-  context: StepContext,
-  entry: Entry,
-  name: string,
-  binding: Binding & { readonly kind: 'constant' },
-  to: CastType,
-): string {
-  const { ws } = context;
-  const weight: Weight = { name, scope: binding.scope, tensor: binding.tensor, binding };
-  const low = madeOnce(context, [to], weight, () => {
-    const source = { model: ws.model, tensor: binding.tensor, name: binding.name, node: entry.id };
-    const made = lowTensor(source, ws.uniqueName(`${binding.name}_${to}`), to);
-    ws.addInitializer(binding.scope, made);
-    return made;
-  });
-  dropFloatWeight(context, entry, weight);
-  return low.name;
-}
-
-const KERNELS = { float16: 'toFloat16', bfloat16: 'toBfloat16' } as const;
-
-/** The tensor in 16 bits; its data are made when they are read. */
-function lowTensor(source: WeightSource, name: string, to: CastType): TensorRef {
-  const { dims } = source.tensor;
-  const made: TensorRef = {
-    name,
-    dataType: DataType[to],
-    dims,
-    location: {
-      kind: 'computed',
-      byteLength: 2 * elementCount(dims),
-      produce: (signal) => {
-        const { parallel, run } = executor();
-        return mapOrdered(valueChunks(source, signal), parallel, ({ values }) =>
-          run(KERNELS[to], { values }),
-        );
-      },
-    },
+/** A Cast to the type, or a ConstantOfShape of it. */
+function makerOf({ ws }: StepContext, { id }: Entry, node: Node, to: CastType): Node {
+  const withAttribute = (attribute: Attribute): Node => {
+    return { ...node, attributes: new Map(node.attributes).set(attribute.name, attribute) };
   };
-  return withOriginal(made, source.tensor);
+  if (node.opType === 'Cast') return withAttribute(intAttribute('to', DataType[to]));
+  const value = node.attributes.get('value');
+  const tensor = value?.kind === 'tensor' ? value.value : float32Tensor('value', [1], [0]);
+  const source = { model: ws.model, tensor, name: tensor.name, node: id };
+  return withAttribute({ name: 'value', kind: 'tensor', value: lowTensor(source, tensor.name, to) });
 }

@@ -12,7 +12,7 @@ import {
   type TensorRef,
   type Value,
 } from '../../onnx/model.ts';
-import type { Entry, Scope, SharedNode, Workspace } from './workspace.ts';
+import type { Entry, RetypedValue, Scope, SharedNode, Workspace } from './workspace.ts';
 
 /** Version under which a foreign domain is imported where the model does not import it yet. */
 const DOMAIN_VERSION = 1;
@@ -70,19 +70,19 @@ function buildGraph(ws: Workspace, scope: Scope): Graph {
     entry === undefined ? node : withBodies(ws, entry, node),
   );
   const { graph } = scope;
+  const { retyped } = scope;
   const isSame =
+    retyped.inputs.size + retyped.outputs.size === 0 &&
     nodes.length === graph.nodes.length &&
     nodes.every((n, i) => n === graph.nodes[i]) &&
     scope.hidden.length === (graph.shadowedInitializers?.length ?? 0) &&
     sameTensors(graph.initializers, scope.initializers);
   if (isSame) return graph;
   const kept = [...graph.valueInfo].filter(([name]) => !scope.removed.has(name) && !scope.reshaped.has(name));
-  const [inputs, outputs] = [graph.inputs, graph.outputs].map((values) =>
-    values.map((value) => withElemType(value, scope.retyped.get(value.name))),
-  );
   return {
     ...graph,
-    ...(inputs === undefined || outputs === undefined ? {} : { inputs, outputs }),
+    inputs: graph.inputs.map((value, i) => withType(value, retyped.inputs.get(i))),
+    outputs: graph.outputs.map((value, i) => withType(value, retyped.outputs.get(i))),
     nodes,
     initializers: scope.initializers,
     shadowedInitializers: scope.hidden.length === 0 ? undefined : scope.hidden,
@@ -91,9 +91,11 @@ function buildGraph(ws: Workspace, scope: Scope): Graph {
   };
 }
 
-function withElemType(value: Value, elemType: number | undefined): Value {
-  if (elemType === undefined || value.type?.kind !== 'tensor') return value;
-  return { ...value, type: { ...value.type, elemType, range: undefined }, range: undefined };
+function withType(value: Value, now: RetypedValue | undefined): Value {
+  if (now === undefined) return value;
+  const { name, elemType } = now;
+  const type = value.type?.kind === 'tensor' ? { ...value.type, elemType, range: undefined } : value.type;
+  return { ...value, name, type, range: undefined };
 }
 
 /** The scope's nodes in order, each with the entry it belongs to; a shared node belongs to its first user. */

@@ -65,6 +65,16 @@ function inferenceOf(model: Model): ModelInference {
   return found;
 }
 
+/** The types of values of the original model, whichever graph's, as seen from a scope. */
+export function typesIn(ws: Workspace): (scope: Scope, name: string) => InferredType | undefined {
+  const known = new Map<Scope, readonly GraphInference[]>();
+  return (scope, name) => {
+    const graphs = known.get(scope) ?? outerInferences(ws, scope);
+    known.set(scope, graphs);
+    return typeIn(graphs, name);
+  };
+}
+
 /** Of the graphs around the scope, the innermost (its own) first; empty where it is never reached. */
 function outerInferences(ws: Workspace, scope: Scope): GraphInference[] {
   const path: Scope[] = [];

@@ -47,10 +47,18 @@ export interface Scope {
   readonly removed: Set<string>;
   /** Values whose shape an edit changed: what the file declares of it goes. */
   readonly reshaped: Set<string>;
-  /** Graph inputs and outputs that take another element type, by name. */
-  readonly retyped: Map<string, number>;
+  /** Graph inputs and outputs that take another element type, and maybe name, by position. */
+  readonly retyped: {
+    readonly inputs: Map<number, RetypedValue>;
+    readonly outputs: Map<number, RetypedValue>;
+  };
   /** Nodes before all others. */
   readonly leading: Node[];
+}
+
+export interface RetypedValue {
+  readonly name: string;
+  readonly elemType: number;
 }
 
 /** A node that several entries share (one DynamicQuantizeLinear per activation). */
@@ -231,7 +239,8 @@ export class Workspace {
     return !scope.removed.has(name);
   }
 
-  private definition(scope: Scope, name: string): Scope | undefined {
+  /** The graph that defines what `name` means in `scope`. */
+  definition(scope: Scope, name: string): Scope | undefined {
     for (let at: Scope | undefined = scope; at !== undefined; at = at.parent) {
       if (at.initializers.has(name) || at.producers.has(name) || at.inputs.has(name)) return at;
     }
@@ -318,7 +327,7 @@ function openScope(
     shared: new Map(),
     removed: new Set(),
     reshaped: new Set(),
-    retyped: new Map(),
+    retyped: { inputs: new Map(), outputs: new Map() },
     leading: [],
   };
   scopes.push(scope);

@@ -6,8 +6,8 @@ export const CAST_TYPES = ['float16', 'bfloat16'] as const;
 export type CastType = (typeof CAST_TYPES)[number];
 
 /**
- * Computes in 16 bits where operators can, weights included; others stay float32, with Casts between. Subgraphs (If,
- * Loop, Scan) stay float32.
+ * Computes in 16 bits where operators can, weights included, in bodies of If, Loop and Scan, too; others stay float32,
+ * with Casts between.
  */
 export interface CastEdit {
   readonly type: 'cast';
@@ -15,9 +15,9 @@ export interface CastEdit {
   readonly to: CastType;
   /** Whether the model's float32 inputs and outputs keep their type; else they take the new one, too. */
   readonly keepIo: boolean;
-  /** Of the layers, those that stay float32 all the same. */
+  /** Of the layers, those that stay float32 all the same; an If, Loop or Scan with what is in it. */
   readonly keepFloat32?: LayerSelector | undefined;
-  /** Operators that stay float32, besides those that must. */
+  /** Operators that stay float32, besides those that must; If, Loop and Scan with what is in them. */
   readonly keepOps?: readonly string[] | undefined;
 }
 

@@ -102,6 +102,7 @@ const CASES: readonly Case[] = [
     layers: 44,
     sqnrDb: 20,
   },
+  { title: 'weights in If branches, float16', ...vad, edit: cast(), layers: 186, sqnrDb: 40 },
 ];
 
 describe('real models in every form', function () {
