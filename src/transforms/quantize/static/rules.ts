@@ -4,6 +4,7 @@ import { blocksOpset } from '../../graph/opset.ts';
 import type { Entry } from '../../graph/workspace.ts';
 import { isBlocked, type Blocked, type Weight } from '../../weights/find.ts';
 import { clampBounds } from './clamp-bounds.ts';
+import { reachesSoftmax } from './masked.ts';
 import type { NodePlan, Operand, Planner } from './plan.ts';
 
 type Rule = (planner: Planner, entry: Entry, node: Node) => NodePlan | Blocked;
@@ -16,7 +17,7 @@ export const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
   ['BatchNormalization', normalization],
   ['Relu', clamp],
   ['Clip', clamp],
-  ['Add', adding],
+  ['Add', joining],
   ['Mul', joining],
   ['Concat', joining],
   ['Sigmoid', joining],
@@ -185,18 +186,14 @@ function clamp(p: Planner, _entry: Entry, node: Node): NodePlan | Blocked {
   return { operands: [{ kind: 'value', name: x }, ...rest.map(plain)], outputs: [y] };
 }
 
-/** An Add before a Softmax may add a mask, of which calibration tells. */
-function adding(p: Planner, entry: Entry, node: Node): NodePlan | Blocked {
-  const [y = ''] = node.outputs;
-  const [user, ...others] = p.ws.uses(p.ws.main, y);
-  const isScore = others.length === 0 && user?.entry.original.opType === 'Softmax';
-  if (isScore && p.isMasked(y))
-    return { reason: `"${y}" is masked: integers would leave nothing of the rest` };
-  return joining(p, entry, node);
-}
-
-/** All that it takes and gives become integers, each with a scale of its own, where one input is quantized already. */
+/**
+ * All that it takes and gives become integers, each with a scale of its own, where one input is quantized already.
+ * Scores stay float where calibration saw a mask among them.
+ */
 function joining(p: Planner, entry: Entry, node: Node): NodePlan | Blocked {
+  const [y = ''] = node.outputs;
+  if (p.isMasked(y) && reachesSoftmax(p.ws, y))
+    return { reason: `"${y}" is masked: integers would leave nothing of the rest` };
   const operands: Operand[] = [];
   for (const [i, name] of node.inputs.entries()) {
     if (p.ws.resolve(entry.scope, name).kind === 'constant') {
@@ -212,7 +209,6 @@ function joining(p: Planner, entry: Entry, node: Node): NodePlan | Blocked {
   const values = operands.flatMap((o) => (o.kind === 'value' ? [o.name] : []));
   if (!values.some((name) => p.isQuantized(name))) return notJoining(values[0] ?? '');
   for (const name of values) p.mark(name);
-  const [y = ''] = node.outputs;
   p.mark(y);
   return { operands, outputs: [y] };
 }
