@@ -21,7 +21,7 @@ import { print } from './output.ts';
 import { layerTable, totalsLines } from './report.ts';
 import { colour, progressLine, table, wrap } from './terminal.ts';
 import { changesTable, recipeFor, warningLines } from './transform.ts';
-import { verdictLines, type BeforeAfter } from './verdict.ts';
+import { memoryLines, verdictLines, type BeforeAfter } from './verdict.ts';
 
 const samples = path.resolve(import.meta.dirname, '../media/samples');
 const batchSizes = [1, 8, 32];
@@ -103,7 +103,7 @@ async function demo(model: Model, job: Job): Promise<void> {
 
   heading('What it comes to', `${path.basename(file)} → ${path.basename(output)}`);
   const fileBytes = { before: model.source.file.sizeBytes, after: (await stat(output)).size };
-  print(verdictLines(report, fileBytes, held));
+  print([...verdictLines(report, fileBytes), '', ...memoryLines(report, held)]);
 
   heading('Next', '');
   print([

@@ -1,11 +1,11 @@
 /**
- * What a compression comes to, in four honest lines: answers, size, memory, speed. Good news and bad alike; figures
- * within the noise of a measurement are called equal.
+ * What a compression comes to: answers, size and speed in a line each, memory in a table, of which each line counts
+ * the same before and after. Good news and bad alike; figures within the noise of a measurement are called equal.
  */
-import { formatBytes, formatPercent } from '../format.ts';
+import { formatBytes, formatChange, formatPercent } from '../format.ts';
 import type { BatchResult, CheckReport } from '../runtime/types.ts';
 import { decibels, formatMs } from './check-report.ts';
-import { colour } from './terminal.ts';
+import { colour, table, wrap } from './terminal.ts';
 
 /** Latency and process memory swing by so much between two runs of the same model. */
 const noise = 0.1;
@@ -30,19 +30,12 @@ export interface BeforeAfter {
   readonly after: number;
 }
 
-/**
- * Nothing where no batch size could be run.
- * @param held predicted bytes of everything held at the peak, by batch size: what the allocator does not report, too
- */
-export function verdictLines(
-  report: CheckReport,
-  fileBytes: BeforeAfter,
-  held: ReadonlyMap<number, BeforeAfter>,
-): string[] {
+/** Nothing where no batch size could be run. */
+export function verdictLines(report: CheckReport, fileBytes: BeforeAfter): string[] {
   const done = report.batches.filter((b) => b.error === undefined);
   const last = done.at(-1);
   if (last === undefined) return [];
-  return [answers(done), size(fileBytes), ...memory(done, held), speed(last)]
+  return [answers(done), size(fileBytes), speed(last)]
     .filter((v) => v !== undefined)
     .map(([mark, text]) => {
       const paint = { good: colour.green, bad: colour.red, even: colour.dim }[mark];
@@ -79,40 +72,61 @@ function size({ before, after }: BeforeAfter): Verdict {
   return [after < before ? 'good' : 'bad', `the file ${changeText(before, after, formatBytes)}`];
 }
 
-/** At the smallest and the largest batch: weights weigh most in the one, activations in the other. */
-function memory(
-  done: readonly BatchResult[],
-  held: ReadonlyMap<number, BeforeAfter>,
-): (Verdict | undefined)[] {
-  const last = done.at(-1);
-  const ends = new Set([done[0], last].filter((b) => b !== undefined));
-  const peaks = [...ends].flatMap((b) => [
-    memoryOf(b, held.get(b.batchSize)?.before, held.get(b.batchSize)?.after, 'predicted: all that is held'),
-    memoryOf(
-      b,
-      b.original?.peakBytes,
-      b.compressed?.peakBytes,
-      `measured: ${b.compressed?.peakSource ?? ''}`,
-    ),
-  ]);
-  const [before = 0, after = 0] = [last?.original?.processPeakBytes, last?.compressed?.processPeakBytes];
-  // the arena leaves out weights as stored; the process holds everything, but a small model drowns in it
-  const isTelling = last?.original?.peakBytes !== before && Math.max(before, after) >= telling;
-  if (last === undefined || !isTelling) return peaks;
-  return [...peaks, memoryOf(last, before, after, 'process memory growth')];
+/**
+ * The peak at the smallest and the largest batch that ran: weights weigh most in the one, activations in the other.
+ * @param held predicted bytes of everything held at the peak, by batch size: what the allocator does not report, too
+ */
+export function memoryLines({ batches }: CheckReport, held: ReadonlyMap<number, BeforeAfter>): string[] {
+  const done = batches.filter((b) => b.error === undefined);
+  const ends = [...new Set([done[0], done.at(-1)])].filter((b) => b !== undefined);
+  const rows = ends.flatMap((batch) =>
+    memoryRows(batch, held.get(batch.batchSize)).map((cells, i) => [
+      i === 0 ? `batch ${batch.batchSize}` : '',
+      ...cells,
+    ]),
+  );
+  if (rows.length === 0) return [];
+  const columns = [
+    { title: 'peak memory' },
+    { title: 'of what' },
+    { title: 'original', align: 'right' },
+    { title: 'int8', align: 'right' },
+    { title: '', align: 'right' },
+  ] as const;
+  const note = ends.some(({ original }) => isArena(original))
+    ? wrap(
+        colour.dim(
+          'The arena leaves out weights as stored, which int8 shrinks; it holds activations, of which int8 adds some.',
+        ),
+        0,
+      )
+    : [];
+  return [...table(columns, rows), ...note];
 }
 
-function memoryOf(
-  batch: BatchResult,
-  before: number | undefined,
-  after: number | undefined,
-  source: string,
-): Verdict | undefined {
+function memoryRows(batch: BatchResult, held: BeforeAfter | undefined): string[][] {
+  const { original, compressed } = batch;
+  const name = isArena(original) ? 'in the arena of ONNX Runtime' : (original?.peakSource ?? '');
+  const [before = 0, after = 0] = [original?.processPeakBytes, compressed?.processPeakBytes];
+  // the process holds everything, but a small model drowns in it
+  const isTelling = original?.peakBytes !== before && Math.max(before, after) >= telling;
+  return [
+    memoryRow('all that is held, predicted', held?.before, held?.after),
+    memoryRow(`${name}, predicted`, original?.predictedPeakBytes, compressed?.predictedPeakBytes),
+    memoryRow(`${name}, measured`, original?.peakBytes, compressed?.peakBytes),
+    isTelling ? memoryRow('growth of the process, measured', before, after) : undefined,
+  ].filter((row) => row !== undefined);
+}
+
+function isArena(run: BatchResult['original']): boolean {
+  return run?.peakSource.startsWith('ORT arena') === true;
+}
+
+/** Undefined where one of the two is not known. */
+function memoryRow(of: string, before: number | undefined, after: number | undefined): string[] | undefined {
   if (before === undefined || after === undefined || before === 0) return undefined;
-  const text = changeText(before, after, formatBytes);
-  // its own brackets within ours read badly
-  const by = source.replace(/ \((.*)\)$/, ', $1');
-  return [markOf(before, after, 0.02), `peak memory at batch ${batch.batchSize} ${text} (${by})`];
+  const paint = { good: colour.green, bad: colour.red, even: colour.dim }[markOf(before, after, 0.02)];
+  return [of, formatBytes(before), formatBytes(after), paint(formatChange(before, after))];
 }
 
 function speed(batch: BatchResult): Verdict | undefined {

@@ -112,6 +112,14 @@ describe("the article's network on the command line", function () {
     assert.match(plain.stdout, /2 of 2 layers/);
     assert.match(plain.stdout, /accuracy is (?:kept|lost): 100 % → /);
     assert.match(plain.stdout, /✓ the file shrinks by 7\d\.\d %/);
+    // of the same, before and after: what is predicted of the arena is what is measured of it
+    for (const of of [
+      'all that is held, predicted',
+      'in the arena of ONNX Runtime, predicted',
+      'in the arena of ONNX Runtime, measured',
+    ])
+      // prettier-ignore
+      assert.match(plain.stdout, new RegExp(`^(batch 1)? +${of} +\\S+ \\S?i?B +\\S+ \\S?i?B +[+−±]`, 'm'));
     assert.match(plain.stdout, /npm start -- --open/);
     for (const batch of [1, 8, 32]) assert.match(plain.stdout, new RegExp(`^ +${batch} +0\\.99`, 'm'));
     const painted = await cli.start(args, { FORCE_COLOR: '1' }).finished;
