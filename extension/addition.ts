@@ -1,12 +1,19 @@
 /** What a request adds to the recipe: one edit, or those that a look at the weights tells (`auto`). */
 import { l10n, ProgressLocation } from 'vscode';
-import type { AutoOptions, CalibrationView, EditRequest } from '../src/protocol.ts';
-import type { CalibrationData, ChosenForms, Edit, LayerSelector } from '../src/transforms/index.ts';
+import type { AutoOptions, CalibrationView, ChannelOptions, EditRequest } from '../src/protocol.ts';
+import type {
+  CalibrationData,
+  ChosenForms,
+  Edit,
+  LayerSelector,
+  PruneChannelsEdit,
+} from '../src/transforms/index.ts';
 import { calibrationData } from './calibration-data.ts';
 import { withJobProgress } from './document/job-progress.ts';
 import type { OnnxDocument } from './document/onnx-document.ts';
 import { editFor, namedLayers } from './edits.ts';
 import { localize } from './l10n/domain-text.ts';
+import type { RunSettings } from './session/protocol.ts';
 
 export interface Addition {
   readonly edits: readonly Edit[];
@@ -16,14 +23,25 @@ export interface Addition {
   readonly chosen?: ChosenForms['layers'] | undefined;
 }
 
-/** @throws RangeError where the request cannot be; of `auto` all of `chooseForms`, which reads the weights */
+/**
+ * @param settings what models are run with, where the importance of channels looks at data
+ * @throws RangeError where the request cannot be; of `auto` and `global` what reading the weights, or running data, throws
+ */
 export async function additionFor(
   document: OnnxDocument,
   request: EditRequest,
   signal: AbortSignal,
+  settings?: () => Promise<RunSettings>,
 ): Promise<Addition> {
   if (request.type === 'cast' || request.type === 'prune-blocks') return { edits: [editFor(request)] };
-  if (request.type === 'prune') return withData([editFor(request)], request.options.calibration);
+  if (request.type === 'prune') {
+    const { options } = request;
+    const edit = editFor(request);
+    if (edit.type !== 'prune-channels' || options.kind !== 'channels' || options.scope !== 'global')
+      return withData([edit], options.calibration);
+    const ratios = await ratiosOf(document, edit, options, signal, settings);
+    return withData([{ ...edit, ratios }], options.calibration);
+  }
   const { options, layerIds } = request;
   if (options.form === 'auto') return autoAddition(document, namedLayers(request), options, signal);
   const edits = [editFor({ type: 'quantize', layerIds, options })];
@@ -32,6 +50,23 @@ export async function additionFor(
 
 function withData(edits: readonly Edit[], data: CalibrationView | undefined): Addition {
   return data === undefined ? { edits } : { edits, calibration: calibrationData(data) };
+}
+
+/** What one ratio for all groups makes of each. */
+async function ratiosOf(
+  document: OnnxDocument,
+  edit: PruneChannelsEdit,
+  { importance, maxRatio, calibration }: ChannelOptions,
+  signal: AbortSignal,
+  settings: (() => Promise<RunSettings>) | undefined,
+): Promise<Readonly<Record<string, number>>> {
+  const isRun =
+    importance === 'activation' ||
+    importance === 'reconstruction' ||
+    (await document.ask('needsCalibration'));
+  const data = calibration && calibrationData(calibration);
+  const request = { edit, maxRatio, data, settings: isRun ? await settings?.() : undefined };
+  return document.run('channelRatios', [request], { signal });
 }
 
 export async function autoAddition(

@@ -60,7 +60,9 @@ export function pruneEdit(layers: LayerSelector, options: PruneOptions): PruneEd
   const { ratio } = options;
   if (!(ratio >= 0 && ratio <= 1)) throw new RangeError(`expected a ratio from 0 to 1, got ${ratio}`);
   if (options.kind === 'channels') {
-    const { importance, repair, roundTo, approximate } = options;
+    const { importance, repair, roundTo, approximate, maxRatio } = options;
+    if (maxRatio !== undefined && !(maxRatio >= 0 && maxRatio <= 1))
+      throw new RangeError(`expected a ratio from 0 to 1, got ${maxRatio}`);
     if (roundTo !== undefined && !(Number.isSafeInteger(roundTo) && roundTo >= 1))
       throw new RangeError(`expected a whole number of channels, got ${roundTo}`);
     const rest = {

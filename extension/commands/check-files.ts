@@ -11,15 +11,21 @@ export interface ModelFiles {
   readonly compressed: string;
 }
 
+interface Written extends ModelFiles {
+  /** What calibration data had to say of the edits. */
+  readonly warnings: readonly string[];
+}
+
 export async function withModelFiles<T>(
   document: OnnxDocument,
   plan: CheckPlan,
   signal: AbortSignal,
-  work: (files: ModelFiles) => Promise<T>,
+  work: (files: ModelFiles, warnings: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-check-'));
   try {
-    return await work(await modelFiles(document, plan, folder, signal));
+    const { warnings, ...files } = await modelFiles(document, plan, folder, signal);
+    return await work(files, warnings);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -30,7 +36,7 @@ async function modelFiles(
   { against }: CheckPlan,
   folder: string,
   signal: AbortSignal,
-): Promise<ModelFiles> {
+): Promise<Written> {
   const { uri } = document;
   const fileOf = async (side: string): Promise<Uri> => {
     // a folder for each, since external data keeps its own name
@@ -44,10 +50,10 @@ async function modelFiles(
   if (against !== undefined) {
     if (against.scheme !== 'file')
       throw new Error(l10n.t('Only models on a local disk can be compared with.'));
-    return { original: original.fsPath, compressed: against.fsPath };
+    return { original: original.fsPath, compressed: against.fsPath, warnings: [] };
   }
-  if (!document.hasEdits) return { original: original.fsPath, compressed: original.fsPath };
+  if (!document.hasEdits) return { original: original.fsPath, compressed: original.fsPath, warnings: [] };
   const compressed = await fileOf('compressed');
-  await document.write(compressed, signal);
-  return { original: original.fsPath, compressed: compressed.fsPath };
+  const warnings = await document.write(compressed, signal);
+  return { original: original.fsPath, compressed: compressed.fsPath, warnings };
 }

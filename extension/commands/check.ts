@@ -49,9 +49,10 @@ export const checkAccuracy: Command = {
         const report = await withRunProgress(
           l10n.t('Checking {0}', document.fileName),
           (options) =>
-            withModelFiles(document, plan, options.signal, (files) =>
-              checkRequest(document, plan, files).then((request) => runner.check(request, options)),
-            ),
+            withModelFiles(document, plan, options.signal, async (files, warnings) => {
+              const report = await runner.check(await checkRequest(document, plan, files), options);
+              return { ...report, warnings: [...warnings, ...report.warnings] };
+            }),
           tracked,
         );
         const { optimization } = document.options;

@@ -34,9 +34,13 @@ export const compareLayers: Command = {
       const report = await withRunProgress(
         l10n.t('Comparing the layers of {0} with the original’s', document.fileName),
         (options) =>
-          withModelFiles(document, plan, options.signal, (files) =>
-            runner.compareLayers({ ...files, ...otherDims(document), ep, data }, options),
-          ),
+          withModelFiles(document, plan, options.signal, async (files, warnings) => {
+            const report = await runner.compareLayers(
+              { ...files, ...otherDims(document), ep, data },
+              options,
+            );
+            return { ...report, warnings: [...warnings, ...report.warnings] };
+          }),
       );
       const view = layerErrorsView(await document.ask('layerNames'), ep, report);
       for (const page of services.editors.pagesOf(document)) page.showLayerErrors(view);

@@ -13,8 +13,11 @@ import { writeModel, type Write } from './write-model.ts';
 export interface Answers {
   ask<K extends keyof Queries>(query: K, ...args: QueryArgs<K>): Promise<QueryAnswer<K>>;
   run<K extends keyof Jobs>(kind: K, args: JobArgs<K>, options?: JobOptions): Promise<JobResult<K>>;
-  /** Writes the changed model, after its data have run through the original where an edit looks at activations. */
-  write(target: Uri, signal?: AbortSignal): Promise<void>;
+  /**
+   * Writes the changed model, after its data have run through the original where an edit looks at activations.
+   * @returns what those had to say of the edits: layers that no sample comes to, say
+   */
+  write(target: Uri, signal?: AbortSignal): Promise<readonly string[]>;
 }
 
 /** What the answers about a version need of its document, as it is when they are asked. */
@@ -43,16 +46,19 @@ export class VersionAnswers implements Answers {
     return this.#version.base.file.run(kind, this.#state(), args, options);
   }
 
-  async write(target: Uri, signal?: AbortSignal): Promise<void> {
+  async write(target: Uri, signal?: AbortSignal): Promise<readonly string[]> {
     const needsData = await this.ask('needsCalibration');
     const settings = needsData ? await this.#runSettings() : undefined;
-    if (settings !== undefined)
-      await calibrating(this.#context.fileName, this.#version.recipe, signal, (options) =>
-        this.run('calibrate', [settings], options),
-      );
+    const warnings =
+      settings === undefined
+        ? []
+        : await calibrating(this.#context.fileName, this.#version.recipe, signal, (options) =>
+            this.run('calibrate', [settings], options),
+          );
     await this.#written(target, signal, (path, options) =>
       this.run('writeChanged', [path, settings], options),
     );
+    return warnings;
   }
 
   /** The file as it was read, without the recipe. */

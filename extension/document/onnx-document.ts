@@ -14,6 +14,7 @@ import type { JobArgs, JobResult, QueryAnswer, QueryArgs } from '../session/prot
 import type { Jobs, Queries } from '../session/queries.ts';
 import type { ShownOptions } from '../session/shown.ts';
 import { withSignal } from './abort.ts';
+import { sayWarnings } from './calibrating.ts';
 import { VersionAnswers, type Answers } from './answers.ts';
 import type { Base } from './base.ts';
 import { fileStamp, openBase } from './open-model.ts';
@@ -148,7 +149,7 @@ export class OnnxDocument implements Answers {
     return this.#current.run(kind, args, options);
   }
 
-  write(target: Uri, signal?: AbortSignal): Promise<void> {
+  write(target: Uri, signal?: AbortSignal): Promise<readonly string[]> {
     return this.#current.write(target, signal);
   }
 
@@ -259,7 +260,7 @@ export class OnnxDocument implements Answers {
   /** Writes the changed model over the file, which then is the original of an empty recipe. Undo goes back past it. */
   async save(token?: CancellationToken): Promise<void> {
     const written = this.#version;
-    await withSignal(token, (signal) => this.write(this.uri, signal));
+    sayWarnings(this.fileName, await withSignal(token, (signal) => this.write(this.uri, signal)));
     const base = await openBase(this.#defaults.sessions, this.uri);
     this.#saved = base;
     this.#keep(base);
@@ -276,10 +277,9 @@ export class OnnxDocument implements Answers {
     else this.#show(now, 'source');
   }
 
-  saveAs(target: Uri, token?: CancellationToken): Promise<void> {
-    return target.toString() === this.uri.toString()
-      ? this.save(token)
-      : withSignal(token, (signal) => this.write(target, signal));
+  async saveAs(target: Uri, token?: CancellationToken): Promise<void> {
+    if (target.toString() === this.uri.toString()) return this.save(token);
+    sayWarnings(this.fileName, await withSignal(token, (signal) => this.write(target, signal)));
   }
 
   /** Back to the file as it is on disk. */

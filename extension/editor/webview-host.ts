@@ -34,6 +34,7 @@ import type { OnnxDocument } from '../document/onnx-document.ts';
 import { namedLayers } from '../edits.ts';
 import { log } from '../log.ts';
 import type { Processor } from '../processor.ts';
+import type { RunSettings } from '../session/protocol.ts';
 import { isEpName, settings } from '../settings.ts';
 import { checkView } from '../views/check-view.ts';
 import type { Fact } from '../views/describe.ts';
@@ -233,7 +234,7 @@ export class WebviewHost implements Answering<HostApi> {
     const { signal } = this.#ranking;
     if (importance === 'weights') return this.#document.run('blocksView', [], { signal });
     const data = calibration && calibrationData(calibration);
-    const settings = { runner: await this.#services.runner(), isOnDisk: this.#document.isOriginalOnDisk };
+    const settings = await this.#runSettings();
     return this.#document.run('blocksView', [{ calibration: data, settings }], { signal });
   }
 
@@ -329,7 +330,12 @@ export class WebviewHost implements Answering<HostApi> {
     this.#choosing = new AbortController();
     const { signal } = this.#choosing;
     if (request.type === 'quantize') await this.#services.processor.known();
-    return additionFor(this.#document, request, signal);
+    return additionFor(this.#document, request, signal, () => this.#runSettings());
+  }
+
+  /** @throws Error in an untrusted workspace */
+  async #runSettings(): Promise<RunSettings> {
+    return { runner: await this.#services.runner(), isOnDisk: this.#document.isOriginalOnDisk };
   }
 
   /** Every page hears of the change by `onDidChange`; the one that asked also gets it as its answer. */

@@ -8,9 +8,16 @@ import path from 'node:path';
 import type { EpName } from '../../src/analysis/index.ts';
 import { calibrate, calibrationPath, RANDOM_CALIBRATION, type Calibrated } from '../../src/calibrated.ts';
 import { blockInfluences } from '../../src/block-influence.ts';
+import { scoredGroups } from '../../src/global-ratios.ts';
 import { saveModel, type Model } from '../../src/onnx/index.ts';
 import type { Runner } from '../../src/runtime/index.ts';
-import { applyRecipe, needsData, type CalibrationData } from '../../src/transforms/index.ts';
+import {
+  applyRecipe,
+  needsData,
+  type CalibrationData,
+  type PruneChannelsEdit,
+  type ScoredGroup,
+} from '../../src/transforms/index.ts';
 import type { Job } from './protocol.ts';
 import type { Shown } from './shown.ts';
 
@@ -33,15 +40,21 @@ export class Calibrations {
   #kept: Kept | undefined;
 
   /**
-   * Hands on the changed model as it can be written; what makes its tensors is there until `work` is over.
+   * Hands on the changed model as it can be written, and what the data had to say of the edits; what makes its tensors
+   * is there until `work` is over.
    * @throws all of `calibrate`
    */
-  async use<T>(of: CalibrationOf, job: Job, work: (model: Model) => Promise<T>): Promise<T> {
+  async use<T>(
+    of: CalibrationOf,
+    job: Job,
+    work: (model: Model, warnings: readonly string[]) => Promise<T>,
+  ): Promise<T> {
     const { base, recipe, applied } = of.shown.snapshot;
-    if (!needsData(applied())) return work(applied().model);
+    if (!needsData(applied())) return work(applied().model, []);
     const kept = await this.#take(of, job);
     try {
-      return await work(applyRecipe(base.model, recipe, await kept.found).model);
+      const found = await kept.found;
+      return await work(applyRecipe(base.model, recipe, found).model, found.warnings);
     } finally {
       this.#leave(kept);
     }
@@ -124,6 +137,27 @@ export async function influencesOf(
     ...{ dims: otherDims(of.shown), batchSymbols: batchSymbolsOf(of.shown) },
     onProgress: ({ fraction, message }) => report({ done: fraction, total: 1, message }),
   });
+}
+
+/** How much the channels matter of which the edit would take some, after the recipe. @throws as `scoredGroups` */
+export async function channelScoresOf(
+  of: CalibrationOf,
+  { signal, report }: Job,
+  edit: PruneChannelsEdit,
+  data: CalibrationData | undefined,
+): Promise<readonly ScoredGroup[]> {
+  const { base, recipe, applied } = of.shown.snapshot;
+  const isRun = ['activation', 'reconstruction'].includes(edit.importance) || needsData(applied());
+  const before = data === undefined ? recipe : { ...recipe, calibration: data };
+  const read = (ep: EpName, modelPath?: string): Promise<readonly ScoredGroup[]> =>
+    scoredGroups(base.model, before, edit, {
+      ...{ runner: of.runner, ep, modelPath, signal },
+      ...{ dims: otherDims(of.shown), batchSymbols: batchSymbolsOf(of.shown) },
+      onProgress: ({ fraction, message }) => report({ done: fraction, total: 1, message }),
+    });
+  if (!isRun) return read('cpu');
+  const ep = await runnableEp(of, signal);
+  return withOriginal(of, signal, (modelPath) => read(ep, modelPath));
 }
 
 function batchSymbolsOf(shown: CalibrationOf['shown']): readonly string[] {

@@ -86,16 +86,19 @@ export function writeChanged(
   return calibrated(shown, job, settings, (model) => write(model, target, job));
 }
 
-/** Runs the data of the recipe ahead of what needs them, and keeps what they tell. */
-export async function calibrate(shown: Shown, job: Job, settings: RunSettings): Promise<void> {
-  await calibrated(shown, job, settings, () => Promise.resolve());
+/**
+ * Runs the data of the recipe ahead of what needs them, and keeps what they tell.
+ * @returns what they do not: layers that no sample comes to, say
+ */
+export function calibrate(shown: Shown, job: Job, settings: RunSettings): Promise<readonly string[]> {
+  return calibrated(shown, job, settings, (_model, warnings) => Promise.resolve(warnings));
 }
 
 function calibrated<T>(
   shown: Shown,
   job: Job,
   settings: RunSettings | undefined,
-  work: (model: Model) => Promise<T>,
+  work: (model: Model, warnings: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const runner = () => {
     if (settings === undefined) throw new Error(`${shown.fileName}: the recipe looks at activations`);

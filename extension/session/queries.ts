@@ -15,6 +15,7 @@ import { modelView } from '../views/model-view.ts';
 import { previewView } from '../views/preview-view.ts';
 import { trainingView } from '../views/training-view.ts';
 import { weightsView } from '../views/weights-view.ts';
+import { channelRatios } from './channel-ratios.ts';
 import * as figures from './figures.ts';
 import * as jobList from './jobs.ts';
 import type { Shown } from './shown.ts';
@@ -55,7 +56,7 @@ export const queries = {
   weightNotes,
 };
 
-export const jobs = { ...jobList, weightsView, importanceView, blocksView, coarseView };
+export const jobs = { ...jobList, channelRatios, weightsView, importanceView, blocksView, coarseView };
 
 export type Queries = typeof queries;
 export type Jobs = typeof jobs;

@@ -49,8 +49,8 @@ export function quantizeTool({ documents }: Services): LanguageModelTool<Input> 
         const quantized = document.under(edits, data);
         const { lines, reason } = await quantized.ask('quantizedReport');
         if (reason !== undefined) throw new Error(reason);
-        await withSignal(token, (signal) => quantized.write(target, signal));
-        return [...lines, `written to ${target.fsPath}`].join('\n');
+        const warnings = await withSignal(token, (signal) => quantized.write(target, signal));
+        return [...lines, ...warnings, `written to ${target.fsPath}`].join('\n');
       });
       return new LanguageModelToolResult([new LanguageModelTextPart(text)]);
     },

@@ -60,7 +60,7 @@ export function channelGroups(input: GroupsInput): ChannelGroupView[] {
         const is = blocked === undefined ? shapes.after(node) : was;
         return { layerId: layer?.id ?? node, name: layer?.name ?? node, isMaker, before: was, after: is };
       };
-      const kept = isDone ? channelsKept(group, edit.ratio, edit.roundTo) : group.channels;
+      const kept = isDone ? channelsKept(group, ratioOf(group, edit, before), edit.roundTo) : group.channels;
       return {
         channels: { before: group.channels, after: kept },
         layers: oncePerLayer([
@@ -72,6 +72,11 @@ export function channelGroups(input: GroupsInput): ChannelGroupView[] {
     })
     .sort((a, b) => Number(a.blocked !== undefined) - Number(b.blocked !== undefined))
     .slice(0, shownGroups);
+}
+
+/** The edit names groups by the original's nodes. */
+function ratioOf({ id, layers: [first = ''] }: PruneGroup, edit: PruneChannelsEdit, before: Side): number {
+  return edit.ratios?.[before.originalNode(first) + id.slice(first.length)] ?? edit.ratio;
 }
 
 /** A bias of its own node goes with the layer's weight. */

@@ -93,7 +93,7 @@ function pruneLabel(edit: PruneEdit, where: string): string {
 /** By what it chooses, e.g. `by L1 norm`, `smallest magnitudes`. */
 export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
   if (edit.type === 'prune-channels') {
-    const by = {
+    const one = {
       l1: l10n.t('by L1 norm'),
       l2: l10n.t('by L2 norm'),
       'batch-norm': l10n.t('by BatchNorm scale'),
@@ -101,6 +101,7 @@ export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
       reconstruction: l10n.t('by reconstruction'),
       random: l10n.t('at random'),
     }[edit.importance];
+    const by = edit.ratios === undefined ? one : l10n.t('{0}, one ratio for all groups', one);
     return {
       none: by,
       bias: l10n.t('{0}, biases repaired', by),

@@ -84,6 +84,10 @@ export interface ChannelOptions {
   readonly importance: 'l1' | 'l2' | 'batch-norm' | 'activation' | 'reconstruction' | 'random';
   /** Share of the channels of each group that goes, 0..1; at least one stays. */
   readonly ratio: number;
+  /** `global`: one ratio for all groups of the edit together, those that matter least of all go. Left out: one for each. */
+  readonly scope?: 'global' | undefined;
+  /** For `global`: at most such a share of a single group, 0..1. Left out: 0.9. */
+  readonly maxRatio?: number | undefined;
   /** What makes up for them, from calibration data. */
   readonly repair: 'none' | 'bias' | 'statistics' | 'least-squares';
   /** Also channels whose mean a LayerNormalization subtracts, which is not exact. Left out: those stay. */

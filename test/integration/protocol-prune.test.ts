@@ -1,6 +1,7 @@
 /** What the page learns of pruning before it is done, and finds after. */
 import assert from 'node:assert/strict';
 import type { CheckReport } from '../../src/runtime/index.ts';
+import { editLabel } from '../../extension/views/edit-label.ts';
 import { conv, eachOnSample, fc1, fc2 } from './opened-page.ts';
 
 const channels = { kind: 'channels', importance: 'l1', ratio: 0.5, repair: 'none' } as const;
@@ -84,6 +85,24 @@ describe('Pruning by the page', () => {
     assert.ok(after.layers.every((l) => l.change === undefined || (l.canQuantize && l.canPrune)));
   });
 
+  it('shares one ratio among all groups, which the recipe then names', async () => {
+    const { document, host } = opened();
+    const options = { ...channels, ratio: 0.25, scope: 'global', maxRatio: 0.75 } as const;
+    const preview = await host.preview({ type: 'prune', layerIds: [conv, fc1], options });
+    const after = await host.prune([conv, fc1], options);
+    assert.deepEqual(after.totals, preview.after);
+    const [edit] = document.recipe.edits;
+    assert.ok(edit?.type === 'prune-channels' && edit.ratio === 0.25);
+    // of 64 channels and 128 neurons
+    const sizes: Record<string, number> = { [conv]: 64, [fc1]: 128 };
+    const gone = Object.entries(edit.ratios ?? {}).map(([id, ratio]) => ratio * (sizes[id] ?? NaN));
+    assert.ok(Math.abs(gone.reduce((a, b) => a + b, 0) - 48) < 1, String(gone));
+    assert.ok(
+      Object.values(edit.ratios ?? {}).every((r) => r <= 0.75) && Math.abs((gone[0] ?? NaN) - 16) > 1,
+    );
+    assert.match(document.recipe.edits.map(editLabel).join(), /one ratio for all groups/);
+  });
+
   it('learns what stands in the way of removing channels', async () => {
     const { host } = opened();
     const preview = await host.preview({ type: 'prune', layerIds: [fc2], options: channels });
@@ -115,7 +134,10 @@ describe('Pruning by the page', () => {
       64 * 32 * 9,
     );
     assert.deepEqual((await host.importance(fc2, channels)).parts, []);
-    assert.match((await host.importance(conv, { ...zeros, method: 'wanda' })).note ?? '', /calibration data/);
+    assert.match(
+      (await host.importance(conv, { ...zeros, method: 'wanda' as const })).note ?? '',
+      /calibration data/,
+    );
   });
 
   it('is told of layers that one scale serves badly, until it asks for something else or for no more', async () => {

@@ -28,7 +28,6 @@ function Dialog({ current }: { readonly current: Draft }) {
     };
   }, []);
   const isPrune = edit.type === 'prune' || edit.type === 'prune-blocks';
-  const isAuto = edit.type === 'quantize' && edit.options.form === 'auto';
   const isEmpty = edit.type === 'prune-blocks' && edit.options.blocks.length === 0;
   const changesNothing = preview.kind === 'known' && preview.view.changedLayers === 0;
   return (
@@ -61,7 +60,7 @@ function Dialog({ current }: { readonly current: Draft }) {
           {isEmpty ? (
             <p class="muted">{t('blocks.choose')}</p>
           ) : (
-            <PreviewPanel preview={preview} type={edit.type} isAuto={isAuto} />
+            <PreviewPanel preview={preview} edit={edit} />
           )}
         </div>
         <footer>

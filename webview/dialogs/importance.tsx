@@ -58,7 +58,7 @@ function Body({ answer, edit }: { readonly answer: Answer<ImportanceView>; reado
 
 /** Undefined where no single line tells what goes: a threshold of all layers, or a choice among neighbours. */
 function cutOf({ options }: PruneRequest): number | undefined {
-  if (options.kind === 'channels') return options.ratio;
+  if (options.kind === 'channels') return options.scope === 'global' ? undefined : options.ratio;
   return options.scope === 'global' || options.pattern !== undefined ? undefined : options.ratio;
 }
 

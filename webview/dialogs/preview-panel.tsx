@@ -3,20 +3,19 @@ import type { EditRequest, PreviewView } from '../../src/protocol.ts';
 import { Change } from '../components/change.tsx';
 import { Icon } from '../components/icon.tsx';
 import { StackedBar } from '../components/stacked-bar.tsx';
-import { t } from '../l10n/index.ts';
+import { t, type TextKey } from '../l10n/index.ts';
 import { peakOf } from '../lib/causes.ts';
+import { scoresAskedFor } from '../state/draft.ts';
 import type { Draft } from '../state/store.ts';
 import { ChannelGroups } from './channel-groups.tsx';
 import { Latency } from './latency.tsx';
 
 export interface PreviewPanelProps {
   readonly preview: Draft['preview'];
-  readonly type: EditRequest['type'];
-  /** Whether forms are tried on the weights, which takes its time. */
-  readonly isAuto: boolean;
+  readonly edit: EditRequest;
 }
 
-export function PreviewPanel({ preview, type, isAuto }: PreviewPanelProps) {
+export function PreviewPanel({ preview, edit }: PreviewPanelProps) {
   return (
     <section
       class="preview"
@@ -24,17 +23,21 @@ export function PreviewPanel({ preview, type, isAuto }: PreviewPanelProps) {
       aria-busy={preview.kind === 'pending'}
       aria-live="polite"
     >
-      {preview.kind === 'pending' && (
-        <p class="muted preview-wait">{t(isAuto ? 'preview.auto' : 'preview.pending')}</p>
-      )}
+      {preview.kind === 'pending' && <p class="muted preview-wait">{t(waitingFor(edit))}</p>}
       {preview.kind === 'failed' && (
         <p class="error-text" role="alert">
           <Icon name="error" /> {preview.message}
         </p>
       )}
-      {preview.kind === 'known' && <Known view={preview.view} type={type} />}
+      {preview.kind === 'known' && <Known view={preview.view} type={edit.type} />}
     </section>
   );
+}
+
+/** Reading weights takes its time. */
+function waitingFor(edit: EditRequest): TextKey {
+  if (edit.type === 'quantize' && edit.options.form === 'auto') return 'preview.auto';
+  return scoresAskedFor(edit) === undefined ? 'preview.pending' : 'preview.scores';
 }
 
 function Known({ view, type }: { readonly view: PreviewView; readonly type: EditRequest['type'] }) {

@@ -159,6 +159,15 @@ const multiples: readonly Named<number>[] = [
   { value: 32 },
 ];
 
+/** Of a single group, where the ratio is one for all. */
+const usualMaxRatio = 0.9;
+const maxRatios: readonly Named<number>[] = [
+  { value: 0.5, title: 'prune.maxRatio.50' },
+  { value: 0.75, title: 'prune.maxRatio.75' },
+  { value: usualMaxRatio, title: 'prune.maxRatio.90' },
+  { value: 1, title: 'prune.maxRatio.100' },
+];
+
 interface FieldsProps<T> {
   readonly options: T;
   readonly choose: (options: PruneOptions) => void;
@@ -186,6 +195,28 @@ function ChannelFields({ options, choose }: FieldsProps<ChannelOptions>) {
         value={options.roundTo ?? 1}
         onChange={(roundTo) => choose({ ...options, roundTo: roundTo === 1 ? undefined : roundTo })}
       />
+      <Choice
+        title={t('prune.shared')}
+        hint={t('prune.shared.hint')}
+        isChosen={options.scope === 'global'}
+        onChoose={() =>
+          choose({
+            ...options,
+            scope: options.scope === 'global' ? undefined : 'global',
+            maxRatio: undefined,
+          })
+        }
+      />
+      {options.scope === 'global' && (
+        <Select
+          label="prune.maxRatio"
+          list={maxRatios}
+          value={options.maxRatio ?? usualMaxRatio}
+          onChange={(maxRatio) =>
+            choose({ ...options, maxRatio: maxRatio === usualMaxRatio ? undefined : maxRatio })
+          }
+        />
+      )}
       <Choice
         title={t('prune.approximate')}
         hint={t('prune.approximate.hint')}

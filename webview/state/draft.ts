@@ -43,10 +43,22 @@ function think(edit: EditRequest): void {
     askAuto(edit);
     return;
   }
-  const before = draft.peek()?.preview;
+  const before = draft.peek();
+  const scores = scoresAskedFor(edit);
+  const isRead = scores !== undefined && scores !== (before && scoresAskedFor(before.edit));
   // The last figures stay while new ones are on their way: a slider must not make the dialog flicker.
-  draft.value = { edit, preview: before?.kind === 'known' ? before : { kind: 'pending' } };
+  const preview =
+    before?.preview.kind === 'known' && !isRead ? before.preview : ({ kind: 'pending' } as const);
+  draft.value = { edit, preview };
   askPreview(edit);
+}
+
+/** Of which channels the weights or data are read before a preview, and how; undefined: of none. */
+export function scoresAskedFor(edit: EditRequest): string | undefined {
+  if (edit.type !== 'prune' || edit.options.kind !== 'channels' || edit.options.scope !== 'global')
+    return undefined;
+  const { importance, approximate, calibration } = edit.options;
+  return JSON.stringify([edit.layerIds, importance, approximate, calibration]);
 }
 
 export type ListedForm = FormName | 'auto';

@@ -40,6 +40,37 @@ describe('webview: removing channels', () => {
     });
   });
 
+  it('shares one ratio among the groups, by what their weights say', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async (editor) => {
+      await editor.row('f.0.0').click();
+      await editor.row('f.3.0').click({ modifiers: ['Control'] });
+      await editor.page.locator('.selection-tools').getByRole('button', { name: 'Prune…' }).click();
+      const dialog = editor.page.getByRole('dialog', { name: 'Prune weights' });
+      const captions = dialog.locator('.channel-group caption');
+      await dialog.getByRole('slider').fill('75');
+      await textBecomes(captions.nth(0), '32 → 8 channels in');
+      await textBecomes(captions.nth(1), '64 → 16 channels in');
+      await dialog.getByLabel(/One ratio for all groups/).check();
+      await dialog.getByText(/No single line/).waitFor();
+      const stay = async (): Promise<number[]> =>
+        (await captions.allInnerTexts()).map((text) => Number(/→ (\d+) channels/.exec(plain(text))?.[1]));
+      await textBecomes(captions.nth(0), /^32 → (?!8 )\d+ channels/);
+      const [first = NaN, second = NaN] = await stay();
+      // a quarter of the 96 in all
+      assert.equal(first + second, 24);
+      await dialog.getByLabel('At most of each group').selectOption({ label: '75 %' });
+      await textBecomes(captions.nth(0), '32 → 8 channels in');
+      await dialog.getByLabel('At most of each group').selectOption({ label: '90 %' });
+      await textBecomes(captions.nth(0), `32 → ${first} channels in`);
+      await dialog.getByRole('button', { name: 'Prune', exact: true }).click();
+      await dialog.waitFor({ state: 'detached' });
+      const { args } = host.calls.findLast((c) => c.method === 'prune') ?? { args: [] };
+      assert.equal((args[1] as ChannelOptions).scope, 'global');
+      assert.equal(await editor.cell('f.0.0', 'shape'), `1 × 32${first} × 28 × 28`);
+    });
+  });
+
   it('shows what goes together, before it is done and after', async () => {
     const host = await sampleHost();
     await withEditor(host, {}, async (editor) => {

@@ -25,6 +25,8 @@ class CountingRunner {
   /** What every tensor is said to be. */
   channels: TensorStatistics | undefined;
 
+  warnings: readonly string[] = [];
+
   /** A machine without a GPU. */
   probeEps(): Promise<readonly EpStatus[]> {
     return Promise.resolve([{ ep: 'webgpu', available: false, detail: 'none here' }]);
@@ -37,7 +39,7 @@ class CountingRunner {
   calibrate(request: CalibrationRequest): Promise<CollectedCalibration> {
     this.requests.push(request);
     return Promise.resolve({
-      ...{ samples: 8, data: 'counted', warnings: [] },
+      ...{ samples: 8, data: 'counted', warnings: this.warnings },
       statistics: () => this.channels,
       gram: () => Promise.resolve(undefined),
       dispose: () => {
@@ -110,6 +112,17 @@ describe('extension: calibrations', () => {
     calibrations.dispose();
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(runner.disposed, 2);
+  });
+
+  it('hand on what the data had to say of the edits, as often as they are used', async () => {
+    runner.warnings = ['a is not repaired: no sample of the calibration data reaches it'];
+    const said = (edits: readonly Edit[]) =>
+      calibrations.use(of(edits), job, (_model, warnings) => Promise.resolve(warnings));
+    const edits = [usualEdit('static', { nodes: [gemm] }, settings)];
+    assert.deepEqual(await said(edits), runner.warnings);
+    assert.deepEqual(await said(edits), runner.warnings);
+    assert.equal(runner.requests.length, 1);
+    assert.deepEqual(await said([]), []);
   });
 
   it('stay until the last one that writes with them is done', async () => {

@@ -56,6 +56,7 @@ import {
 import { blockList } from '../../../../extension/views/block-list.ts';
 import { gridView } from '../../../../extension/views/grid-view.ts';
 import { editFor } from '../../../../extension/edits.ts';
+import { scoredGroups, withRatios } from '../../../../src/global-ratios.ts';
 import { editorView, estimateView, formsView, graphView, previewView, type State } from './views.ts';
 import { cardsView, trainingView } from '../../../../extension/views/training-view.ts';
 
@@ -327,6 +328,7 @@ export class ModelHost implements HostApi {
   }
 
   async #addition(request: EditRequest): Promise<{ edits: readonly Edit[]; chosen?: ChosenForms['layers'] }> {
+    if (request.type === 'prune') return { edits: [await this.#pruning(request)] };
     if (request.type !== 'quantize') return { edits: [editFor(request)] };
     const { options, layerIds } = request;
     if (options.form !== 'auto') return { edits: [editFor({ type: 'quantize', layerIds, options })] };
@@ -334,6 +336,18 @@ export class ModelHost implements HostApi {
     const settings = { ep: this.#ep, layers: { nodes: [...layerIds] }, minSqnrDb };
     const { edits, layers } = await chooseForms(this.#model, settings);
     return { edits, chosen: layers };
+  }
+
+  async #pruning(request: EditRequest & { readonly type: 'prune' }): Promise<Edit> {
+    const { options } = request;
+    const edit = editFor(request);
+    if (edit.type !== 'prune-channels' || options.kind !== 'channels' || options.scope !== 'global')
+      return edit;
+    const runner = () => {
+      throw new Error('no data are run');
+    };
+    const groups = await scoredGroups(this.#model, this.#recipe, edit, { runner, ep: 'cpu', dims: {} });
+    return withRatios(edit, groups, options.maxRatio);
   }
 
   /** The extension tells every page of a change before it answers the one that asked. */
