@@ -39,6 +39,7 @@ export const transformsTemplates: readonly string[] = [
   '{0} "{1}": its subgraph uses it',
   'it has no weights of its own that make channels',
   'the ratio leaves all of its {0} channels',
+  'its {0} channels are tied to one another: none can go without the rest',
   'no BatchNormalization scales these channels: choose another importance',
   '{0} is not repaired: {1}',
   'already quantized: {0}',

@@ -55,8 +55,12 @@ function whyNot({ groupsOf, blockers, plan }: EditPlan, entry: Entry): string {
     if (blocker !== undefined) return blocker.reason;
   }
   const [group] = groups;
-  if (group !== undefined && plan.keep.has(group))
-    return `the ratio leaves all of its ${group.units.length} channels`;
+  if (group !== undefined && plan.keep.has(group)) {
+    const channels = channelsOf(plan.trace, plan.grouping, group);
+    return group.units.length === 1 && channels > 1
+      ? `its ${channels} channels are tied to one another: none can go without the rest`
+      : `the ratio leaves all of its ${channels} channels`;
+  }
   return 'it has no weights of its own that make channels';
 }
 

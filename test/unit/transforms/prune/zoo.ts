@@ -5,6 +5,7 @@ import { head, image, Net, type ZooModel } from './net.ts';
 import { ATTENTION_ZOO } from './zoo-attention.ts';
 import { HALVES_ZOO } from './zoo-halves.ts';
 import { RMS_ZOO } from './zoo-norm.ts';
+import { SHUFFLE_ZOO } from './zoo-shuffle.ts';
 import { unet } from './zoo-unet.ts';
 
 export type { ZooModel };
@@ -355,6 +356,7 @@ export const ZOO: readonly ZooModel[] = [
   mobile(),
   shuffle(false),
   shuffle(true),
+  ...SHUFFLE_ZOO,
   ...HALVES_ZOO,
   unet(),
   groupNorm(),
