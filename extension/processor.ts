@@ -1,7 +1,8 @@
-/** What runs showed of this machine's processor: kept from an earlier window, or found out where the system does not say. */
+/** What runs showed of this machine's processor and of WebGPU on it: kept from an earlier window, or found out where the system does not say. */
 import { workspace } from 'vscode';
 import { learnInt8Overflows, thisMachine } from '../src/machine.ts';
 import { keptInt8Overflows } from '../src/runtime/index.ts';
+import type { EpStatus } from '../src/runtime/index.ts';
 import type { SessionClient } from './document/session-client.ts';
 import { log } from './log.ts';
 import type { RunnerClient } from './runner-client.ts';
@@ -14,6 +15,12 @@ export class Processor {
   constructor(runner: RunnerClient, sessions: SessionClient) {
     this.#runner = runner;
     this.#sessions = sessions;
+  }
+
+  /** What a probe measured: estimates from then on say so. */
+  learn(statuses: readonly EpStatus[]): void {
+    const webgpu = statuses.find((s) => s.ep === 'webgpu');
+    if (webgpu?.overheadBytes !== undefined) this.#sessions.learnWebgpuOverhead(webgpu.overheadBytes);
   }
 
   /** Resolves, whatever happens, once as much is known as can be: edits of int8 weights wait for it. */

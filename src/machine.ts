@@ -18,6 +18,8 @@ export interface Machine {
    * then as the system says; undefined where it does not.
    */
   readonly int8Overflows: boolean | undefined;
+  /** What the WebGPU provider takes of the process beside tensors; undefined until it is measured. */
+  readonly webgpuOverheadBytes?: number | undefined;
 }
 
 let found: Machine | undefined;
@@ -29,6 +31,11 @@ export function thisMachine(): Machine {
 /** What a run of ONNX Runtime on this machine showed (src/runtime/overflow-model.ts), from then on the truth. */
 export function learnInt8Overflows(int8Overflows: boolean): void {
   found = { ...thisMachine(), int8Overflows };
+}
+
+/** What a tiny net took on WebGPU (src/runtime/worker/probe.ts); undefined forgets it. */
+export function learnWebgpuOverhead(webgpuOverheadBytes: number | undefined): void {
+  found = { ...thisMachine(), webgpuOverheadBytes };
 }
 
 function detect(): Machine {

@@ -35,7 +35,11 @@ function probe(services: Services): Thenable<readonly EpStatus[]> {
       cancellable: true,
     },
     (_progress, token) =>
-      withSignal(token, async (signal) => (await services.runner.runner()).probeEps({ signal })),
+      withSignal(token, async (signal) => {
+        const statuses = await (await services.runner.runner()).probeEps({ signal });
+        services.processor.learn(statuses);
+        return statuses;
+      }),
   );
 }
 

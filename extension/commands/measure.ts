@@ -45,6 +45,7 @@ export async function runnableEp(services: Services, document: OnnxDocument): Pr
   const { ep } = document.options;
   if (ep === 'cpu') return ep;
   const statuses = await (await services.runner.runner()).probeEps();
+  services.processor.learn(statuses);
   return statuses.some((s) => s.ep === ep && s.available) ? ep : askEp(services, document);
 }
 

@@ -65,6 +65,7 @@ export class SessionClient implements Disposable {
   #ending: NodeJS.Timeout | undefined;
   #nextJob = 1;
   #int8Overflows: boolean | undefined;
+  #webgpuOverheadBytes: number | undefined;
 
   /** @param script the bundle of session/main.ts */
   constructor(script: string) {
@@ -127,8 +128,15 @@ export class SessionClient implements Disposable {
     this.#thread?.peer.remote.learnInt8Overflows(overflows).catch(() => undefined);
   }
 
+  /** The same of what WebGPU takes beside tensors. */
+  learnWebgpuOverhead(bytes: number): void {
+    this.#webgpuOverheadBytes = bytes;
+    this.#thread?.peer.remote.learnWebgpuOverhead(bytes).catch(() => undefined);
+  }
+
   #start(): Thread {
-    const workerData = { bundle: l10n.bundle, int8Overflows: this.#int8Overflows };
+    const learned = { int8Overflows: this.#int8Overflows, webgpuOverheadBytes: this.#webgpuOverheadBytes };
+    const workerData = { bundle: l10n.bundle, ...learned };
     const worker = new Worker(this.#script, { workerData });
     const local: SessionHostApi = {
       read: async (name, sibling) => {

@@ -60,6 +60,7 @@ export interface SessionApi {
   cancel(job: number): Promise<void>;
   /** What was measured of the processor: see `Machine`. */
   learnInt8Overflows(overflows: boolean): Promise<void>;
+  learnWebgpuOverhead(bytes: number): Promise<void>;
 }
 
 export interface SessionHostApi {

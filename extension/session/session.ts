@@ -3,7 +3,7 @@
  * it has, or computes it; nothing here is the truth about a document, and all of it can be made anew.
  */
 import type { MemoryEstimate } from '../../src/analysis/index.ts';
-import { learnInt8Overflows } from '../../src/machine.ts';
+import { learnInt8Overflows, learnWebgpuOverhead } from '../../src/machine.ts';
 import { memorySource, openModel, type Model } from '../../src/onnx/index.ts';
 import { RECIPE_METADATA_KEY, type Recipe } from '../../src/transforms/index.ts';
 import { Base } from './base.ts';
@@ -69,6 +69,11 @@ export class Session implements SessionApi {
 
   learnInt8Overflows(overflows: boolean): Promise<void> {
     learnInt8Overflows(overflows);
+    return Promise.resolve();
+  }
+
+  learnWebgpuOverhead(bytes: number): Promise<void> {
+    learnWebgpuOverhead(bytes);
     return Promise.resolve();
   }
 

@@ -9,8 +9,21 @@ import type { Run } from './child.ts';
 
 const execute = promisify(execFile);
 const child = path.join(import.meta.dirname, 'child.ts');
-/** Chromium's software Vulkan, used where the caller names no driver. */
+/** Chromium's software Vulkan, used where the caller names no driver; Vulkan's loader is beside it. */
 const swiftShader = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const vulkanFolder = path.dirname(swiftShader);
+
+/** Undefined where it is not installed. */
+export const softwareVulkan = existsSync(swiftShader)
+  ? {
+      driver: path.join(vulkanFolder, 'libvk_swiftshader.so'),
+      environment: {
+        VK_ICD_FILENAMES: swiftShader,
+        LD_LIBRARY_PATH: vulkanFolder,
+        XDG_RUNTIME_DIR: tmpdir(),
+      },
+    }
+  : undefined;
 
 export interface Settings {
   readonly ep: EpName;
@@ -18,17 +31,19 @@ export interface Settings {
   readonly dims?: Readonly<Record<string, number>>;
   /** Ends the process after so long, with an error; without, it may take any time. */
   readonly timeoutMs?: number;
+  /** On top of the caller's. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** What it takes; throws with ONNX Runtime's words where it does not run. */
 export async function measure(
   model: string,
-  { ep, optimization, dims = {}, timeoutMs = 0 }: Settings,
+  { ep, optimization, dims = {}, timeoutMs = 0, environment = {} }: Settings,
 ): Promise<Run> {
   const args = ['--import=tsx', child, model, ep, optimization, JSON.stringify(dims)];
   try {
     const { stdout } = await execute(process.execPath, args, {
-      env: environment(ep),
+      env: { ...environmentOf(ep), ...environment },
       maxBuffer: 2 ** 26,
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
@@ -47,17 +62,9 @@ export async function measure(
  */
 const exactMalloc = { MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' };
 
-function environment(ep: EpName): NodeJS.ProcessEnv {
+function environmentOf(ep: EpName): NodeJS.ProcessEnv {
   const isSet = process.env['VK_ICD_FILENAMES'] !== undefined;
-  const needsSoftware = ep === 'webgpu' && !isSet && existsSync(swiftShader);
-  const vulkan = needsSoftware
-    ? // Vulkan's loader is beside the driver
-      {
-        VK_ICD_FILENAMES: swiftShader,
-        LD_LIBRARY_PATH: path.dirname(swiftShader),
-        XDG_RUNTIME_DIR: tmpdir(),
-      }
-    : {};
+  const vulkan = ep === 'webgpu' && !isSet ? softwareVulkan?.environment : {};
   return { ...process.env, ...exactMalloc, ...vulkan };
 }
 

@@ -1,6 +1,6 @@
 /** Which EPs there are, which work on this machine, and which of those is the best to run on. */
 import type { EpName } from '../analysis/types.ts';
-import { learnInt8Overflows } from '../machine.ts';
+import { learnInt8Overflows, learnWebgpuOverhead } from '../machine.ts';
 import { RunnerError } from './failure.ts';
 import { listGpus } from './gpus.ts';
 import type { Backend, Job, JobResults } from './messages.ts';
@@ -55,6 +55,7 @@ export class EpProbe {
     if (recalled === undefined) await this.#cache?.remember(status);
     // measured: better than what the system says of the processor
     if (status.int8Overflows !== undefined) learnInt8Overflows(status.int8Overflows);
+    if (ep === 'webgpu' && status.overheadBytes !== undefined) learnWebgpuOverhead(status.overheadBytes);
     return status;
   }
 

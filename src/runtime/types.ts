@@ -18,6 +18,8 @@ export interface EpStatus {
   readonly isSoftware?: boolean | undefined;
   /** Of the CPU: whether products of unsigned and signed 8 bits were seen to overflow (see `Machine.int8Overflows`). */
   readonly int8Overflows?: boolean | undefined;
+  /** Of WebGPU: growth of the process by a session of two nodes and its run; a graphics driver may hold more elsewhere. */
+  readonly overheadBytes?: number | undefined;
 }
 
 export type * from './data/spec.ts';

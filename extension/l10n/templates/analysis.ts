@@ -68,6 +68,7 @@ export const analysisTemplates: readonly string[] = [
   "rounding of ONNX Runtime's arena",
   'as mem_in_use_peak of the first run',
   'measured on SwiftShader with a net of one node, half of it code of the library; the shaders that a software device compiles, several MiB each, and what a graphics driver holds are not in it',
+  'measured here: growth of the process by a tiny net; what a graphics driver holds elsewhere is not in it',
   'CUDA context, cuBLAS and cuDNN; varies with driver and card, not measured',
   'CUDA context and TensorRT engine; varies, not measured',
   'Direct3D 12 heaps; varies with the driver, not measured',

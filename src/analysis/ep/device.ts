@@ -1,4 +1,5 @@
 /** Devices: weights by what becomes of each form there, activations, and what the provider holds beside them. */
+import { thisMachine } from '../../machine.ts';
 import type { RuntimeBlock } from '../memory/runtime.ts';
 import type { Value } from '../memory/values.ts';
 import type { EpName, Figure } from '../types.ts';
@@ -30,9 +31,18 @@ const profiles: Readonly<Record<Exclude<EpName, 'cpu'>, DeviceProfile>> = {
   coreml: { overheadBytes: 50 * MiB, note: 'compiled model; varies, not measured' },
 };
 
+/** As the probe of this machine measured it; undefined where it was not asked. */
+function webgpuHere(): DeviceProfile | undefined {
+  const overheadBytes = thisMachine().webgpuOverheadBytes;
+  if (overheadBytes === undefined) return undefined;
+  const note =
+    'measured here: growth of the process by a tiny net; what a graphics driver holds elsewhere is not in it';
+  return { overheadBytes, note };
+}
+
 export function deviceFigures(s: Situation, ep: Exclude<EpName, 'cpu'>): EpFigures {
   const deviceWeights = weightsOn(s, ep);
-  const { overheadBytes, note } = profiles[ep];
+  const { overheadBytes, note } = (ep === 'webgpu' ? webgpuHere() : undefined) ?? profiles[ep];
   const activation = s.peakActivation.bytes ?? 0;
   const kept = ep === 'webgpu' ? keptBuffers(s, activation) : undefined;
   return {

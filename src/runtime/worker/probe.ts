@@ -10,6 +10,7 @@ import { probeAnswer, probeInput, probeModel } from '../probe-model.ts';
 import { parseProfile } from '../profile.ts';
 import type { EpStatus } from '../types.ts';
 import { softwareAdapter, softwareBySpeed } from './adapter.ts';
+import { residentBytes } from './memory.ts';
 import { createSession, loadOrt, runSession, type Ort } from './session.ts';
 
 export async function listBackends(): Promise<Backend[]> {
@@ -22,6 +23,7 @@ export async function probeEp(job: ProbeJob): Promise<EpStatus> {
   const { ep } = job;
   const ort = await loadOrt();
   const spec = { ep, optimization: 'disabled', settings: {} } as const;
+  const before = residentBytes();
   const session = await createSession(ort, { bytes: probeModel() }, spec, path.join(job.scratch, 'probe'));
   const x = new ort.Tensor('float32', Float32Array.from(probeInput.values), probeInput.dims);
   const { y } = await runSession(session, { x }, ['y'], `probing ${ep}`);
@@ -33,6 +35,7 @@ export async function probeEp(job: ProbeJob): Promise<EpStatus> {
       `${ep} computes wrong numbers: expected [${expected.join(', ')}], found [${found.join(', ')}].`,
     );
   }
+  const overheadBytes = ep === 'webgpu' ? Math.max(0, residentBytes() - before) : undefined;
   session.endProfiling();
   const device = await deviceOf(ort, ep);
   await session.release();
@@ -44,7 +47,11 @@ export async function probeEp(job: ProbeJob): Promise<EpStatus> {
     throw new RunnerError('ep', `ONNX Runtime took the EP but ran the model elsewhere (${where}).`);
   }
   const int8Overflows = ep === 'cpu' ? await findOverflow(ort) : undefined;
-  return { ep, available: true, ...device, ...(int8Overflows === undefined ? {} : { int8Overflows }) };
+  return {
+    ...{ ep, available: true, ...device },
+    ...(int8Overflows === undefined ? {} : { int8Overflows }),
+    ...(overheadBytes === undefined ? {} : { overheadBytes }),
+  };
 }
 
 /** Undefined where it cannot be told: a CPU that runs floats is of use all the same. */

@@ -95,3 +95,39 @@ describe('rewriting as ONNX Runtime does it', () => {
     assert.equal(first, second);
   });
 });
+
+describe('a Resize that a Transpose moves past', () => {
+  it('has scales of its own, in the order of the axes', () => {
+    const resize = (scales: string, y: string, places: string) =>
+      node('Resize', ['t', '', scales], [y], {
+        mode: 'linear',
+        coordinate_transformation_mode: places,
+      });
+    const scales = (name: string) =>
+      tensor(name, DataType.float, [4], new Uint8Array(Float32Array.of(1, 1, 2, 4).buffer));
+    const m = model(
+      graph({
+        inputs: [value('x', ['batch', 4, 8, 8], DataType.uint8)],
+        nodes: [
+          node('QLinearConv', ['x', 'scale', 'zero', 'w', 'scale', 'zero', 'scale', 'zero'], ['t']),
+          resize('a', 'y', 'asymmetric'),
+          resize('b', 'z', 'half_pixel'),
+          node('Concat', ['y', 'z'], ['out'], { axis: 1 }),
+        ],
+        outputs: [value('out', ['batch', 4, 16, 32], DataType.uint8)],
+        initializers: [
+          ...[scales('a'), scales('b'), floats('scale', [])],
+          tensor('zero', DataType.uint8, [], Uint8Array.of(0)),
+          tensor('w', DataType.uint8, [2, 4, 1, 1], new Uint8Array(8)),
+        ],
+      }),
+    );
+    const { main } = internals(analyze(m)).compiled.level('all', 'cpu').runtime;
+    const read = main.nodes.flatMap(({ opType, inputs }) => (opType === 'Resize' ? [inputs[2]] : []));
+    assert.equal(read.length, 2);
+    // what the convolution gives has the channels last: [batch, 8, 8, 2] becomes [batch, 16, 32, 2]
+    for (const v of read)
+      assert.deepEqual(v?.type.kind === 'tensor' ? v.type.content : undefined, [1, 2, 4, 1]);
+    assert.equal(main.constants.filter((v) => v.constant?.dims.join() === '4').length, 2);
+  });
+});

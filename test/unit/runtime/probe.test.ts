@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { learnInt8Overflows, thisMachine } from '../../../src/machine.ts';
+import { analyze } from '../../../src/analysis/index.ts';
+import { learnInt8Overflows, learnWebgpuOverhead, thisMachine } from '../../../src/machine.ts';
 import {
   bestEp,
   epPreference,
@@ -12,6 +13,7 @@ import {
 } from '../../../src/runtime/index.ts';
 import { overflowShown } from '../../../src/runtime/overflow-model.ts';
 import { USUAL, usualWeightType } from '../../../src/transforms/index.ts';
+import { convolutional } from '../analysis/models.ts';
 import { probeModel } from '../../../src/runtime/probe-model.ts';
 import { swiftShader } from './software-gpu.ts';
 import { samples, Workers } from './worker-bundle.ts';
@@ -76,6 +78,25 @@ describe('the EPs of this machine', () => {
       if (before !== undefined) learnInt8Overflows(before);
     }
   });
+
+  if (swiftShader !== undefined) {
+    const env = swiftShader;
+    it('measure what WebGPU takes beside tensors, which estimates then say', async () => {
+      const before = thisMachine().webgpuOverheadBytes;
+      const overhead = () => analyze(convolutional()).estimate({ ep: 'webgpu' }).overhead;
+      try {
+        learnWebgpuOverhead(undefined);
+        assert.match(overhead().note ?? '', /^measured on SwiftShader/);
+        const { overheadBytes = 0 } = status(await workers.runner({ env }).probeEps(), 'webgpu') ?? {};
+        assert.ok(overheadBytes > 10 * 2 ** 20 && overheadBytes < 2 ** 30, `${overheadBytes} bytes`);
+        assert.equal(overhead().bytes, overheadBytes);
+        assert.match(overhead().note ?? '', /^measured here/);
+        assert.equal(analyze(convolutional()).estimate({ ep: 'cuda' }).overhead.bytes, 350 * 2 ** 20);
+      } finally {
+        learnWebgpuOverhead(before);
+      }
+    });
+  }
 
   it('that work are kept for the next runner, until the worker is another one', async () => {
     const probeCache = path.join(path.dirname(workers.bundle), 'kept', 'eps.json');

@@ -1,9 +1,10 @@
 /** Which nodes a Transpose can be moved past, and what becomes of them; as in ONNX Runtime's tables (1.30). */
 import { attributeInt, attributeString, DataType } from '../../../../onnx/model.ts';
 import type { Attribute } from '../../../../onnx/model.ts';
+import { unknown } from '../../../dim.ts';
 import type { Draft } from '../../runtime.ts';
 import { dimsOfValue, elemTypeOfValue } from '../../values.ts';
-import { qualifiedName } from '../patterns.ts';
+import { isConstant, qualifiedName } from '../patterns.ts';
 import { axesOf, axisOf, setAxes, setAxis, vector, withPerm } from './axes.ts';
 import { isSamePerm, inverse, permOf } from './transpose-editor.ts';
 import type { Perm, TransposeEditor } from './transpose-editor.ts';
@@ -94,8 +95,31 @@ const resize: Handler = {
   movesOutputs: true,
   isAlwaysWorth: (n) =>
     bytes.has(elemTypeOfValue(n.inputs[0])) && attributeString(n.node, 'mode') === 'linear',
-  push: (p) => p.perm.length === 4 && through(p),
+  push: (p) => {
+    if (p.perm.length !== 4) return false;
+    // scales alone before opset 11
+    for (const at of p.n.inputs.length === 2 ? [1] : [2, 3]) orderVector(p, at);
+    return through(p);
+  },
 };
+
+/** Scales and sizes go by axis: each node gets a constant of its own, also where several shared one. */
+function orderVector({ transposes: { editor }, n, perm }: Push, at: number): void {
+  const v = n.inputs[at];
+  const dims = dimsOfValue(v);
+  if (!isConstant(v) || v.type.kind !== 'tensor' || dims?.length !== 1 || dims[0] !== perm.length) return;
+  const { content } = v.type;
+  const moved = inverse(perm).map((axis) => content?.[axis] ?? unknown('it is not read'));
+  const made = editor.values.make({
+    ...v,
+    name: `${v.name}/${n.outputs[0]?.name ?? ''}`,
+    type: { ...v.type, content: content && moved },
+    constant: v.constant && { ...v.constant, small: undefined, content: undefined },
+    identity: undefined,
+  });
+  editor.addConstant(made);
+  editor.change(n, { inputs: n.inputs.map((input, i) => (i === at ? made : input)) });
+}
 
 /** Its axis is where the Transpose takes it from. */
 const alongAxis = (inputs: Handler['inputs'], fallback: number): Handler => ({
