@@ -25,6 +25,7 @@ export { laterPeakBytes, largestBatch } from './memory/largest-batch.ts';
 export type { LargestBatch, LargestBatchOptions } from './memory/largest-batch.ts';
 export { tensorLifetimes } from './memory/lifetimes.ts';
 export type { TensorLifetime, TensorLifetimes } from './memory/lifetimes.ts';
+export { headTemplates } from './outline/header.ts';
 export { outline } from './outline/outline.ts';
 export type { Outline, OutlineLine, OutlineLineKind, OutlineOptions } from './outline/outline.ts';
 export { trainingEstimate } from './training/estimate.ts';

@@ -15,6 +15,7 @@ import {
 
 interface Words {
   readonly lens: RegExp;
+  readonly head: RegExp;
   readonly error: RegExp;
   readonly note: RegExp;
   readonly check: RegExp;
@@ -24,6 +25,7 @@ interface Words {
 const words: Readonly<Record<string, Words>> = {
   en: {
     lens: /^64\.5 KiB weights · 1\.00 KiB activations @ batch 1$/,
+    head: /^# 1?\d\d K parameters · .+ of weights · \d+ nodes in \d+ layers$[^]*^# peak .* at \S+$/m,
     error: /^# This is not an ONNX model$/m,
     note: /^Activations at the peak: exact$/m,
     check: /A check is running\. Click to cancel it\.\s+batch size 1, original/,
@@ -31,6 +33,7 @@ const words: Readonly<Record<string, Words>> = {
   },
   'zh-cn': {
     lens: /^权重 64\.5 KiB · 激活值 1\.00 KiB @ 批大小 1$/,
+    head: /^# 1?\d\d K 个参数 · 权重 .+ · \d+ 个节点，\d+ 层$[^]*^# 峰值 .*位于 \S+$/m,
     error: /^# 这不是 ONNX 模型$/m,
     note: /^峰值时的激活值：精确$/m,
     check: /正在检查。点击可取消。\s+批大小 ?1，原模型/,
@@ -41,6 +44,11 @@ const words: Readonly<Record<string, Words>> = {
 describe('The language of VS Code', () => {
   afterEach(closeAll);
   const expected = words[vscode.env.language] ?? assert.fail(`no words for ${vscode.env.language}`);
+
+  it('is that of the head of the text', async () => {
+    await vscode.commands.executeCommand('vramLens.openText', await copyOfSample('language.onnx'));
+    assert.match(vscode.window.activeTextEditor?.document.getText() ?? '', expected.head);
+  });
 
   it('is that of CodeLens', async () => {
     await vscode.commands.executeCommand('vramLens.openText', await copyOfSample('language.onnx'));

@@ -1,4 +1,5 @@
 /** The text of a model, with what its lines stand for. */
+import { l10n } from 'vscode';
 import { outline, type Outline, type OutlineLine } from '../../../src/analysis/index.ts';
 import { formatBytes } from '../../../src/format.ts';
 import type { Side } from '../../text/text-uri.ts';
@@ -20,7 +21,10 @@ export interface ModelText {
 
 export function modelText(shown: Shown, side: Side): ModelText {
   const { analysis, estimate } = sideView(shown, side);
-  const { text, lines, regions } = outline(analysis, estimate, { title: shown.fileName });
+  const { text, lines, regions } = outline(analysis, estimate, {
+    title: shown.fileName,
+    say: (template, ...values) => l10n.t(template, ...values),
+  });
   const costs = new Map(estimate.nodes.map((n) => [n.id, n]));
   const { nodes, peakStep } = estimate.timeline;
   return {

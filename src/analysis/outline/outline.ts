@@ -19,7 +19,7 @@ import { targetOf } from '../memory/estimate.ts';
 import type { Block, ExecutedNode } from '../memory/program.ts';
 import { bindSymbols } from '../memory/sizes.ts';
 import type { Value } from '../memory/values.ts';
-import { headerLines } from './header.ts';
+import { headerLines, inEnglish, type Say } from './header.ts';
 import { atColumns, callText, memoryText, quoted, typeText, valueText } from './text.ts';
 import type { SizeOf } from './text.ts';
 
@@ -56,6 +56,8 @@ export interface Outline {
 export interface OutlineOptions {
   /** Shown on the first line; the name of the model's file otherwise. */
   readonly title?: string;
+  /** For the words at the head; English otherwise. */
+  readonly say?: Say;
 }
 
 export function outline(analysis: Analysis, estimate: MemoryEstimate, options: OutlineOptions = {}): Outline {
@@ -88,7 +90,8 @@ class Writer {
 
   write(options: OutlineOptions): Outline {
     const { main } = internals(this.analysis).compiled.program;
-    for (const line of headerLines(this.analysis, this.estimate, options.title)) this.push(line, 'header');
+    const { say = inEnglish, title } = options;
+    for (const line of headerLines(this.analysis, this.estimate, say, title)) this.push(line, 'header');
     this.region('header', 'header', 0);
     this.push('', 'blank');
     for (const v of main.inputs) this.endpoint('input', v);

@@ -12,7 +12,7 @@ import { attributesText } from './attributes.ts';
  * Where the memory, the type and the operator begin. Fixed, so that a long name moves its own line only; memory comes
  * first, so that it is seen in half a window, too.
  */
-const columns = [40, 64, 96] as const;
+export const columns = [40, 64, 96] as const;
 
 /** What runs past its column moves the next one to the next multiple of 4, at least two spaces on. */
 export function atColumns(...parts: readonly string[]): string {

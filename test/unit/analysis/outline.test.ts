@@ -124,6 +124,26 @@ describe('the model as text', () => {
     assert.equal(nodeLines(build(long))[1], nodeLines(build('neg'))[1]);
     assert.ok(withoutFigures(nodeLines(build(long))[0] ?? '').startsWith(long));
   });
+
+  it('says its head in the language that is asked for, in the same columns, and nothing else', () => {
+    const analysis = analyze(withUnknown());
+    const estimate = analysis.estimate({ threads: 2 });
+    const chinese = outline(analysis, estimate, {
+      say: (_, ...values) => `词${values.map((v) => `「${v}」`).join('')}`,
+    });
+    const english = outline(analysis, estimate);
+    const [own, others] = [chinese, english].map(({ text, lines }) => {
+      const all = text.split('\n');
+      const head = lines.filter((l) => l.kind === 'header').length;
+      return [all.slice(0, head), all.slice(head)] as const;
+    });
+    assert.deepEqual(own?.[1], others?.[1]);
+    assert.equal(own?.[0].length, others?.[0].length);
+    const inHead = own?.[0].join('\n') ?? '';
+    assert.ok(!/weights|peak|parameters|nodes|operator/.test(inHead), inHead);
+    // a character of two columns each
+    assert.equal(own?.[0].at(-1), `# 词${' '.repeat(36 + 8)}词${' '.repeat(10)}词  词${' '.repeat(30)}词`);
+  });
 });
 
 describe('the facts of a node', () => {

@@ -20,7 +20,7 @@ export function usedTexts(): Map<string, string> {
 function visit(node: ts.Node, onText: (text: string) => void): void {
   if (ts.isCallExpression(node) && node.expression.getText() === 'l10n.t') {
     const [text] = node.arguments;
-    // the only call with a variable is the one that translates the templates of src/, which are a list of their own
+    // calls with a variable translate the templates of src/, which are lists of their own
     if (text !== undefined && ts.isStringLiteralLike(text)) onText(text.text);
   }
   ts.forEachChild(node, (child) => visit(child, onText));

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { domainTemplates } from '../../../extension/l10n/domain-templates.ts';
+import { headTemplates } from '../../../src/analysis/index.ts';
 import { placeholders, readJson, root, usedTexts } from './l10n-keys.ts';
 
 const bundleFile = 'l10n/bundle.l10n.zh-cn.json';
@@ -13,7 +14,7 @@ describe('The words of the extension', () => {
   it('are found', () => assert.ok(used.size > 100, `${used.size} texts`));
 
   it('are all in the Chinese bundle', () => {
-    const wanted = [...used.keys(), ...domainTemplates];
+    const wanted = [...used.keys(), ...domainTemplates, ...headTemplates];
     assert.deepEqual(
       wanted.filter((text) => (bundle[text] ?? '') === ''),
       [],
@@ -21,7 +22,7 @@ describe('The words of the extension', () => {
   });
 
   it('leave nothing in the bundle that is not used', () => {
-    const known = new Set([...used.keys(), ...domainTemplates]);
+    const known = new Set<string>([...used.keys(), ...domainTemplates, ...headTemplates]);
     assert.deepEqual(
       Object.keys(bundle).filter((text) => !known.has(text)),
       [],
