@@ -4,6 +4,7 @@
  */
 import { copyFile, cp } from 'node:fs/promises';
 import path from 'node:path';
+import { stillPicture } from '../test/support/pictures.ts';
 import { projectRoot } from '../test/support/vscode-setup.ts';
 import { Workbench } from '../test/support/workbench.ts';
 
@@ -71,7 +72,11 @@ async function takeAll(workbench: Workbench, { suffix, quantize, prune }: Langua
   await shot('editor');
   for (const tab of ['timeline', 'treemap', 'graph', 'compare', 'overview']) {
     await editor.locator(`#tab-${tab}`).click();
-    await page.waitForTimeout(tab === 'graph' ? 1500 : 500); // laid out off the thread, drawn in the next frames
+    if (tab === 'graph') {
+      await editor.locator('.graph-frame canvas').waitFor();
+      await editor.locator('.graph-waiting').waitFor({ state: 'detached' }); // laid out off the thread
+    }
+    await stillPicture(() => page.screenshot({ caret: 'hide' })); // drawn in the next frames
     await shot(tab);
   }
   await check(workbench);

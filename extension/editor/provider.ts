@@ -20,6 +20,7 @@ import { Owner } from '../disposable.ts';
 import type { Documents, Lease } from '../document/documents.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
 import { editsLabel } from '../views/edit-label.ts';
+import { askEarly } from '../views/editor-view.ts';
 import { restoreBackup, writeBackup } from './backup.ts';
 import { pageHtml, pageRoot } from './page.ts';
 import { Saving } from './save.ts';
@@ -74,6 +75,8 @@ export class OnnxEditorProvider implements CustomEditorProvider<EditorDocument>,
   readonly #extensionUri: Uri;
   readonly #services: HostServices;
   readonly #hosts = new Map<OnnxDocument, Set<WebviewHost>>();
+  /** Being read, for a page. */
+  readonly #awaited = new Set<string>();
   readonly #open = new Set<string>();
   readonly #opened = this.#owner.own(new EventEmitter<string>());
 
@@ -84,6 +87,9 @@ export class OnnxEditorProvider implements CustomEditorProvider<EditorDocument>,
     this.#documents = documents;
     this.#extensionUri = extensionUri;
     this.#services = services;
+    documents.onOpen((document) => {
+      if (this.#awaited.has(document.uri.toString())) askEarly(document);
+    });
     this.#owner.own(
       window.registerCustomEditorProvider(editorViewType, this, {
         supportsMultipleEditorsPerDocument: true,
@@ -110,7 +116,9 @@ export class OnnxEditorProvider implements CustomEditorProvider<EditorDocument>,
   }
 
   async #acquire(uri: Uri, backupId: string | undefined): Promise<Lease> {
-    const lease = await this.#documents.acquire(uri);
+    const key = uri.toString();
+    this.#awaited.add(key);
+    const lease = await this.#documents.acquire(uri).finally(() => this.#awaited.delete(key));
     if (backupId !== undefined) await restoreBackup(lease.document, backupId);
     return lease;
   }

@@ -17,6 +17,13 @@ export async function pageView(document: OnnxDocument, devices: Devices): Promis
   return { kind: 'model', view: await editorView(document, devices, document.estimateText()) };
 }
 
+/** What a page shows first: asked before anything that takes longer, as the thread answers one after the other. */
+export function askEarly(document: OnnxDocument): void {
+  if (document.failure !== undefined) return;
+  // whoever needs an answer asks again, and is told
+  for (const query of ['earlyText', 'modelView'] as const) document.ask(query).catch(() => undefined);
+}
+
 /** Undefined where there is nothing to wait for, or edits are to be shown, whose weights only their figures tell. */
 export async function earlyPage(
   document: OnnxDocument,

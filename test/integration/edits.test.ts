@@ -160,8 +160,8 @@ describe('Edits', () => {
     await eventually('dirty', () => (tabOf(uri)?.isDirty === true ? true : undefined));
     await vscode.commands.executeCommand('vramLens.revertAllEdits', uri);
     assert.equal((await viewOf(uri)).estimate.edits.length, 0);
-    // nothing tells when the workbench has taken note of the second step
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    // asked after it, the window answers once it has taken note of the second step
+    await vscode.commands.getCommands();
     await vscode.commands.executeCommand('undo');
     await eventually('the edit again', async () =>
       (await viewOf(uri)).estimate.edits.length === 1 ? true : undefined,

@@ -83,7 +83,9 @@ describe('Source control', () => {
     await closeAll();
     await vscode.commands.executeCommand('vscode.openWith', model, 'vramLens.editor');
     await vscode.commands.executeCommand('vscode.openWith', before, 'vramLens.editor', { preview: false });
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    // what is opened after them is replaced: whatever was to become of them has
+    await vscode.commands.executeCommand('git.openChange', model);
+    await sidesOfDiff();
     const inputs = vscode.window.tabGroups.all.flatMap((g) => g.tabs.map((t) => t.input));
     assert.equal(inputs.filter((i) => i instanceof vscode.TabInputCustom).length, 2);
   });

@@ -22,6 +22,16 @@ export function looksLikeHome(): boolean {
   return stdout === font;
 }
 
+/** What is to be seen once it changes no more: two pictures in a row are the same. */
+export async function stillPicture(take: () => Promise<Buffer>): Promise<Buffer> {
+  let last = await take();
+  for (;;) {
+    const next = await take();
+    if (next.equals(last)) return next;
+    last = next;
+  }
+}
+
 /** @throws AssertionError that names the new picture and that of the differences */
 export async function assertPicture(name: string, bytes: Buffer): Promise<void> {
   const file = path.join(kept, `${name}.png`);

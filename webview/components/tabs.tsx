@@ -1,10 +1,12 @@
-/** The panes' tabs, and what VS Code itself can show of this document. */
+/** The panes' tabs, a menu of them where there is no room for all, and what VS Code itself can show of this document. */
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { t, type TextKey } from '../l10n/index.ts';
 import { compareWithOriginal, openTextView } from '../state/actions.ts';
 import { checks, estimate, isSideShown, layers, model, patchView, viewState } from '../state/store.ts';
 import { type Tab, tabs } from '../state/view-state.ts';
 import { CheckButton } from './check-button.tsx';
-import { IconButton } from './icon.tsx';
+import { Icon, IconButton } from './icon.tsx';
+import { Popover } from './popover.tsx';
 
 const titles: Readonly<Record<Tab, TextKey>> = {
   layers: 'tab.layers',
@@ -36,15 +38,78 @@ export function Tabs() {
     patchView({ tab: next });
     document.getElementById(`tab-${next}`)?.focus();
   };
+  const list = useRef<HTMLDivElement>(null);
+  const isCut = useIsCut(list);
+  useEffect(() => {
+    // only where it is out of sight: the page stays where it is
+    document.getElementById(`tab-${active}`)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [active, isCut]);
   return (
     <div class="tab-bar">
-      <div class="tabs" role="tablist" aria-label={t('tabs.label')} onKeyDown={onKeyDown}>
+      <div
+        class={`tabs ${isCut ? 'cut' : ''}`}
+        ref={list}
+        role="tablist"
+        aria-label={t('tabs.label')}
+        onKeyDown={onKeyDown}
+      >
         {tabs.map((tab) => (
           <TabButton key={tab} tab={tab} isActive={tab === active} />
         ))}
       </div>
+      {isCut && <TabMenu active={active} />}
       <Actions />
     </div>
+  );
+}
+
+/** Whether the tabs need more room than there is, with or without the menu beside them. */
+function useIsCut(list: { readonly current: HTMLDivElement | null }): boolean {
+  const [isCut, setCut] = useState(false);
+  useLayoutEffect(() => {
+    const tabList = list.current;
+    const bar = tabList?.parentElement;
+    const actions = bar?.querySelector('.tab-actions');
+    if (tabList === null || !bar || !actions) return undefined;
+    const measure = (): void => {
+      const room = bar.clientWidth - actions.getBoundingClientRect().width;
+      setCut(tabList.scrollWidth + barPadding > room);
+    };
+    const observer = new ResizeObserver(measure);
+    // the tabs themselves grow with their numbers
+    for (const element of [bar, actions, ...tabList.children]) observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return isCut;
+}
+
+/** Pixels at both ends of the bar. */
+const barPadding = 12;
+
+function TabMenu({ active }: { readonly active: Tab }) {
+  return (
+    <Popover label={t('tabs.all')} face={<Icon name="ellipsis" />} buttonClass="icon-button">
+      {(close) => (
+        <div role="menu" aria-label={t('tabs.all')}>
+          {tabs.map((tab) => (
+            <button
+              key={tab}
+              type="button"
+              role="menuitemradio"
+              aria-checked={tab === active}
+              class="menu-item"
+              onClick={() => {
+                close();
+                patchView({ tab });
+              }}
+            >
+              <Icon name={tab === active ? 'check' : 'blank'} />
+              <span>{t(titles[tab])}</span>
+            </button>
+          ))}
+        </div>
+      )}
+    </Popover>
   );
 }
 

@@ -1,6 +1,6 @@
 /** What the views look like, in a light and a dark theme. */
 import { learnInt8Overflows, thisMachine } from '../../../src/machine.ts';
-import { assertPicture, looksLikeHome } from '../../support/pictures.ts';
+import { assertPicture, looksLikeHome, stillPicture } from '../../support/pictures.ts';
 import { transformerHost, withEditor } from './support/harness.ts';
 
 const tabs = ['timeline', 'treemap', 'graph', 'compare', 'overview'] as const;
@@ -26,7 +26,7 @@ describe('webview: pictures', () => {
           await page.mouse.move(640, 4); // nothing under the mouse
           await page.locator('.fit-largest').waitFor();
           await page.locator('.later-runs').waitFor(); // the last figure to come
-          const bytes = await page.screenshot({ animations: 'disabled', caret: 'hide' });
+          const bytes = await stillPicture(() => page.screenshot({ animations: 'disabled', caret: 'hide' }));
           await assertPicture(`${name}-${theme}`, bytes);
         };
         await row('f1').click();
@@ -44,8 +44,10 @@ describe('webview: pictures', () => {
         await picture('layers');
         for (const name of tabs) {
           await tab(name);
-          if (name === 'graph') await page.locator('.graph-pane canvas, canvas').first().waitFor();
-          await page.waitForTimeout(name === 'graph' ? 1500 : 300); // laid out in a worker, drawn in the next frames
+          if (name === 'graph') {
+            await page.locator('.graph-frame canvas').waitFor();
+            await page.locator('.graph-waiting').waitFor({ state: 'detached' }); // laid out in a worker
+          }
           await picture(name);
         }
       });

@@ -279,6 +279,42 @@ describe('webview: checks', () => {
   });
 });
 
+describe('webview: the tabs', () => {
+  it('are all in a menu where there is no room for them, and the chosen one is in sight', async () => {
+    await withEditor(await sampleHost(), { width: 380 }, async ({ page, rows }) => {
+      await rows.first().waitFor();
+      const isInSight = (id: string) =>
+        page.evaluate<boolean>(`(() => {
+          const [tab, list] = ['${id}', 'tab-layers'].map((i) => document.getElementById(i));
+          const [a, b] = [tab.getBoundingClientRect(), list.parentElement.getBoundingClientRect()];
+          return a.left >= b.left && a.right <= b.right - 23;
+        })()`);
+      assert.deepEqual([await isInSight('tab-layers'), await isInSight('tab-overview')], [true, false]);
+      await page.getByRole('button', { name: 'All views' }).press('Enter');
+      const items = page.getByRole('menuitemradio');
+      assert.deepEqual((await items.allInnerTexts()).map(plain), ['Layers', 'Timeline', 'Treemap', 'Graph', 'Compare', 'Checks', 'Sensitivity', 'Model']); // prettier-ignore
+      assert.equal(await page.locator('[role=menuitemradio]:focus').getAttribute('aria-checked'), 'true');
+      await items.filter({ hasText: 'Model' }).press('Enter');
+      await page.locator('.overview').waitFor();
+      assert.equal(await isInSight('tab-overview'), true);
+      await page.locator('#tab-overview').press('ArrowRight');
+      await page.locator('#tab-layers:focus').waitFor();
+      assert.equal(await isInSight('tab-layers'), true);
+    });
+  });
+
+  it('need no menu where there is room', async () => {
+    await withEditor(await sampleHost(), { width: 1280 }, async ({ page, rows }) => {
+      await rows.first().waitFor();
+      assert.equal(await page.getByRole('button', { name: 'All views' }).count(), 0);
+      await page.setViewportSize({ width: 500, height: 800 });
+      await page.getByRole('button', { name: 'All views' }).waitFor();
+      await page.setViewportSize({ width: 1280, height: 800 });
+      await page.getByRole('button', { name: 'All views' }).waitFor({ state: 'detached' });
+    });
+  });
+});
+
 describe('webview: model and details', () => {
   it('lists inputs, outputs, weights by type and the problems found', async () => {
     const host = await sampleHost();

@@ -103,6 +103,7 @@ export const frame = {
   'cards.none': 'No common card holds so much.',
 
   'tabs.label': 'Views',
+  'tabs.all': 'All views',
   'tab.layers': 'Layers',
   'tab.timeline': 'Timeline',
   'tab.treemap': 'Treemap',

@@ -102,6 +102,7 @@ export const frame: Readonly<Record<keyof typeof en, string>> = {
   'cards.none': '没有常见显卡能容纳这么多。',
 
   'tabs.label': '视图',
+  'tabs.all': '所有视图',
   'tab.layers': '层',
   'tab.timeline': '时间线',
   'tab.treemap': '矩形树图',
