@@ -5,6 +5,7 @@ import path from 'node:path';
 import { withCalibration } from '../../src/calibrated.ts';
 import { openModel, saveModel } from '../../src/onnx/index.ts';
 import { analyze } from '../../src/analysis/index.ts';
+import { scoredGroups, withRatios } from '../../src/global-ratios.ts';
 import type { Runner } from '../../src/runtime/index.ts';
 import type { Edit, Recipe } from '../../src/transforms/index.ts';
 
@@ -43,18 +44,29 @@ export interface Outcome {
   readonly fileBytes: number;
 }
 
-export async function prunedAccuracy(runner: Runner, network: Network, edit: Edit): Promise<Outcome> {
+/** @param isShared its ratio is one for all groups together */
+export async function prunedAccuracy(
+  runner: Runner,
+  network: Network,
+  given: Edit,
+  isShared = false,
+): Promise<Outcome> {
   const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-prune-'));
   const model = await openModel(network.file);
   try {
     const output = path.join(folder, 'pruned.onnx');
-    const recipe: Recipe = {
+    const bare: Recipe = {
       version: 1,
       source: { name: network.name, sizeBytes: 0 },
-      edits: [edit],
+      edits: [],
       calibration: { path: network.calibration, samples: 256, batchSize: 64 },
     };
     const options = { runner: () => runner, ep: 'cpu', dims: {} } as const;
+    const edit =
+      isShared && given.type === 'prune-channels'
+        ? withRatios(given, await scoredGroups(model, bare, given, options))
+        : given;
+    const recipe: Recipe = { ...bare, edits: [edit] };
     const changed = await withCalibration(model, recipe, options, async (applied) => {
       await saveModel(applied.model, output);
       return applied.model;

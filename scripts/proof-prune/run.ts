@@ -21,7 +21,8 @@ import { blockTable } from './blocks.ts';
 import { Checker } from './checker.ts';
 import { exportedTable } from './exported.ts';
 import { measuredTable } from './measured.ts';
-import { groupTable, ratioTable } from './side-by-side.ts';
+import { processorTable } from './processor-time.ts';
+import { globalTable, groupTable, ratioTable } from './side-by-side.ts';
 
 const RANDOM_NETWORKS = 1000;
 /** Of those, so many go through onnx.checker. */
@@ -132,8 +133,10 @@ async function main(): Promise<void> {
   const parts: Readonly<Record<string, () => Promise<void>>> = {
     accuracy: () => accuracy(runner, networks),
     ratios: () => ratioTable(runner, networks, python),
+    global: () => globalTable(runner, networks, python),
     residual: () => residualStream(runner, networks),
     measured: () => measuredTable(runner, networks),
+    processor: () => processorTable(networks),
     blocks: () => blockTable(runner, networks),
     torch: async () => (python === undefined ? undefined : groupTable(python)),
     exported: async () => (python === undefined ? undefined : exportedTable(python)),

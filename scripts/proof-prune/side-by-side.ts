@@ -32,6 +32,8 @@ interface Found {
   readonly groups: number;
   /** By ratio. */
   readonly after?: Readonly<Record<string, After>>;
+  /** With one ratio for all groups. */
+  readonly global?: Readonly<Record<string, After>>;
 }
 
 const percent = (v: number | undefined): string => (v === undefined ? '–' : `${(100 * v).toFixed(1)} %`);
@@ -112,3 +114,34 @@ async function ratioRows(
     console.log(`| ${[...row, their?.accuracy ?? their?.error ?? '–', percent(their?.left)].join(' | ')} |`);
   }
 }
+
+/** One ratio for all groups together, beside the same ratio for each. */
+export async function globalTable(
+  runner: Runner,
+  networks: readonly Network[],
+  python: string | undefined,
+): Promise<void> {
+  const found = python === undefined ? {} : await theirs(python, RATIOS, (result) => Promise.resolve(result));
+  const head = ['network', 'gone', ...SHARED.flatMap(([name]) => [name, 'one for all']), 'parameters left'];
+  const whole = [...head, 'Torch-Pruning, global', 'its parameters left'];
+  console.log(`\n| ${whole.join(' | ')} |\n|${'---|'.repeat(whole.length)}`);
+  for (const network of networks)
+    for (const ratio of RATIOS) {
+      const row: (number | string)[] = [network.name, percent(ratio)];
+      let left: number | undefined;
+      for (const [, way] of SHARED)
+        for (const isShared of [false, true]) {
+          const o = await prunedAccuracy(runner, network, channels({ ...way, ratio }), isShared);
+          row.push(o.accuracy);
+          left = o.parameterBytes[1] / o.parameterBytes[0];
+        }
+      const their = found[network.name]?.global?.[String(ratio)];
+      const last = [percent(left), their?.accuracy ?? their?.error ?? '–', percent(their?.left)];
+      console.log(`| ${[...row, ...last].join(' | ')} |`);
+    }
+}
+
+const SHARED: readonly (readonly [name: string, edit: Change])[] = [
+  ['l1, no repair', {}],
+  ['l1, least squares', { repair: 'least-squares' }],
+];
