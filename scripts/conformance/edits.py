@@ -45,11 +45,22 @@ def run(file, folder):
     return session.run(None, feeds(session, folder))
 
 
+def tensors(values):
+    """Those of sequences one by one."""
+    for value in values:
+        if isinstance(value, list):
+            yield from tensors(value)
+        else:
+            yield np.asarray(value)
+
+
 def sqnr(expected, found):
     """Of all floating-point outputs, in dB; None where there are none, or shapes or what is finite differ."""
     signal = noise = 0.0
+    expected, found = list(tensors(expected)), list(tensors(found))
+    if len(expected) != len(found):
+        return None
     for a, b in zip(expected, found):
-        a, b = (np.asarray(v) for v in (a, b))
         if a.shape != b.shape:
             return None
         if a.dtype.kind != "f":

@@ -30,6 +30,8 @@ export interface Port {
 export const BODY_OPS: ReadonlySet<string> = new Set(['If', 'Loop', 'Scan']);
 /** Before, a Scan had a batch axis and an input of lengths. */
 const SCAN_OPSET = 9;
+/** Since then they take bfloat16, too. */
+const BFLOAT16_OPSET = 16;
 
 export function portsOf(ws: Workspace): Port[] {
   return [...ws.entries].flatMap((entry) => {
@@ -130,7 +132,7 @@ export function lowPorts(ws: Workspace, ports: readonly Port[], known: Known): L
     isSettled = true;
     for (const port of ports) {
       const type = types.has(port) ? undefined : typeOf(port);
-      if (type === undefined) continue;
+      if (type === undefined || (type === 'bfloat16' && ws.opsetVersion < BFLOAT16_OPSET)) continue;
       isSettled = false;
       types.set(port, type);
       const { entry, inside, input, output } = port;

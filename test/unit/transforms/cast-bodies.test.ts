@@ -109,6 +109,15 @@ describe('cast to float16 inside of bodies', function () {
     );
   });
 
+  it('passes bfloat16 from opset 16 on, when Ifs, Loops and Scans take it', () => {
+    const carried = (version: number) => {
+      const m = { ...loopModel(), opsetImports: [{ domain: '', version }] };
+      return types(body(casted(m, { to: 'bfloat16' }).graph, 'Loop').inputs)[2];
+    };
+    assert.deepEqual(carried(15), ['state', float]);
+    assert.deepEqual(carried(16), ['state_bfloat16', DataType.bfloat16]);
+  });
+
   it('leaves what a Loop carries float32 where a node inside takes it so, and casts there', async () => {
     const m = loop([
       node('CumSum', ['state', 'axis'], ['sum']),
