@@ -162,10 +162,10 @@ const multiples: readonly Named<number>[] = [
 /** Of a single group, where the ratio is one for all. */
 const usualMaxRatio = 0.9;
 const maxRatios: readonly Named<number>[] = [
-  { value: 0.5, title: 'prune.maxRatio.50' },
-  { value: 0.75, title: 'prune.maxRatio.75' },
-  { value: usualMaxRatio, title: 'prune.maxRatio.90' },
-  { value: 1, title: 'prune.maxRatio.100' },
+  { value: 0.5, text: '50 %' },
+  { value: 0.75, text: '75 %' },
+  { value: usualMaxRatio, text: '90 %' },
+  { value: 1, title: 'prune.maxRatio.all' },
 ];
 
 interface FieldsProps<T> {

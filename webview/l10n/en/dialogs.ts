@@ -129,10 +129,7 @@ export const dialogs = {
   'prune.shared.hint':
     'What matters least of all goes: some layers lose more than others. Reads the weights first.',
   'prune.maxRatio': 'At most of each group',
-  'prune.maxRatio.50': '50 %',
-  'prune.maxRatio.75': '75 %',
-  'prune.maxRatio.90': '90 %',
-  'prune.maxRatio.100': 'all but one',
+  'prune.maxRatio.all': 'all but one',
   'prune.approximate': 'Residual streams behind LayerNorm, too',
   'prune.approximate.hint': 'Not exact: its mean is then taken over the channels that stay. Repair helps.',
   'prune.repair': 'Repair what stays',
