@@ -236,7 +236,8 @@ const BODIES: readonly Step[] = [
   (net, id, images, draw) => {
     const x = pick(images, draw.a);
     const sum = net.op('ReduceSum', [x.name], `${id}.sum`, { keepdims: 0 });
-    const cond = net.op('Greater', [sum, net.weight(`${id}.zero`, [], 0)], `${id}.cond`);
+    // not zero, about which the sum of what was normalized lies: rounding would choose the branch
+    const cond = net.op('Greater', [sum, net.weight(`${id}.edge`, [], 0, 0.1)], `${id}.cond`);
     const [then_branch, else_branch] = [0, 1].map((i) =>
       body(`${id}.b${i}`, x, { ...draw, n: draw.n + 5 * i }),
     );
