@@ -188,12 +188,12 @@ const webgpu: Rows = {
   'matmul matmulnbits-4': measured('small', 1.4, 'MatMulNBits runs on the device, the weight stays packed'),
   'matmul matmulnbits-2': fromSources('small', 1, 'MatMulNBits runs on the device, the weight stays packed'),
   '* dequantize-int4': fromSources('expanded', 8, 'expanded to float32 on the device at each run'),
-  'gather matmulnbits-8': fromSources(
+  'gather matmulnbits-8': measured(
     'small',
     1,
     'GatherBlockQuantized runs on the device, the table stays packed',
   ),
-  'gather matmulnbits-4': fromSources(
+  'gather matmulnbits-4': measured(
     'small',
     1,
     'GatherBlockQuantized runs on the device, the table stays packed',
