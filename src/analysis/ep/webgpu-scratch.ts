@@ -1,6 +1,6 @@
 /**
- * Which nodes have no WebGPU kernel, and what the kernels ask for beside their outputs, as read in ONNX Runtime's sources and seen on Vulkan
- * (onnxruntime-node 1.30.0). What is not here asks for nothing, or is not known.
+ * Which nodes have no WebGPU kernel, and what the kernels ask for beside their outputs, as read in ONNX Runtime's
+ * sources and seen on Vulkan (onnxruntime-node 1.30.0). What is not here asks for nothing, or is not known.
  */
 import { attributeInts } from '../../onnx/model.ts';
 import type { Draft, RuntimeNode } from '../memory/runtime.ts';
