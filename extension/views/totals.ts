@@ -11,7 +11,7 @@ export function totalsView(estimate: MemoryEstimate): TotalsView {
     deviceWeightsBytes: weightBytes(estimate),
     peakActivationBytes: estimate.peakActivation.bytes,
     workspaceBytes: estimate.workspace.bytes,
-    keptBuffersBytes: estimate.keptBuffers?.bytes,
+    ...(estimate.keptBuffers && { keptBuffersBytes: estimate.keptBuffers.bytes }),
     overheadBytes: estimate.overhead.bytes,
     totalPeakBytes: estimate.heldPeak.bytes,
     notes: totalsNotes(estimate),

@@ -268,6 +268,17 @@ const BODIES: readonly Step[] = [
   },
 ];
 
+/** A sum of an image and of what a branch of one to three nodes makes of it. */
+const residual: Step = (net, id, images, { a, n }) => {
+  const x = pick(images, a);
+  const inner = even(n);
+  const branch = [net.conv(x.name, `${id}.in`, [inner, x.channels], { kernel: n % 3 === 0 ? 3 : 1 })];
+  if (n % 2 === 0) branch.push(net.op('Relu', [branch.at(-1)!], `${id}.relu`));
+  if (inner !== x.channels || n % 5 > 1)
+    branch.push(net.conv(branch.at(-1)!, `${id}.out`, [x.channels, inner]));
+  return [{ name: net.op('Add', [x.name, branch.at(-1)!], id), channels: x.channels }];
+};
+
 function drawn(steps: readonly Step[]): fc.Arbitrary<Model> {
   const draw = fc.record({ op: fc.nat(steps.length - 1), a: fc.nat(20), b: fc.nat(20), n: fc.nat(30) });
   return fc.array(draw, { minLength: 2, maxLength: 12 }).map((draws) => {
@@ -289,3 +300,5 @@ function drawn(steps: readonly Step[]): fc.Arbitrary<Model> {
 export const randomNet = drawn(STEPS);
 /** A body in about every third place. */
 export const randomNetOfBodies = drawn([...STEPS, ...Array.from({ length: 3 }, () => BODIES).flat()]);
+/** A residual block in about every third place. */
+export const randomNetOfBlocks = drawn([...STEPS, ...Array.from({ length: 8 }, () => residual)]);
