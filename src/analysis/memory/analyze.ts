@@ -43,14 +43,13 @@ export function analyze(model: Model, previous?: Analysis): Analysis {
   const { program, weightsOf } = compiled;
   const byId = once(() => new Map(program.nodes.map((n) => [n.id, n])));
   const nodes = analyzedNodes(compiled);
-  const layers = once(() => compiled.layers.map((l) => analyzedLayer(l, compiled.own)));
   const { main } = inference;
   const analysis: Analysis = {
     model,
     symbols: inference.symbols,
     nodes,
     get layers() {
-      return layers();
+      return compiled.ownLayers;
     },
     weightBytesByType: bytesByType(program),
     diagnostics: diagnose(model, inference, program, weightsOf),
@@ -124,6 +123,7 @@ function compile(model: Model, inference: ModelInference): Compiled {
   // many an analysis is asked for its nodes only
   const layers = once(() => layersOf(program, weightsOf));
   const own = once(() => program.nodes.map((n) => ownCosts(n, weightsOf.get(n) ?? [])));
+  const ownLayers = once(() => layers().map((l) => analyzedLayer(l, own())));
   const activation = once(() => program.nodes.map(outputBytes));
   const macs = once(() => program.nodes.map(macsOf));
   const half = once(() => widenedBytes(program));
@@ -143,6 +143,9 @@ function compile(model: Model, inference: ModelInference): Compiled {
     },
     get own() {
       return own();
+    },
+    get ownLayers() {
+      return ownLayers();
     },
     get activation() {
       return activation();

@@ -37,6 +37,8 @@ export interface Compiled {
   readonly weightsOf: ReadonlyMap<ExecutedNode, readonly Value[]>;
   /** By index of the node. */
   readonly own: readonly OwnCosts[];
+  /** Of each of `layers`: what does not change with the dims. */
+  readonly ownLayers: readonly AnalyzedLayer[];
   readonly parameterBytes: number;
   readonly parameterCount: number;
   /** Formula of each node's output bytes, by its index. */
@@ -99,7 +101,7 @@ export function estimateMemory(compiled: Compiled, options: EstimateOptions = {}
     ...figures,
     heldPeak: heldPeak(figures, peakActivation),
     nodes,
-    layers: compiled.layers.map((l) => layerMemory(l, nodes)),
+    layers: compiled.ownLayers.map((own, i) => layerMemory(own, compiled.layers[i], nodes)),
     timeline,
     unknown,
   };
@@ -174,28 +176,21 @@ function known(n: number): number | undefined {
   return Number.isNaN(n) ? undefined : n;
 }
 
-function layerMemory(layer: Layer, all: readonly NodeMemory[]): LayerMemory {
-  const last = all[layer.last.index];
+function layerMemory(own: AnalyzedLayer, layer: Layer | undefined, all: readonly NodeMemory[]): LayerMemory {
   let activationBytes: number | undefined = 0;
   let macs: number | undefined = 0;
-  for (const n of layer.nodes) {
+  for (const n of layer?.nodes ?? []) {
     const m = all[n.index];
     activationBytes = plus(activationBytes, m?.activationBytes);
     macs = plus(macs, m?.macs);
   }
-  return {
-    ...analyzedLayer(layer, all),
-    activationBytes,
-    macs,
-    outputShape: last?.outputShape,
-  };
+  const { id, name, opType, nodes, parameterBytes, outputType } = own;
+  const outputShape = all[layer?.last.index ?? -1]?.outputShape;
+  return { id, name, opType, nodes, parameterBytes, activationBytes, macs, outputShape, outputType };
 }
 
 /** @param own by index of the node */
-export function analyzedLayer(
-  layer: Layer,
-  own: readonly Pick<OwnCosts, 'parameterBytes' | 'outputType'>[],
-): AnalyzedLayer {
+export function analyzedLayer(layer: Layer, own: readonly OwnCosts[]): AnalyzedLayer {
   let parameterBytes = 0;
   for (const n of layer.nodes) parameterBytes += own[n.index]?.parameterBytes ?? 0;
   return {
