@@ -7,7 +7,6 @@ export interface Case {
   readonly name: string;
   readonly path: string;
   readonly dims: Readonly<Record<string, number>>;
-  readonly batch: number;
   readonly isQuantized: boolean;
 }
 
@@ -96,7 +95,7 @@ export async function memoryCases(root: string, folder: string, filter: string):
     const variants = [{ name: source.name, path: file, isQuantized: false }];
     if (quantized.has(source.name)) variants.push(...(await quantizedForms(source.name, file, folder)));
     for (const variant of variants)
-      for (const n of source.batches) cases.push({ ...variant, batch: n, dims: source.dims(n) });
+      for (const n of source.batches) cases.push({ ...variant, dims: source.dims(n) });
   }
   return cases.filter((c) => c.name.includes(filter));
 }
