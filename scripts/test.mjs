@@ -25,23 +25,22 @@ const checks = {
   types: ['src', 'extension', 'webview', 'test'].map(typesOf),
   format: [[bin('prettier'), '--check', '--log-level', 'warn', '.']],
 };
-const second = ['--retries', '1'];
 /** Two files at once (more gain nothing on two cores), then those of how long something takes, alone. */
 const inParallel = (folder, timingTimeoutMs, ...flags) => [
   mocha(
-    120_000,
+    60_000,
     `${folder}/**/*.test.ts`,
     ...['--parallel', '--jobs', '2', '--ignore', '**/*.timing.test.ts', ...flags],
   ),
-  mocha(timingTimeoutMs, `${folder}/**/*.timing.test.ts`, ...second),
+  mocha(timingTimeoutMs, `${folder}/**/*.timing.test.ts`),
 ];
 /**
  * Each command writes its own figures to $SUITE_SUMMARY. Tests of how long something takes have nothing beside them.
- * These and those in a browser get a second try, and are named at the end where they needed it.
+ * What is in a browser gets a second try, but for those, and is named at the end where it needed it.
  */
 const suites = {
-  unit: inParallel('test/unit', 60_000),
-  webview: inParallel('test/e2e/webview', 120_000, ...second),
+  unit: inParallel('test/unit', 20_000),
+  webview: inParallel('test/e2e/webview', 60_000, '--retries', '1'),
   integration: [tsx('test/integration/run.ts')],
   vscode: [tsx('test/e2e/vscode/run.ts')],
 };

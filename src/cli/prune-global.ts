@@ -9,8 +9,6 @@ import { sessionSettings } from './session-options.ts';
 import { progressLine } from './terminal.ts';
 import { calibratedBy, recipeFor, type TransformFlags, type Wanted } from './transform.ts';
 
-export { MAX_GROUP_RATIO } from '../global-ratios.ts';
-
 export function wantedRatios(
   edit: PruneChannelsEdit,
   flags: TransformFlags & { readonly maxRatio?: number },

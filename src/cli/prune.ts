@@ -1,5 +1,6 @@
 /** `vram-lens prune IN -o OUT`: zeroes a share of each chosen layer's weights, or removes channels or whole blocks. */
 import { Command } from 'commander';
+import { MAX_GROUP_RATIO } from '../global-ratios.ts';
 import {
   CHANNEL_IMPORTANCES,
   CHANNEL_REPAIRS,
@@ -15,7 +16,7 @@ import { UsageError } from './failure.ts';
 import { layersOf } from './layers.ts';
 import { parsePositiveInteger, parseRatio, parseShare } from './options.ts';
 import { BLOCK_IMPORTANCES, wantedBlocks } from './prune-blocks.ts';
-import { MAX_GROUP_RATIO, wantedRatios } from './prune-global.ts';
+import { wantedRatios } from './prune-global.ts';
 import { transformFile, withTransformOptions, type TransformFlags, type Wanted } from './transform.ts';
 
 interface Flags extends TransformFlags {
