@@ -10,11 +10,8 @@ ensureNode();
 ensureDependencies();
 
 const bin = (name) => path.join(root, 'node_modules', '.bin', name);
-const reporter = 'test/support/reporter.cjs';
-const mocha = (timeoutMs, files, ...flags) => [
-  ...[bin('mocha'), '--import=tsx', '--reporter', reporter, '--timeout', String(timeoutMs)],
-  ...[...flags, files],
-];
+/** .mocharc.json has the rest. */
+const mocha = (files, ...flags) => [bin('mocha'), ...flags, files];
 const tsx = (file) => [process.execPath, '--import=tsx', file];
 
 /** TypeScript 7 checks types; typescript-eslint needs the JavaScript API of TypeScript 6, so there are both. */
@@ -26,21 +23,17 @@ const checks = {
   format: [[bin('prettier'), '--check', '--log-level', 'warn', '.']],
 };
 /** Two files at once (more gain nothing on two cores), then those of how long something takes, alone. */
-const inParallel = (folder, timingTimeoutMs, ...flags) => [
-  mocha(
-    60_000,
-    `${folder}/**/*.test.ts`,
-    ...['--parallel', '--jobs', '2', '--ignore', '**/*.timing.test.ts', ...flags],
-  ),
-  mocha(timingTimeoutMs, `${folder}/**/*.timing.test.ts`),
+const inParallel = (folder) => [
+  mocha(`${folder}/**/*.test.ts`, '--parallel', '--jobs', '2', '--ignore', '**/*.timing.test.ts'),
+  mocha(`${folder}/**/*.timing.test.ts`),
 ];
 /**
- * Each command writes its own figures to $SUITE_SUMMARY. Tests of how long something takes have nothing beside them.
- * What is in a browser gets a second try, but for those, and is named at the end where it needed it.
+ * Each command writes its own figures to $SUITE_SUMMARY. Each test gets a second try, and is named at the end where it
+ * needed it: see CONTRIBUTING.md.
  */
 const suites = {
-  unit: inParallel('test/unit', 20_000),
-  webview: inParallel('test/e2e/webview', 60_000, '--retries', '1'),
+  unit: inParallel('test/unit'),
+  webview: inParallel('test/e2e/webview'),
   integration: [tsx('test/integration/run.ts')],
   vscode: [tsx('test/e2e/vscode/run.ts')],
 };
@@ -70,8 +63,22 @@ for (const { name, passes, failures, pending, seconds } of results) {
   const skipped = pending ? `, ${pending} pending` : '';
   console.log(`${name.padEnd(12)} ${passes} passed, ${failures} failed${skipped} (${seconds} s)`);
 }
-const retried = results.flatMap((r) => r.retried ?? []);
-if (retried.length > 0) console.log(`passed or failed at the second try: ${retried.join('; ')}`);
+// again at the end: of a log, often the last lines alone are kept
+const tell = (what, tests, lines) => {
+  for (const { title, error } of tests) {
+    console.log(`${what}: ${title}\n${error.split('\n').slice(0, lines).join('\n')}`);
+  }
+};
+tell(
+  'needed a second try',
+  results.flatMap((r) => r.retried ?? []),
+  5,
+);
+tell(
+  'failed',
+  results.flatMap((r) => r.failed ?? []),
+  15,
+);
 const total = (key) => results.reduce((sum, r) => sum + r[key], 0);
 console.log(`${total('passes')} passed, ${total('failures')} failed`);
 process.exitCode = total('failures') === 0 && total('passes') > 0 ? 0 : 1;
@@ -106,12 +113,12 @@ async function check(name) {
 }
 
 async function suite(name) {
-  const sum = { name, passes: 0, failures: 0, pending: 0, retried: [] };
+  const sum = { name, passes: 0, failures: 0, pending: 0, retried: [], failed: [] };
   for (const [i, command] of suites[name].entries()) {
     console.log(`\n${heading(name, command)}`);
     const part = await suitePart(command, path.join(folder, `${name}-${i}.json`));
     for (const key of ['passes', 'failures', 'pending']) sum[key] += part[key];
-    sum.retried.push(...part.retried);
+    for (const key of ['retried', 'failed']) sum[key].push(...part[key]);
   }
   return sum;
 }
@@ -119,11 +126,17 @@ async function suite(name) {
 async function suitePart(command, summary) {
   const code = await run(command, { stdio: 'inherit', env: { ...process.env, SUITE_SUMMARY: summary } });
   try {
-    const { passes, failures, pending = 0, retried = [] } = JSON.parse(readFileSync(summary, 'utf8'));
+    const {
+      passes,
+      failures,
+      pending = 0,
+      retried = [],
+      failed = [],
+    } = JSON.parse(readFileSync(summary, 'utf8'));
     // One that ends badly without a failed test (a crash, nothing run) has failed all the same.
-    return { passes, failures: failures || (code === 0 && passes > 0 ? 0 : 1), pending, retried };
+    return { passes, failures: failures || (code === 0 && passes > 0 ? 0 : 1), pending, retried, failed };
   } catch {
-    return { passes: 0, failures: 1, pending: 0, retried: [] };
+    return { passes: 0, failures: 1, pending: 0, retried: [], failed: [] };
   }
 }
 

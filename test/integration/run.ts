@@ -27,8 +27,14 @@ const runs: readonly { readonly language: string; readonly grep: string }[] = [
 /** A packed extension to be tested in place of the folder: `VSIX=dist/packages/….vsix`. */
 const vsix = process.env['VSIX'];
 
+/** Of a test. */
+interface Told {
+  readonly title: string;
+  readonly error: string;
+}
+
 const scratch = await mkdtemp(path.join(tmpdir(), 'vram-lens-integration-'));
-const total = { passes: 0, failures: 0, pending: 0, retried: [] as string[] };
+const total = { passes: 0, failures: 0, pending: 0, retried: [] as Told[], failed: [] as Told[] };
 const log: string[] = [];
 try {
   for (const { language, grep } of runs) {
@@ -38,12 +44,19 @@ try {
     total.passes += report.passes;
     total.failures += report.failures;
     total.pending += report.pending;
-    total.retried.push(...report.retried);
+    const inState = (state: string): Told[] =>
+      report.tests.flatMap(({ title, error = '', ...t }) =>
+        t.state === state ? [{ title: `${title} (${language})`, error }] : [],
+      );
+    total.retried.push(...inState('retried'));
+    total.failed.push(...inState('failed'));
   }
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(message);
   console.error(log.slice(-25).join('\n'));
   total.failures += 1;
+  total.failed.push({ title: 'the extension host', error: message });
 } finally {
   await rm(scratch, { recursive: true, force: true });
 }

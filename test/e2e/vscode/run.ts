@@ -10,7 +10,7 @@ const folder = import.meta.dirname;
 const grep = process.env['TEST_GREP'] ?? '';
 const mocha = new Mocha({
   timeout: 180_000,
-  retries: 1, // a real VS Code: see CONTRIBUTING.md for second tries
+  retries: 1, // as .mocharc.json
   reporter: path.resolve(folder, '../../support/reporter.cjs'),
   ...(grep === '' ? {} : { grep }),
 });
