@@ -98,7 +98,6 @@ export const pruningTemplates: readonly string[] = [
   'it is inside a subgraph, whose blocks are not followed',
   'an earlier edit removed it',
   'the other branch of {0} "{1}" goes already',
-  'its last node "{0}" ends a block of its own, by which it is named',
   '{0} "{1}" gives another shape than "{2}" has',
   '{0} "{1}": it is not known whether "{2}" has the shape of the sum',
   '{0} "{1}": its mean or deviation is used',

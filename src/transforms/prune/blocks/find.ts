@@ -10,7 +10,7 @@ import type { Blocker } from '../channels/classes.ts';
 import type { Flow } from './flow.ts';
 
 export interface Block {
-  /** Id of the sum; where both of its branches could go, of the last node of the branch. */
+  /** Its own: of the sum; where both of its branches could go, of the last node of the branch, if no other block has it. */
   readonly id: string;
   /** The node that adds the branch. */
   readonly sum: Node;
@@ -53,17 +53,19 @@ export function isNormSum(node: Node): boolean {
 /** Those that can go and those that cannot, in the order in which they run. */
 export function findBlocks(flow: Flow): Block[] {
   const found = flow.order.flatMap((sum) => blocksAt(flow, sum));
-  const ends = new Set(found.filter((bs) => bs.length === 1).map(([b]) => b && flow.idOf(b.sum)));
+  const taken = new Set(found.flatMap(([block, other]) => (block && other === undefined ? [block.id] : [])));
   return found.flatMap((blocks) =>
-    blocks.length === 1 ? blocks : blocks.map((block) => namedByBranch(flow, block, ends)),
+    blocks.length === 1 ? blocks : blocks.flatMap((block) => namedByBranch(flow, block, taken)),
   );
 }
 
-function namedByBranch(flow: Flow, block: Block, ends: ReadonlySet<string | undefined>): Block {
+/** Two branches of one sum may both end in what names another block: the sum's own id can stand for one of them only. */
+function namedByBranch(flow: Flow, block: Block, taken: Set<string>): Block[] {
   const last = flow.maker(block.branch);
-  const id = last === undefined ? block.id : flow.idOf(last);
-  const reason = `its last node "${id}" ends a block of its own, by which it is named`;
-  return { ...block, id, blocker: block.blocker ?? (ends.has(id) ? { node: id, reason } : undefined) };
+  const id = [...(last === undefined ? [] : [flow.idOf(last)]), block.id].find((name) => !taken.has(name));
+  if (id === undefined) return [];
+  taken.add(id);
+  return [{ ...block, id }];
 }
 
 /** At most one for each side. */

@@ -72,6 +72,22 @@ function projected(): BlockCase {
   };
 }
 
+/** Both sides of the last sum end in the sum of a block of their own: its id stands for the first of them. */
+function sumOfSums(): BlockCase {
+  const net = new Net();
+  const x = net.relu(net.linear('x', 'in', [8, 8]));
+  const [one, two] = ['one', 'two'].map((name) => net.op('Add', [x, mlp(net, x, `f.${name}`)], name));
+  const three = net.op('Add', [x, net.linear(x, 'side', [8, 8])], 'three');
+  const sum = net.op('Add', [one!, two!], 'sum');
+  const mixed = net.op('Add', [three, net.linear(x, 'other', [8, 8])], 'mixed');
+  return {
+    name: 'that end in blocks',
+    model: finish(net, net.op('Mul', [sum, mixed], 'product')),
+    inputs: sequence,
+    blocks: ['one', 'two', 'three', 'sum', 'other.bias', 'mixed'],
+  };
+}
+
 function merged(opType: 'SkipLayerNormalization' | 'SkipSimplifiedLayerNormalization'): BlockCase {
   const net = new Net();
   const norm = (name: string, x: string, f: string): void => {
@@ -138,6 +154,7 @@ export const BLOCK_ZOO: readonly BlockCase[] = [
   nested(),
   parallel(),
   projected(),
+  sumOfSums(),
   merged('SkipLayerNormalization'),
   merged('SkipSimplifiedLayerNormalization'),
   visible(),
