@@ -1,7 +1,7 @@
 /**
  * Memory at run time by form and EP, beside what the estimate predicts. Prints a table in Markdown; each model runs in a
- * process of its own, and what counts is its resident memory less that of a twin with less weights that runs the same
- * kernels: what they take compiled, which on SwiftShader is as much as some weights, is in both.
+ * process of its own. What counts is what it takes more than a twin with less weights that runs the same kernels: of
+ * device memory where SwiftShader's can be told (bench/memory/vulkan.ts), else of resident memory.
  *
  *     node --import=tsx scripts/proof/memory.ts [cpu,webgpu] [OPERATOR] [FORM]
  */
@@ -12,6 +12,7 @@ import { analyze, weightBehaviour, type EpName, type WeightForm } from '../../sr
 import { DataType, openModel, saveModel, type Model, type TensorRef } from '../../src/onnx/index.ts';
 import { tensorByteLength } from '../../src/onnx/datatype.ts';
 import { applyRecipe, type BlocksEdit, type Edit } from '../../src/transforms/index.ts';
+import { vulkanLog } from '../../bench/memory/vulkan.ts';
 import { graph, model, node, value } from '../../test/support/model-builder.ts';
 import { measure } from '../calibrate/measure.ts';
 import { randomTensor } from './large-model.ts';
@@ -99,20 +100,30 @@ async function write(source: string, edit: Edit | undefined, target: string): Pr
   }
 }
 
-/** What stays in use between runs: the weights as held, and on a device what is expanded of them. */
+/** The weights as held; on a device also what is expanded of them, and the other buffers. */
 async function predictedBytes(file: string, ep: EpName): Promise<number> {
   const opened = await openModel(file);
   try {
     const estimate = analyze(opened).estimate({ ep, optimization: 'all' });
-    const { deviceWeights, weightsBeside, peakActivation } = estimate;
-    const figures = [deviceWeights, weightsBeside, ...(ep === 'cpu' ? [] : [peakActivation])];
-    return figures.reduce((sum, { bytes = Number.NaN }) => sum + bytes, 0);
+    const { deviceWeights, weightsBeside, heldPeak, overhead } = estimate;
+    const bytes = (figure: { bytes: number | undefined }) => figure.bytes ?? Number.NaN;
+    return ep === 'cpu' ? bytes(deviceWeights) + bytes(weightsBeside) : bytes(heldPeak) - bytes(overhead);
   } finally {
     await opened.source.close();
   }
 }
 
+/** What it takes, and which kernels ran. */
+async function take(file: string, ep: EpName): Promise<{ bytes: number; kernels: string }> {
+  const log = ep === 'webgpu' ? device : undefined;
+  const settings = { ep, optimization: 'all', environment: log?.environment ?? {} } as const;
+  const { heldBytes, kernels } = await measure(file, settings);
+  const names = Object.entries(kernels).map(([kernel, count]) => `${kernel} ×${count}`);
+  return { bytes: (await log?.peakBytes()) ?? heldBytes, kernels: names.join(', ') };
+}
+
 const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-proof-'));
+const device = eps.includes('webgpu') ? await vulkanLog(folder) : undefined;
 try {
   console.log('| operator | form | stored | EP | in use | predicted | kernels |');
   console.log('|---|---|--:|---|--:|--:|---|');
@@ -127,21 +138,18 @@ try {
       if (stored === undefined || rest === undefined) continue;
       for (const ep of eps) {
         try {
-          const settings = { ep, optimization: 'all' } as const;
-          const [run, base] = [await measure(file, settings), await measure(empty, settings)];
-          const bytes = run.heldBytes - base.heldBytes;
+          const [run, base] = [await take(file, ep), await take(empty, ep)];
           const { fate } = weightBehaviour(ep, opType, form);
-          const kernels = Object.entries(run.kernels).map(([kernel, count]) => `${kernel} ×${count}`);
           const heldBytes = (await predictedBytes(file, ep)) - (await predictedBytes(empty, ep));
-          const predicted = fate === 'cpu-fallback' ? 'on the CPU' : `${(heldBytes / MiB).toFixed(0)} MiB`;
+          const predicted = fate === 'cpu-fallback' ? 'on the CPU' : `${(heldBytes / MiB).toFixed(1)} MiB`;
           const cells = [
             opType,
             title,
             `${((stored - rest) / MiB).toFixed(0)} MiB`,
             ep,
-            `${(bytes / MiB).toFixed(0)} MiB`,
+            `${((run.bytes - base.bytes) / MiB).toFixed(1)} MiB`,
           ];
-          console.log(`| ${[...cells, predicted, kernels.join(', ')].join(' | ')} |`);
+          console.log(`| ${[...cells, predicted, run.kernels].join(' | ')} |`);
         } catch (error) {
           console.log(
             `| ${opType} | ${title} | | ${ep} | does not run here: ${String(error).slice(0, 120)} | | |`,

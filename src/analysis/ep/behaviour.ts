@@ -1,7 +1,7 @@
 /**
  * What an execution provider really does with each form of weight: "int8" is no promise by itself. Rows marked
- * `measured` are what `npm run calibrate` found (onnxruntime-node 1.30.0, Linux x64; WebGPU on SwiftShader): memory in
- * use after two runs, per stored byte. The other rows are read from ONNX Runtime's sources and documents.
+ * `measured` are what `npm run calibrate` and `scripts/proof/memory.ts` found (onnxruntime-node 1.30.0, Linux x64; WebGPU on
+ * SwiftShader): memory in use after two runs, per stored byte. The other rows are read from ONNX Runtime's sources and documents.
  */
 import type { EpName, EpWeightBehaviour, WeightFate, WeightForm } from '../types.ts';
 
@@ -120,7 +120,7 @@ const cpu: Rows = {
   'gather dynamic-int8': measured('small', 1, 'Gather takes int8 as it is; only what it finds is expanded'),
   'gather matmulnbits-8': measured('small', 1, 'GatherBlockQuantized takes it as stored'),
   'gather matmulnbits-4': measured('small', 1, 'GatherBlockQuantized takes it as stored'),
-  'gather matmulnbits-2': fromSources('small', 1, 'GatherBlockQuantized takes it as stored'),
+  'gather matmulnbits-2': measured('small', 1, 'GatherBlockQuantized takes it as stored'),
 };
 
 const webgpu: Rows = {
@@ -184,9 +184,9 @@ const webgpu: Rows = {
     'weights and activations are dequantized on the device, QuantizeLinear runs on the CPU',
   ),
   '* qdq-int8': fromSources('expanded', 4, 'dequantized on the device, QuantizeLinear runs on the CPU'),
-  'matmul matmulnbits-8': measured('small', 1.2, 'MatMulNBits runs on the device, the weight stays packed'),
-  'matmul matmulnbits-4': measured('small', 1.4, 'MatMulNBits runs on the device, the weight stays packed'),
-  'matmul matmulnbits-2': fromSources('small', 1, 'MatMulNBits runs on the device, the weight stays packed'),
+  'matmul matmulnbits-8': measured('small', 1, 'MatMulNBits runs on the device, the weight stays packed'),
+  'matmul matmulnbits-4': measured('small', 1, 'MatMulNBits runs on the device, the weight stays packed'),
+  'matmul matmulnbits-2': measured('small', 1, 'MatMulNBits runs on the device, the weight stays packed'),
   '* dequantize-int4': fromSources('expanded', 8, 'expanded to float32 on the device at each run'),
   'gather matmulnbits-8': measured(
     'small',
@@ -194,6 +194,11 @@ const webgpu: Rows = {
     'GatherBlockQuantized runs on the device, the table stays packed',
   ),
   'gather matmulnbits-4': measured(
+    'small',
+    1,
+    'GatherBlockQuantized runs on the device, the table stays packed',
+  ),
+  'gather matmulnbits-2': measured(
     'small',
     1,
     'GatherBlockQuantized runs on the device, the table stays packed',

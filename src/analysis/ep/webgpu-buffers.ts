@@ -1,5 +1,5 @@
 /**
- * The buffers that ONNX Runtime's WebGPU provider makes in one run, replayed. It has no arena: a buffer is made in one
+ * The buffers that ONNX Runtime's WebGPU provider makes in two runs, replayed. It has no arena: a buffer is made in one
  * of a few sizes, and what is freed is kept for the next tensor of that size, as long as the session lives. Sizes and
  * limits are those of onnxruntime-node 1.30.0 (buffer_manager.cc; the table stands in its library, too), and so is the
  * reuse: compared with every buffer that Vulkan was asked for (`npm run bench:memory -- --ep webgpu`).
@@ -49,32 +49,65 @@ export function bufferBytes(tensorBytes: number): number {
 /** Buffers in use and free ones. */
 export class BufferCache {
   private readonly free = new Int32Array(noClass);
+  private readonly used = new Int32Array(noClass);
   private bytes = 0;
-  /** Highest sum of both. */
+  /** Of buffers beyond the number that is kept, given back since kernels were last handed to the device. */
+  private goneBytes = 0;
+  /** What was so at the end of the run before: the device gives it back when it is handed the next kernels. */
+  private lingeringBytes = 0;
+  /** Highest sum of all. */
   peakBytes = 0;
-  /** Of it in buffers that share blocks of memory. */
+  /** Of the first run's in buffers that share blocks of memory. */
   sharingBytes = 0;
+  private isFirst = true;
 
   take(tensorBytes: number): void {
     if (!(tensorBytes > 0)) return;
     const at = classOf(tensorBytes);
     const free = this.free[at] ?? 0;
+    this.use(at, 1);
     if (free > 0) {
       this.free[at] = free - 1;
       return;
     }
     const bytes = bufferBytes(tensorBytes);
     this.bytes += bytes;
-    this.peakBytes = Math.max(this.peakBytes, this.bytes);
-    if (bytes < sharedBelow) this.sharingBytes += bytes;
+    this.peakBytes = Math.max(this.peakBytes, this.bytes + this.lingeringBytes);
+    if (bytes < sharedBelow && this.isFirst) this.sharingBytes += bytes;
   }
 
   release(tensorBytes: number): void {
     if (!(tensorBytes > 0)) return;
     const at = classOf(tensorBytes);
+    this.use(at, -1);
+    this.giveBack(at, 1, bufferBytes(tensorBytes));
+  }
+
+  /** Kernels were handed to the device: what is not kept is given back. */
+  handOver(): void {
+    this.goneBytes = 0;
+    this.lingeringBytes = 0;
+  }
+
+  /** The run is over: nothing is in use any more. */
+  endRun(): void {
+    for (const [at, [bytes]] of sizeClasses.entries()) this.giveBack(at, this.used[at] ?? 0, bytes);
+    this.used.fill(0);
+    this.lingeringBytes = this.goneBytes;
+    this.goneBytes = 0;
+    this.isFirst = false;
+  }
+
+  private use(at: number, count: number): void {
+    if (at < noClass) this.used[at] = (this.used[at] ?? 0) + count;
+  }
+
+  private giveBack(at: number, count: number, bytes: number): void {
     const free = this.free[at] ?? 0;
-    if (free < (sizeClasses[at]?.[1] ?? 0)) this.free[at] = free + 1;
-    else this.bytes -= bufferBytes(tensorBytes);
+    const kept = Math.min(count, (sizeClasses[at]?.[1] ?? 0) - free);
+    if (at < noClass) this.free[at] = free + kept;
+    this.bytes -= (count - kept) * bytes;
+    this.goneBytes += (count - kept) * bytes;
   }
 }
 
@@ -89,8 +122,10 @@ export interface DeviceBuffers {
 /** At the highest: while the first kernels run, between host and device in a later run, or where the outputs are read. */
 export function deviceBuffers(main: RuntimeBlock, sizes: Sizes): DeviceBuffers {
   const run = new Run(sizes);
-  for (const v of main.inputs) run.cache.take(sizes.knownBytes(v));
-  run.block(main, false);
+  run.whole(main);
+  const kernels = run.kernels;
+  run.cache.endRun();
+  run.whole(main);
   const exact = (values: readonly (Value | undefined)[]) =>
     values.map((v) => (v ? exactBufferBytes(sizes.knownBytes(v)) : 0));
   const { peakBytes: tensorBytes, sharingBytes } = run.cache;
@@ -106,7 +141,8 @@ export function deviceBuffers(main: RuntimeBlock, sizes: Sizes): DeviceBuffers {
     sharingBytes,
     laidOut.filter((bytes) => bytes < sharedBelow),
   );
-  return { tensorBytes, peakBytes: Math.max(...moments) + sum(exact(main.inputs)) + rest + uploadBytes };
+  const upload = kernels + laidOut.length > kernelsAtOnce ? uploadBytes : 0;
+  return { tensorBytes, peakBytes: Math.max(...moments) + sum(exact(main.inputs)) + rest + upload };
 }
 
 /** Kernels that are recorded before they are handed to the device, and what they no longer need is freed. */
@@ -114,7 +150,10 @@ const kernelsAtOnce = 16;
 /** Dawn cuts buffers of less than the one out of blocks of the other, in powers of two (its Vulkan backend). */
 const sharedBelow = 4 * MiB;
 const blockBytes = 8 * MiB;
-/** The ring buffer through which Dawn writes what kernels get beside tensors. */
+/**
+ * The ring buffer through which Dawn writes what kernels get beside tensors, where the buffers for it are still in use:
+ * not by the first kernels, which are recorded before the device has anything to do.
+ */
 const uploadBytes = 4 * MiB;
 
 /** Classes are powers of two as far as they share blocks; weights are rounded up to them. */
@@ -145,12 +184,19 @@ class Run {
   earlyBytes: number | undefined;
   /** Highest sum of the copies on their way between host and device. */
   stagedBytes = 0;
+  /** Of this run. */
+  kernels = 0;
   private readonly sizes: Sizes;
-  private kernels = 0;
   private lastCopiesBytes = 0;
 
   constructor(sizes: Sizes) {
     this.sizes = sizes;
+  }
+
+  whole(main: RuntimeBlock): void {
+    this.kernels = 0;
+    for (const v of main.inputs) this.cache.take(this.sizes.knownBytes(v));
+    this.block(main, false);
   }
 
   /** @param outputsAreCounted by the node that holds the graph, as an If does with those of its branches */
@@ -179,7 +225,9 @@ class Run {
     cache.take(scratch);
     cache.release(scratch);
     if (runsOnHost(node)) this.copy(node);
-    if (++this.kernels === kernelsAtOnce) this.earlyBytes = cache.peakBytes;
+    if (++this.kernels % kernelsAtOnce !== 0) return;
+    this.earlyBytes ??= cache.peakBytes;
+    cache.handOver();
   }
 
   /** What the host computes is copied there and back; the copies of the one before are not given back yet. */

@@ -8,6 +8,7 @@ import { cast, listing, recipe } from './edits.ts';
 import { ifInLoopModel, ifInScanModel, ifModel, loopModel } from './prune/body-nets.ts';
 import { randomNetOfBodies } from './prune/random-nets.ts';
 import { feeds, furthest, run, type Feeds } from './prune/zeroed.ts';
+import { sensitivity } from './rounded-bodies.ts';
 
 function casted(m: Model, options: Partial<CastEdit> = {}): Model {
   return applyRecipe(m, recipe(cast(options))).model;
@@ -219,6 +220,7 @@ describe('cast to float16 inside of bodies', function () {
     );
   });
 
+  const runs = Number(process.env['CAST_RUNS'] ?? 15);
   it('computes the same in random networks with If, Loop and Scan', async () => {
     let inside = 0;
     await fc.assert(
@@ -230,14 +232,17 @@ describe('cast to float16 inside of bodies', function () {
         const [difference, usual] = [await apart(m, low, input), await apart(m, outside, input)];
         // beyond 65504, where float16 ends
         fc.pre(Number.isFinite(difference) && Number.isFinite(usual));
-        // some networks make much of a small difference
-        assert.ok(difference < 0.03 + 4 * usual, `differs by ${difference}, outside of bodies by ${usual}`);
+        if (difference >= 0.02 + 4 * usual) {
+          const most = await sensitivity(m, input);
+          const others = `outside of bodies by ${usual}, by rounding alone ${most}`;
+          assert.ok(difference < 2 * most, `differs by ${difference}, ${others}`);
+        }
         if (changes.some((c) => c.status === 'applied' && /_branch\/|\/body\//.test(c.node))) inside++;
       }),
-      { numRuns: Number(process.env['CAST_RUNS'] ?? 15), endOnFailure: true },
+      { numRuns: runs, endOnFailure: true },
     );
     assert.ok(inside > 3, `${inside} with nodes inside`);
-  });
+  }).timeout(60_000 + 500 * runs);
 });
 
 describe('cast to float16 of what makes float32', () => {
