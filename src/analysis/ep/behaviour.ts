@@ -242,7 +242,11 @@ const cuda: Rows = {
   '* dequantize-int8': fromSources('expanded', 4, 'expanded to float on the device at each run'),
   'matmul matmulnbits-8': fromSources('small', 1, 'MatMulNBits runs on CUDA, the weight stays packed'),
   'matmul matmulnbits-4': fromSources('small', 1, 'MatMulNBits runs on CUDA, the weight stays packed'),
-  'matmul matmulnbits-2': fromSources('cpu-fallback', 0, 'the CUDA kernel is for 4 and 8 bits'),
+  'matmul matmulnbits-2': fromSources(
+    'cpu-fallback',
+    0,
+    'the CUDA kernel is for 4 and 8 bits: it runs on the CPU',
+  ),
   '* dequantize-int4': fromSources('expanded', 8, 'expanded to float on the device at each run'),
   'gather matmulnbits-8': fromSources(
     'small',
@@ -278,6 +282,11 @@ const tensorrt: Rows = {
     0,
     'MatMulNBits is no TensorRT operator: it runs on CUDA or the CPU',
   ),
+  'matmul matmulnbits-2': fromSources(
+    'cpu-fallback',
+    0,
+    'MatMulNBits is no TensorRT operator: it runs on CUDA or the CPU',
+  ),
 };
 
 const dml: Rows = {
@@ -305,12 +314,13 @@ const dml: Rows = {
   ),
   '* qdq-int8': fromSources('small', 1, 'QLinear kernels run on the device where the fusion applies'),
   '* dequantize-int8': fromSources('expanded', 4, 'expanded to float on the device at each run'),
-  'matmul matmulnbits-8': fromSources(
-    'expanded',
-    4,
-    'the DirectML kernel is for 4 bits; 8 bits are dequantized',
-  ),
+  'matmul matmulnbits-8': fromSources('small', 1, 'MatMulNBits runs on the device, the weight stays packed'),
   'matmul matmulnbits-4': fromSources('small', 1, 'MatMulNBits runs on the device, the weight stays packed'),
+  'matmul matmulnbits-2': fromSources(
+    'cpu-fallback',
+    0,
+    'the DirectML kernel is for 4 and 8 bits: it runs on the CPU',
+  ),
 };
 
 const coreml: Rows = {
@@ -343,6 +353,7 @@ const coreml: Rows = {
   ),
   '* matmulnbits-8': fromSources('cpu-fallback', 0, 'MatMulNBits runs on the CPU'),
   '* matmulnbits-4': fromSources('cpu-fallback', 0, 'MatMulNBits runs on the CPU'),
+  '* matmulnbits-2': fromSources('cpu-fallback', 0, 'MatMulNBits runs on the CPU'),
 };
 
 const table: Readonly<Record<EpName, Rows>> = { cpu, webgpu, cuda, tensorrt, dml, coreml };

@@ -95,13 +95,17 @@ describe('What src/ says', () => {
       'dynamic-int8',
       'qdq-int8',
       'dequantize-int8',
+      'dequantize-int4',
       'matmulnbits-8',
       'matmulnbits-4',
+      'matmulnbits-2',
     ];
-    const operators = ['MatMul', 'Gemm', 'Conv', 'LSTM', 'Attention', 'Add'];
-    assertTranslated(
-      eps.flatMap((ep) => operators.flatMap((op) => forms.map((form) => weightBehaviour(ep, op, form).note))),
+    const operators = ['MatMul', 'Gemm', 'Conv', 'ConvTranspose', 'LSTM', 'Attention', 'Gather', 'Add'];
+    const notes = eps.flatMap((ep) =>
+      operators.flatMap((op) => forms.map((form) => weightBehaviour(ep, op, form).note)),
     );
+    // with where it is known from, and without: a template takes anything before that
+    assertTranslated([...notes, ...notes.map((note) => note.replace(/ \((measured|from ).*\)$/, ''))]);
   });
 
   it('of pruning is translated, whatever stands in the way', () => {
