@@ -57,9 +57,16 @@ class Collector implements ArenaWeights {
   }
 
   block(block: RuntimeBlock): void {
-    const packings = block.nodes.flatMap((n) => packingOf(n).map((packing) => ({ n, packing })));
-    const packed = new Set(packings.map(({ n, packing }) => n.inputs[packing.input]));
-    const blocked = new Map(block.nodes.flatMap((n) => (n.domain === nchwcDomain ? blockedBytes(n) : [])));
+    const packings: { readonly n: RuntimeNode; readonly packing: Packed }[] = [];
+    const packed = new Set<Value | undefined>();
+    const blocked = new Map<Value, number>();
+    for (const n of block.nodes) {
+      if (n.domain === nchwcDomain) for (const [v, bytes] of blockedBytes(n)) blocked.set(v, bytes);
+      for (const packing of packingOf(n)) {
+        packings.push({ n, packing });
+        packed.add(n.inputs[packing.input]);
+      }
+    }
     for (const v of block.constants) {
       const bytes = blocked.get(v) ?? this.sizes.knownBytes(v);
       // what is packed is given back as stored (measured: 128 MiB of MatMul weights take 168 MiB resident, not 280)

@@ -9,7 +9,6 @@ import { attributeInt, attributeInts } from '../../onnx/model.ts';
 import type { DeclaredDim, TypeInfo } from '../../onnx/model.ts';
 import { isUnknown } from '../dim.ts';
 import type { Dim } from '../types.ts';
-import type { Block } from './program.ts';
 import type { Draft } from './runtime.ts';
 import { dimsOfValue } from './values.ts';
 import type { Value } from './values.ts';
@@ -23,114 +22,17 @@ export interface KnownDims {
   has(value: Value): boolean;
 }
 
-/** By the value's slot: a map of 10,000 objects takes most of the time that finding out takes. */
-class KnownTable implements KnownDims {
-  private readonly bySlot: (KnownSizes | undefined)[];
-
-  constructor(outer?: KnownDims) {
-    this.bySlot = outer instanceof KnownTable ? [...outer.bySlot] : [];
-  }
-
-  get(value: Value): KnownSizes | undefined {
-    return this.bySlot[value.slot];
-  }
-
-  has(value: Value): boolean {
-    return this.bySlot[value.slot] !== undefined;
-  }
-
-  set(value: Value, sizes: KnownSizes): void {
-    while (this.bySlot.length <= value.slot) this.bySlot.push(undefined);
-    this.bySlot[value.slot] = sizes;
-  }
-}
-
-export const nothingKnown: KnownDims = new KnownTable();
-
-/** Where a value's sizes came from. */
-type Origin = Pick<Draft, 'source' | 'node' | 'opType' | 'inputs'>;
-
-/** What was found of one graph last: while it is rewritten, most of its nodes stay what they were. */
-export class LastKnown {
-  /** By the value's slot. */
-  private readonly origins: (Origin | undefined)[] = [];
-  private known: KnownDims = nothingKnown;
-
-  get(v: Value): KnownSizes | undefined {
-    return this.known.get(v);
-  }
-
-  /** Whether the sizes of an output of `n` follow from the same as then. */
-  holds(n: Draft, v: Value, known: KnownDims): boolean {
-    const then = this.origins[v.slot];
-    if (then?.inputs !== n.inputs || then.node !== n.node || then.opType !== n.opType) return false;
-    if (then.source !== n.source || dependsOnContent(n)) return false;
-    for (const input of n.inputs)
-      if (input && input.kind !== 'constant' && known.get(input) !== this.get(input)) return false;
-    return true;
-  }
-
-  remember({ source, node, opType, inputs }: Draft, v: Value): void {
-    while (this.origins.length <= v.slot) this.origins.push(undefined);
-    this.origins[v.slot] = { source, node, opType, inputs };
-  }
-
-  replaceBy(known: KnownDims): void {
-    this.known = known;
-  }
-}
-
-/**
- * Adds what is known of the values that `nodes` (in topological order) make. `before`: what was known before the graph
- * was rewritten; a value that is still there keeps it.
- */
-export function knownDims(
-  { graph }: Pick<Block, 'graph'>,
-  nodes: readonly Draft[],
-  inputs: readonly Value[],
-  outer: KnownDims,
-  last: LastKnown,
-  before?: KnownDims,
-): KnownDims {
-  const known = new KnownTable(outer);
-  const declared = new Map(graph.inputs.map((v) => [v.name, v.type]));
-  for (const v of inputs) {
-    const dims = last.get(v) ?? declaredDims(declared.get(v.name));
-    if (dims) known.set(v, dims);
-  }
-  for (const n of nodes) {
-    for (const v of n.inputs)
-      if (v?.kind === 'constant' && !known.has(v)) known.set(v, last.get(v) ?? constantDims(v));
-    for (const v of n.outputs) {
-      if (!v) continue;
-      const dims = last.holds(n, v, known) ? last.get(v) : found(n, v, known);
-      if (dims) known.set(v, dims);
-    }
-  }
-  last.replaceBy(known);
-  return known;
-
-  function found(n: Draft, v: Value, sofar: KnownDims): KnownSizes | undefined {
-    const said = before?.get(v) ?? declaredDims(graph.valueInfo.get(v.name)?.type);
-    const dims = merged(inferred(n, v, sofar), said);
-    const then = last.get(v);
-    last.remember(n, v);
-    // the same list, so that what follows from it holds, too
-    return dims && then && sameSizes(dims, then) ? then : dims;
-  }
-}
-
-function sameSizes(a: KnownSizes, b: KnownSizes): boolean {
+export function sameSizes(a: KnownSizes, b: KnownSizes): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
 }
 
-function constantDims(v: Value): KnownSizes {
+export function constantDims(v: Value): KnownSizes {
   return (dimsOfValue(v) ?? []).map((d) => (typeof d === 'number' ? d : undefined));
 }
 
-function declaredDims(type: TypeInfo | undefined): KnownSizes | undefined {
+export function declaredDims(type: TypeInfo | undefined): KnownSizes | undefined {
   return type?.kind === 'tensor' ? type.shape?.map(declaredSize) : undefined;
 }
 
@@ -139,7 +41,7 @@ function declaredSize(d: DeclaredDim): KnownSize {
   return d.kind === 'symbol' && d.symbol !== '' ? d.symbol : undefined;
 }
 
-function merged(found: KnownSizes | undefined, said: KnownSizes | undefined): KnownSizes | undefined {
+export function merged(found: KnownSizes | undefined, said: KnownSizes | undefined): KnownSizes | undefined {
   if (found === undefined || said?.length !== found.length) return found ?? said;
   return found.map((d, i) => (typeof d === 'number' ? d : (said[i] ?? d)));
 }
@@ -169,7 +71,7 @@ const contentInputs: Readonly<Record<string, readonly number[]>> = {
 };
 
 /** The shape depends on what is computed as the graph runs. */
-function dependsOnContent({ opType, inputs }: Draft): boolean {
+export function dependsOnContent({ opType, inputs }: Draft): boolean {
   for (const i of contentInputs[opType] ?? []) {
     const input = inputs[i];
     if (input !== undefined && input.kind !== 'constant') return true;
@@ -177,7 +79,8 @@ function dependsOnContent({ opType, inputs }: Draft): boolean {
   return false;
 }
 
-function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | undefined {
+/** Of an output of `n`, from what is known of its inputs. */
+export function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | undefined {
   const ours = dimsOfValue(v);
   if (ours === undefined) return undefined;
   if (n.source.bodies.length > 0) return rankOf(ours); // what a branch or a loop gives

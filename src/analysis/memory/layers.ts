@@ -49,13 +49,12 @@ export function layersOf(program: Program, weightsOf: ReadonlyMap<ExecutedNode, 
   return new Grouping(program, weightsOf).run();
 }
 
-const none: readonly ExecutedNode[] = [];
-
 class Grouping {
   private readonly program: Program;
   private readonly weightsOf: ReadonlyMap<ExecutedNode, readonly Value[]>;
-  /** By slot of the value; lists by number, as maps of objects take most of the time that grouping takes. */
-  private readonly readersAt: (ExecutedNode[] | undefined)[];
+  /** Indices of the nodes that read the value of a slot: `readers` from `readersFrom[slot]` to before the next. */
+  private readonly readersFrom: Int32Array;
+  private readonly readers: Int32Array;
   private readonly isOutput: Uint8Array;
   /** Main node of each node's layer, by its index. */
   private readonly mainAt: (ExecutedNode | undefined)[];
@@ -64,26 +63,43 @@ class Grouping {
     this.program = program;
     this.weightsOf = weightsOf;
     this.isOutput = new Uint8Array(program.values.length);
-    this.readersAt = Array<ExecutedNode[] | undefined>(program.values.length).fill(undefined);
     this.mainAt = Array<ExecutedNode | undefined>(program.nodes.length).fill(undefined);
     for (const v of program.main.outputs) if (v) this.isOutput[v.slot] = 1;
+    const from = new Int32Array(program.values.length + 2);
     for (const n of program.nodes) {
       for (const { block } of n.bodies) for (const v of block.outputs) if (v) this.isOutput[v.slot] = 1;
+      for (const v of n.inputs) if (v) from[v.slot + 2] = (from[v.slot + 2] ?? 0) + 1;
+    }
+    for (let i = 1; i < from.length; i++) from[i] = (from[i] ?? 0) + (from[i - 1] ?? 0);
+    this.readers = new Int32Array(from.at(-1) ?? 0);
+    // counted one place further on: as they are filled in, each start moves to where it belongs
+    for (const n of program.nodes)
       for (const v of n.inputs) {
         if (!v) continue;
-        const list = this.readersAt[v.slot];
-        if (list) list.push(n);
-        else this.readersAt[v.slot] = [n];
+        const at = from[v.slot + 1] ?? 0;
+        this.readers[at] = n.index;
+        from[v.slot + 1] = at + 1;
       }
-    }
+    this.readersFrom = from;
   }
 
   private mainOf(n: ExecutedNode): ExecutedNode | undefined {
     return this.mainAt[n.index];
   }
 
-  private readersOf(v: Value): readonly ExecutedNode[] {
-    return this.readersAt[v.slot] ?? none;
+  /** Whether it holds of every node that reads the value. */
+  private everyReader({ slot }: Value, holds: (reader: ExecutedNode) => boolean): boolean {
+    const end = this.readersFrom[slot + 1] ?? 0;
+    for (let i = this.readersFrom[slot] ?? 0; i < end; i++) {
+      const reader = this.program.nodes[this.readers[i] ?? -1];
+      if (reader && !holds(reader)) return false;
+    }
+    return true;
+  }
+
+  private firstReader({ slot }: Value): ExecutedNode | undefined {
+    const [from = 0, end = 0] = [this.readersFrom[slot], this.readersFrom[slot + 1]];
+    return from < end ? this.program.nodes[this.readers[from] ?? -1] : undefined;
   }
 
   run(): Layer[] {
@@ -129,7 +145,7 @@ class Grouping {
     return n.outputs.some(
       (v) =>
         v !== undefined &&
-        (this.isOutput[v.slot] === 1 || this.readersOf(v).some((r) => this.mainOf(r) !== main)),
+        (this.isOutput[v.slot] === 1 || !this.everyReader(v, (r) => this.mainOf(r) === main)),
     );
   }
 
@@ -168,7 +184,7 @@ class Grouping {
     const belongsTo = main;
     const belongs = (r: ExecutedNode) =>
       r === n || this.mainOf(r) === belongsTo || this.wouldJoin(r, belongsTo);
-    if (data.every((v) => this.readersOf(v).every(belongs))) this.mainAt[n.index] = main;
+    if (data.every((v) => this.everyReader(v, belongs))) this.mainAt[n.index] = main;
   }
 
   /** `x · sigmoid(x)` reads x twice; both belong to x's layer. */
@@ -184,7 +200,7 @@ class Grouping {
   /** What prepares the input or weight of a layer, or computes a shape for it, belongs to the first that reads it. */
   private joinReader(n: ExecutedNode): void {
     for (const v of n.outputs) {
-      const [first] = v ? this.readersOf(v) : none;
+      const first = v && this.firstReader(v);
       if (first === undefined) continue;
       const main = this.mainOf(first);
       if (main?.depth === n.depth) this.mainAt[n.index] = main;

@@ -127,19 +127,20 @@ class Planner {
   }
 
   run(): Plan {
-    const placed = this.nodes.map((n, step) => this.place(n, step));
-    const freed = this.nodes.map((): Buffer[] => []);
-    for (const s of this.all) if (!s.buffer.isOutput) freed[s.lastStep]?.push(s.buffer);
-    const steps = placed.map((p, step) => ({ ...p, freed: freed[step] ?? [] }));
+    const steps = this.nodes.map((n, step) => this.place(n, step));
+    for (const { buffer, lastStep } of this.all) {
+      const step = buffer.isOutput ? undefined : steps[lastStep];
+      if (step) step.freed = step.freed === noBuffers ? [buffer] : [...step.freed, buffer];
+    }
     return {
       steps,
       allocated: listsOf(steps.map((s) => s.allocated)),
-      freed: listsOf(freed),
+      freed: listsOf(steps.map((s) => s.freed)),
       bufferOf: (v) => this.stateOf(v)?.buffer,
     };
   }
 
-  private place(node: PlannedNode, step: number): Omit<StepPlan, 'freed'> {
+  private place(node: PlannedNode, step: number): StepPlan & { freed: readonly Buffer[] } {
     const allocated: Buffer[] = [];
     const outputs = node.outputs.map((value, i) => {
       if (!value) return undefined;
@@ -151,7 +152,7 @@ class Planner {
     for (const value of node.inputs) this.read(value, step);
     for (const value of node.implicit) this.read(value, step);
     for (const value of node.outputs) this.release(value);
-    return { outputs, allocated };
+    return { outputs, allocated: allocated.length > 0 ? allocated : noBuffers, freed: noBuffers };
   }
 
   /** Undefined where the value lies in memory that is not planned here: an alias of a graph input or constant. */
@@ -181,11 +182,12 @@ class Planner {
   }
 
   private inputToReuse(node: PlannedNode, value: Value, output: number): Value | undefined {
-    for (const [from, to] of node.inplace.alias ?? []) {
+    const { alias = noPairs, mayInplace = noPairs } = node.inplace;
+    for (const [from, to] of alias) {
       const input = node.inputs[from];
       if (to === output && input) return input;
     }
-    for (const [from, to] of node.inplace.mayInplace ?? []) {
+    for (const [from, to] of mayInplace) {
       const input = node.inputs[from];
       const state = this.stateOf(input);
       if (to !== output || !input || state?.useCount !== 1 || state.buffer.isOutput) continue;
@@ -220,6 +222,8 @@ class Planner {
 }
 
 const notAsked = '';
+const noPairs: readonly (readonly [number, number])[] = [];
+const noBuffers: readonly Buffer[] = [];
 
 /** Without holes, which make a list slow: those before get `missing`. */
 function put<T>(list: T[], at: number, item: T, missing: T): void {

@@ -5,14 +5,14 @@ import type { Node } from '../../onnx/model.ts';
 import { inplaceRule } from './inplace.ts';
 import { scratchOf } from './kernels/index.ts';
 import type { Scratch } from './kernels/kernel.ts';
-import { knownDims, LastKnown, nothingKnown } from './known-dims.ts';
+import { nothingKnown } from './follow-dims.ts';
 import type { KnownDims } from './known-dims.ts';
 import { planBuffers } from './plan.ts';
 import type { BufferCounter, Plan, PlannedNode } from './plan.ts';
 import type { Block, Body, ExecutedNode, Program } from './program.ts';
 import { rewrite } from './rewrite/rewrite.ts';
 import type { RewriteOptions } from './rewrite/rewrite.ts';
-import { bytesOfType } from './values.ts';
+import { computeBytes } from './values.ts';
 import type { Value } from './values.ts';
 
 /** A node while the graph is rewritten; changed by the editor only. */
@@ -67,7 +67,7 @@ export function runtimeOf(program: Program, options: RuntimeOptions): Runtime {
   return { main, bufferCount: builder.buffers.next, values: builder.values };
 }
 
-export type RuntimeOptions = Omit<RewriteOptions, 'outer' | 'asWritten' | 'last'>;
+export type RuntimeOptions = Omit<RewriteOptions, 'outer'>;
 
 type NewValue = Pick<Value, 'name' | 'kind' | 'type' | 'constant' | 'identity' | 'producer'>;
 
@@ -93,19 +93,15 @@ class RuntimeBuilder implements ValueFactory {
   }
 
   make(of: NewValue): Value {
-    const value: Value = { ...of, bytes: bytesOfType(of.type), slot: this.values.length };
+    const value: Value = { ...of, bytes: computeBytes(of.type), slot: this.values.length };
     this.values.push(value);
     return value;
   }
 
   block(block: Block, outer: KnownDims): RuntimeBlock {
     const drafts = block.nodes.map(draftOf);
-    // before the rewriting, which changes the drafts
-    const last = new LastKnown();
-    const asWritten = knownDims(block, drafts, block.inputs, outer, last);
-    const rewritten = rewrite(drafts, block, { ...this.options, outer, asWritten, last }, this);
-    const { nodes } = rewritten;
-    const known = knownDims(block, nodes, block.inputs, outer, last, asWritten);
+    const rewritten = rewrite(drafts, block, { ...this.options, outer }, this);
+    const { nodes, known } = rewritten;
     const planned = nodes.map((d) => this.node(d, known));
     return {
       nodes: planned,

@@ -58,6 +58,8 @@ class ShapeKinds {
   private readonly program: DimProgram;
   /** By kind: the slots of its dims. */
   private readonly slots: (readonly number[] | undefined)[] = [undefined];
+  /** Shapes that were inferred alike are the same list. */
+  private readonly kindOfKnown = new Map<readonly Dim[], number>();
   private readonly root: ShapePrefix = { kind: undefined, next: undefined };
 
   constructor(program: DimProgram) {
@@ -66,6 +68,14 @@ class ShapeKinds {
 
   of(dims: readonly Dim[] | undefined): number {
     if (dims === undefined) return 0;
+    const known = this.kindOfKnown.get(dims);
+    if (known !== undefined) return known;
+    const kind = this.find(dims);
+    this.kindOfKnown.set(dims, kind);
+    return kind;
+  }
+
+  private find(dims: readonly Dim[]): number {
     let at = this.root;
     for (const d of dims) {
       const slot = this.program.slotOf(d);

@@ -52,7 +52,8 @@ export function bytesOfType(type: InferredType): Dim {
   return bytes;
 }
 
-function computeBytes(type: InferredType): Dim {
+/** The same, for a type that no other value has yet. */
+export function computeBytes(type: InferredType): Dim {
   if (type.kind === 'unknown') return type;
   if (type.kind === 'map') return unknown('a map has no size that ONNX Runtime reports');
   if (type.kind !== 'tensor') return bytesOfItems(type);

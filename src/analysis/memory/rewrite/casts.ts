@@ -3,7 +3,7 @@ import { elemTypeOfValue } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
 
 export function removeNoopCasts(editor: GraphEditor): void {
-  for (const node of editor.nodes) {
+  for (const node of editor.nodesOf('Cast')) {
     if (node.opType !== 'Cast' || node.domain !== '') continue;
     const [input] = node.inputs;
     const [output] = node.outputs;

@@ -18,7 +18,7 @@ import {
 
 /** Conv with constant weights, then BatchNormalization, Mul or Add with constants: folded into weights and bias. */
 export function foldIntoConvs(editor: GraphEditor): void {
-  for (const node of editor.nodes) {
+  for (const node of editor.nodesOf('Conv')) {
     if (!isOp(node, 'Conv') || !isConstant(node.inputs[1])) continue;
     if (node.inputs[2] !== undefined && !isConstant(node.inputs[2])) continue;
     for (let after = foldable(editor, node); after; after = foldable(editor, node))
@@ -89,7 +89,7 @@ const channelsLastActivations: ReadonlySet<string> = new Set([
 
 /** Conv, then an activation: one fused node. With the channels last it stays a Conv. */
 export function fuseConvActivations(editor: GraphEditor): void {
-  for (const node of editor.nodes) {
+  for (const node of editor.nodesOf('Conv')) {
     if (isOp(node, 'Conv', channelsLastDomain)) fuseActivation(editor, node, channelsLastActivations, node);
     else if (isOp(node, 'Conv') && isFloat(node))
       fuseActivation(editor, node, activations, fusedAs('FusedConv'));
@@ -101,7 +101,7 @@ export function fuseConvActivations(editor: GraphEditor): void {
  * fused node, for what is left in the usual layout (conv_add_act_fusion.cc).
  */
 export function fuseConvAdds(editor: GraphEditor, known: KnownDims): void {
-  for (const node of editor.nodes) {
+  for (const node of editor.nodesOf('Conv')) {
     const add =
       editor.has(node) && isFloat(node) && isOp(node, 'Conv') ? next(editor, node, 'Add') : undefined;
     if (add === undefined || !addsPlanes(add, known)) continue;
@@ -141,7 +141,7 @@ function addsPlanes({ inputs: [a, b] }: Draft, known: KnownDims): boolean {
 
 /** Gemm, then an activation that takes no constants: one fused node. */
 export function fuseGemmActivations(editor: GraphEditor): void {
-  for (const node of editor.nodes) {
+  for (const node of editor.nodesOf('Gemm')) {
     if (isOp(node, 'Gemm') && isFloat(node))
       fuseActivation(editor, node, gemmActivations, fusedAs('FusedGemm'));
   }

@@ -2,6 +2,7 @@
  * A graph under rewriting: the only place where nodes are added, changed and removed. Keeps who makes and who reads
  * each value, so that an edit costs what it touches.
  */
+import type { ChangingGraph, GraphChanges } from '../follow-dims.ts';
 import type { Block } from '../program.ts';
 import { inRuntimeOrder } from '../order.ts';
 import type { Draft, ValueFactory } from '../runtime.ts';
@@ -14,7 +15,7 @@ export interface Rewritten {
   readonly constants: readonly Value[];
 }
 
-export class GraphEditor {
+export class GraphEditor implements ChangingGraph {
   readonly values: ValueFactory;
   private readonly present = new Set<Draft>();
   private readonly readers = new Readers();
@@ -27,6 +28,11 @@ export class GraphEditor {
   private nextIndex: number;
   /** Until the next edit: most passes find nothing to do. */
   private order: readonly Draft[] | undefined;
+  /** By operator, as long as {@link order} is. */
+  private ofType: ReadonlyMap<string, readonly Draft[]> | undefined;
+  /** How many nodes there are of each operator. */
+  private readonly counts = new Map<string, number>();
+  private changes = noChanges();
 
   constructor(drafts: readonly Draft[], block: Block, values: ValueFactory) {
     this.values = values;
@@ -35,6 +41,14 @@ export class GraphEditor {
     this.captured = capturedIn(drafts);
     this.nextIndex = drafts.length;
     for (const node of drafts) this.insert(node);
+    this.changes = noChanges();
+  }
+
+  /** Since this was asked last. */
+  takeChanges(): GraphChanges {
+    const { changes } = this;
+    this.changes = noChanges();
+    return changes;
   }
 
   /**
@@ -44,6 +58,16 @@ export class GraphEditor {
   get nodes(): readonly Draft[] {
     this.order ??= inRuntimeOrder([...this.present]);
     return this.order;
+  }
+
+  /** As {@link nodes}, those of one of these operators, of any domain. */
+  nodesOf(...opTypes: readonly string[]): readonly Draft[] {
+    const present = opTypes.filter((t) => (this.counts.get(t) ?? 0) > 0);
+    const [only, ...others] = present;
+    if (only === undefined) return [];
+    if (others.length > 0) return this.nodes.filter((n) => present.includes(n.opType));
+    this.ofType ??= groupByType(this.nodes);
+    return this.ofType.get(only) ?? [];
   }
 
   has(node: Draft): boolean {
@@ -137,16 +161,37 @@ export class GraphEditor {
   }
 
   private link(node: Draft): void {
-    this.order = undefined;
+    this.order = this.ofType = undefined;
+    this.counts.set(node.opType, (this.counts.get(node.opType) ?? 0) + 1);
+    this.changes.linked.push(node);
     for (const v of node.outputs) if (v) putAt(this.makers, v.slot, node);
     for (const v of node.inputs) if (v) this.readers.add(v, node);
   }
 
   private unlink(node: Draft): void {
-    this.order = undefined;
-    for (const v of node.outputs) if (v && this.makers[v.slot] === node) this.makers[v.slot] = undefined;
+    this.order = this.ofType = undefined;
+    this.counts.set(node.opType, (this.counts.get(node.opType) ?? 0) - 1);
+    for (const v of node.outputs) {
+      if (!v || this.makers[v.slot] !== node) continue;
+      this.makers[v.slot] = undefined;
+      this.changes.lost.push(v);
+    }
     for (const v of node.inputs) if (v) this.readers.delete(v, node);
   }
+}
+
+function noChanges(): { linked: Draft[]; lost: Value[] } {
+  return { linked: [], lost: [] };
+}
+
+function groupByType(nodes: readonly Draft[]): Map<string, Draft[]> {
+  const groups = new Map<string, Draft[]>();
+  for (const n of nodes) {
+    const group = groups.get(n.opType);
+    if (group) group.push(n);
+    else groups.set(n.opType, [n]);
+  }
+  return groups;
 }
 
 function capturedIn(drafts: readonly Draft[]): Set<Value> {

@@ -40,7 +40,7 @@ const tests: Readonly<Record<string, Test>> = {
 };
 
 export function removeNoops(editor: GraphEditor): void {
-  for (const node of editor.nodes) {
+  for (const node of editor.nodesOf(...Object.keys(tests))) {
     const [input] = node.inputs;
     const [output] = node.outputs;
     if (node.domain !== '' || !input || !output || editor.isPinned(output)) continue;

@@ -22,9 +22,9 @@ const quantization: ReadonlySet<string> = new Set(['QuantizeLinear', 'Dequantize
 /** Nodes of constants become constants; so does the Shape of a tensor whose dims are numbers. */
 export function foldConstants(editor: GraphEditor, known: KnownDims): void {
   for (const node of editor.nodes) {
+    const isConstantOnly = node.inputs.every((v) => v === undefined || isConstant(v));
+    if (!isConstantOnly && !isFoldedShape(node, known)) continue;
     if (node.source.bodies.length > 0 || random.has(node.opType) || quantization.has(node.opType)) continue;
-    const isStaticShape = isFoldedShape(node, known);
-    if (!isStaticShape && !node.inputs.every((v) => v === undefined || isConstant(v))) continue;
     const key = keyOf(node, (v) => v.identity ?? v.slot);
     const folded = node.outputs.map((v, i) =>
       v ? constantLike(editor, v, key && `${key}.${i}`) : undefined,

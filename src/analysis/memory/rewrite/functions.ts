@@ -33,7 +33,7 @@ const functions: Readonly<Record<string, Steps>> = {
 
 /** All but those that there are kernels for. */
 export function inlineFunctions(editor: GraphEditor, kernels: ReadonlySet<string>): void {
-  for (const node of editor.nodes) {
+  for (const node of editor.nodesOf(...Object.keys(functions))) {
     const steps = node.domain === '' && !kernels.has(node.opType) ? functions[node.opType] : undefined;
     if (steps) editor.replace(node, bodyOf(node, steps, editor));
   }

@@ -30,7 +30,7 @@ export function fuse(
 
 /** x · ½ · (1 + erf(x / √2)), in either order of the products. */
 export function fuseGelu(editor: GraphEditor): void {
-  for (const div of editor.nodes) {
+  for (const div of editor.nodesOf('Div')) {
     if (!isOp(div, 'Div') || !isScalar(div.inputs[1], Math.SQRT2) || !editor.has(div)) continue;
     const [x] = div.inputs;
     const erf = next(editor, div, 'Erf');
@@ -58,7 +58,7 @@ function halved(editor: GraphEditor, x: Value | undefined, product: Draft, add: 
 
 /** A bias before Gelu, where the last dim is known to be the bias's. */
 export function fuseBiasGelu(editor: GraphEditor, knowsLastDim: (v: Value) => boolean): void {
-  for (const gelu of editor.nodes) {
+  for (const gelu of editor.nodesOf('Gelu')) {
     if (!isOp(gelu, 'Gelu', 'com.microsoft')) continue;
     const add = asOp(editor.maker(gelu.inputs[0]), 'Add');
     const pair = add && withConstant(add);
@@ -71,7 +71,7 @@ export function fuseBiasGelu(editor: GraphEditor, knowsLastDim: (v: Value) => bo
 
 /** x · sigmoid(α·x). */
 export function fuseQuickGelu(editor: GraphEditor): void {
-  for (const sigmoid of editor.nodes) {
+  for (const sigmoid of editor.nodesOf('Sigmoid')) {
     if (!isOp(sigmoid, 'Sigmoid') || !editor.has(sigmoid)) continue;
     const product = next(editor, sigmoid, 'Mul');
     const x = product && otherInput(product, sigmoid.outputs[0]);
@@ -87,7 +87,7 @@ export function fuseQuickGelu(editor: GraphEditor): void {
 
 /** A product of two matrices and a bias: Gemm. */
 export function fuseMatMulAdd(editor: GraphEditor): void {
-  for (const matMul of editor.nodes) {
+  for (const matMul of editor.nodesOf('MatMul')) {
     if (!isOp(matMul, 'MatMul')) continue;
     const add = next(editor, matMul, 'Add');
     const bias = add && otherInput(add, matMul.outputs[0]);
@@ -106,7 +106,7 @@ export function fuseMatMulAdd(editor: GraphEditor): void {
  * that moves behind rows is taken, too, but where it does is not followed.
  */
 export function fuseMatMulTranspose(editor: GraphEditor): void {
-  for (const matMul of editor.nodes) {
+  for (const matMul of editor.nodesOf('MatMul')) {
     if (!isOp(matMul, 'MatMul') || !isFloat(matMul.inputs[0])) continue;
     const turned = matMul.inputs.map((v) => {
       const maker = editor.maker(v);
@@ -132,7 +132,7 @@ function isFloat(v: Value | undefined): boolean {
 
 /** A scalar factor before or after a product of matrices; before it where the rank of what is scaled is known. */
 export function fuseMatMulScale(editor: GraphEditor, knowsRank: (v: Value) => boolean): void {
-  for (const matMul of editor.nodes) {
+  for (const matMul of editor.nodesOf('MatMul', 'FusedMatMul')) {
     if (!isOp(matMul, 'MatMul') && !isOp(matMul, 'FusedMatMul', 'com.microsoft')) continue;
     const after = editor.soleReader(matMul.outputs[0]);
     const before = matMul.inputs.map((v) => {

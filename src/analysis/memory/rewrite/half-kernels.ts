@@ -30,7 +30,7 @@ export function computedInFloat<N extends ComputingNode>(
   nodes: readonly N[],
   isPinned: (value: Value) => boolean,
 ): Set<N> {
-  const halves = nodes.filter((n) => [...n.inputs, ...n.outputs].some(isHalf));
+  const halves = nodes.filter((n) => n.inputs.some(isHalf) || n.outputs.some(isHalf));
   const wide = new Set(halves.filter((n) => !hasHalfKernel(n) && !isCast(n)));
   const makers = new Map<Value, N>();
   const readers = new Map<Value, N[]>();

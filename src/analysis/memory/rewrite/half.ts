@@ -11,7 +11,7 @@ import type { GraphEditor } from './editor.ts';
 import { computedInFloat, isCast, isHalf } from './half-kernels.ts';
 
 export function computeHalfInFloat(editor: GraphEditor, foldsConstants: boolean): void {
-  const nodes = editor.nodes.filter((n) => [...n.inputs, ...n.outputs].some(isHalf));
+  const nodes = editor.nodes.filter((n) => n.inputs.some(isHalf) || n.outputs.some(isHalf));
   const computed = computedInFloat(nodes, (v) => editor.isPinned(v));
   const casts = nodes.filter((n) => isCast(n));
   const widened = new Map<Value, Value>();

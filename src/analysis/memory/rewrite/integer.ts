@@ -13,7 +13,7 @@ const microsoft = 'com.microsoft';
  * quantized input, with its quantization: DynamicQuantizeMatMul.
  */
 export function fuseIntegerMatMul(editor: GraphEditor): void {
-  for (const matMul of editor.nodes) {
+  for (const matMul of editor.nodesOf('MatMulInteger')) {
     if (!isOp(matMul, 'MatMulInteger')) continue;
     const cast = next(editor, matMul, 'Cast');
     const scaled = cast && next(editor, cast, 'Mul');
@@ -56,7 +56,7 @@ function isOnlyFor(editor: GraphEditor, n: Draft, readers: readonly Draft[]): bo
 
 /** MatMulNBits adds its bias itself. */
 export function fuseBlockBias(editor: GraphEditor): void {
-  for (const matMul of editor.nodes) {
+  for (const matMul of editor.nodesOf('MatMulNBits')) {
     if (!isOp(matMul, 'MatMulNBits', microsoft) || matMul.inputs[5] !== undefined) continue;
     const bias = biasAfter(editor, matMul);
     const columns = dimsOfValue(matMul.outputs[0])?.at(-1);

@@ -21,7 +21,7 @@ const floats: ReadonlySet<number> = new Set([DataType.float, DataType.float16]);
 
 /** Computed values only: each kernel lays out its weights for itself. */
 export function layOutChannelsLast(editor: GraphEditor, known: KnownDims): void {
-  const concerned = editor.nodes.filter(dependsOnLayout);
+  const concerned = dependingOnLayout(editor);
   if (concerned.length === 0) return;
   const transposes = new TransposeEditor(editor, known);
   for (const n of concerned) {
@@ -34,12 +34,16 @@ export function layOutChannelsLast(editor: GraphEditor, known: KnownDims): void 
   pushTransposes(transposes, 'device');
 }
 
-export function dependsOnLayout(n: Draft): boolean {
+export function dependingOnLayout(editor: GraphEditor): readonly Draft[] {
+  return editor.nodesOf(...layoutSensitive).filter(dependsOnLayout);
+}
+
+function dependsOnLayout(n: Draft): boolean {
   return n.domain === '' && layoutSensitive.has(n.opType) && floats.has(elemTypeOfValue(n.inputs[0]));
 }
 
 export function putChannelsLast(editor: GraphEditor, known: KnownDims): void {
-  const convs = editor.nodes.filter(isIntegerConv);
+  const convs = integerConvs(editor);
   if (convs.length === 0) return;
   const transposes = new TransposeEditor(editor, known);
   for (const n of convs) {
@@ -52,8 +56,10 @@ export function putChannelsLast(editor: GraphEditor, known: KnownDims): void {
   pushTransposes(transposes, 'cpu');
 }
 
-export function isIntegerConv(n: Draft): boolean {
-  return isOp(n, 'QLinearConv') && dimsOfValue(n.inputs[3])?.length === 4;
+export function integerConvs(editor: GraphEditor): readonly Draft[] {
+  return editor
+    .nodesOf('QLinearConv')
+    .filter((n) => isOp(n, 'QLinearConv') && dimsOfValue(n.inputs[3])?.length === 4);
 }
 
 function withChannelsLast(attributes: ReadonlyMap<string, Attribute>): ReadonlyMap<string, Attribute> {

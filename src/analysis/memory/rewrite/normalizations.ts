@@ -9,7 +9,7 @@ import { isOp, isScalar, next, staticDims, withConstant } from './patterns.ts';
 
 /** mean, x − mean, its square's mean, + ε, √, ÷, · scale, + bias. */
 export function fuseLayerNormalization(editor: GraphEditor): void {
-  for (const mean of editor.nodes) {
+  for (const mean of editor.nodesOf('ReduceMean')) {
     if (!isOp(mean, 'ReduceMean') || !editor.has(mean)) continue;
     const members = layerNormalization(editor, mean);
     const [x] = mean.inputs;
@@ -21,7 +21,7 @@ export function fuseLayerNormalization(editor: GraphEditor): void {
 
 /** The square's mean, + ε, √, ÷, · scale, where it is not part of the above. */
 export function fuseSimplifiedLayerNormalization(editor: GraphEditor): void {
-  for (const pow of editor.nodes) {
+  for (const pow of editor.nodesOf('Pow')) {
     if (!isOp(pow, 'Pow') || !editor.has(pow)) continue;
     const [x] = pow.inputs;
     const root = x && rootOfMeanSquare(editor, pow);

@@ -19,13 +19,9 @@ const movers: ReadonlyMap<string, number> = new Map([
 ]);
 
 export function propagateQuantization(editor: GraphEditor): void {
-  const nodes = editor.nodes.filter((n) => isPair(n) && hasOneScale(n));
+  const nodes = editor.nodesOf('QuantizeLinear', 'DequantizeLinear').filter(hasOneScale);
   for (const n of nodes) if (n.opType === 'QuantizeLinear') propagateBackward(editor, n);
   for (const n of nodes) if (n.opType === 'DequantizeLinear') propagateForward(editor, n);
-}
-
-function isPair({ opType }: Draft): boolean {
-  return opType === 'QuantizeLinear' || opType === 'DequantizeLinear';
 }
 
 /** Constants, one number each. */

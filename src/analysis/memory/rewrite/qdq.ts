@@ -15,7 +15,7 @@ import type { Dequantized, Fusion } from './qdq-fusions.ts';
 const microsoft = 'com.microsoft';
 
 export function separateDequantizations(editor: GraphEditor): void {
-  for (const dq of editor.nodes) {
+  for (const dq of editor.nodesOf('DequantizeLinear')) {
     const [output] = dq.outputs;
     if (!isOp(dq, 'DequantizeLinear') || output === undefined) continue;
     let keepsOriginal = !editor.isPinned(output);
@@ -44,6 +44,7 @@ const movers: ReadonlySet<string> = new Set(
 export function fuseQuantized(editor: GraphEditor): void {
   removeClamps(editor);
   makeUnsigned(editor);
+  if (editor.nodesOf('DequantizeLinear').length === 0) return;
   for (const n of editor.nodes) {
     if (n.domain !== '' || !editor.has(n)) continue;
     if (n.opType === 'MatMul' && fuseBlocks(editor, n)) continue;
@@ -55,7 +56,7 @@ export function fuseQuantized(editor: GraphEditor): void {
 
 /** A Relu before a QuantizeLinear that cuts off below zero anyway. */
 function removeClamps(editor: GraphEditor): void {
-  for (const n of editor.nodes) {
+  for (const n of editor.nodesOf('Relu')) {
     const [input] = n.inputs;
     const quantize = isOp(n, 'Relu') ? next(editor, n, 'QuantizeLinear') : undefined;
     if (quantize === undefined || input === undefined) continue;
@@ -67,7 +68,7 @@ function removeClamps(editor: GraphEditor): void {
 
 /** x86 has faster kernels for unsigned data: zero points move by 128, where one node dequantizes (qdq_s8_to_u8.cc). */
 function makeUnsigned(editor: GraphEditor): void {
-  for (const n of editor.nodes) {
+  for (const n of editor.nodesOf('QuantizeLinear')) {
     const [output] = n.outputs;
     if (!isOp(n, 'QuantizeLinear') || output === undefined || !next(editor, n, 'DequantizeLinear')) continue;
     if (output.type.kind !== 'tensor' || !isSigned(output)) continue;

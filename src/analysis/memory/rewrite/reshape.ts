@@ -16,7 +16,7 @@ const sameSize = 0;
 const restSize = -1;
 
 export function fuseReshapes(editor: GraphEditor, known: KnownDims): void {
-  for (const reshape of editor.nodes) {
+  for (const reshape of editor.nodesOf('Reshape')) {
     const concat = concatenated(editor, reshape);
     const shape = concat && fusedShape(editor, reshape, concat, known);
     if (concat === undefined || shape === undefined) continue;

@@ -1,7 +1,7 @@
 /** What ONNX Runtime makes of a graph before it runs on the CPU: at every level, and with optimization. */
 import type { Optimization } from '../../types.ts';
-import { knownDims } from '../known-dims.ts';
-import type { KnownDims, LastKnown } from '../known-dims.ts';
+import { FollowedDims } from '../follow-dims.ts';
+import type { KnownDims } from '../known-dims.ts';
 import type { Block } from '../program.ts';
 import type { Draft, ValueFactory } from '../runtime.ts';
 import { removeNoopCasts } from './casts.ts';
@@ -23,9 +23,8 @@ import {
 import { computeHalfInFloat } from './half.ts';
 import { fuseBlockBias, fuseIntegerMatMul } from './integer.ts';
 import { blockChannels, startsBlocks } from './nchwc/transform.ts';
-import { dependsOnLayout, isIntegerConv, layOutChannelsLast, putChannelsLast } from './nhwc.ts';
+import { dependingOnLayout, integerConvs, layOutChannelsLast, putChannelsLast } from './nhwc.ts';
 import { fuseLayerNormalization, fuseSimplifiedLayerNormalization } from './normalizations.ts';
-import { isOp } from './patterns.ts';
 import { propagateQuantization } from './qdq-propagate.ts';
 import { fuseQuantized, separateDequantizations } from './qdq.ts';
 import { asksForSizes, fuseReshapes } from './reshape.ts';
@@ -47,44 +46,37 @@ export interface RewriteOptions {
   readonly blockSize: number;
   /** What is known of values from around a subgraph. */
   readonly outer: KnownDims;
-  /** What is known of the graph's values before it is rewritten. */
-  readonly asWritten: KnownDims;
-  /** What is known of the same graph at the last step that asked. */
-  readonly last: LastKnown;
 }
 
 const noKernels: ReadonlySet<string> = new Set();
 /** Of the operators that are functions, those for which WebGPU has kernels. */
 const channelsLastKernels: ReadonlySet<string> = new Set(['HardSwish']);
 
-/** What is known of every value, where the graph has a node that a pass asks it for; it takes its time. */
-type KnownFor = (isConcerned: (node: Draft) => boolean) => KnownDims;
+/** What is known of every value, where the graph has nodes that a pass asks it for; it takes its time. */
+type KnownFor = (concerned: readonly Draft[]) => KnownDims;
 
 export function rewrite(
   drafts: readonly Draft[],
   block: Block,
   options: RewriteOptions,
   values: ValueFactory,
-): Rewritten {
+): Rewritten & { readonly known: KnownDims } {
+  const followed = new FollowedDims(block, drafts, options.outer);
   const editor = new GraphEditor(drafts, block, values);
-  const { outer, asWritten, last } = options;
   const isOptimized = options.optimization === 'all';
-  const known: KnownFor = (isConcerned) =>
-    editor.nodes.some(isConcerned)
-      ? knownDims(block, editor.nodes, block.inputs, outer, last, asWritten)
-      : outer;
+  const known: KnownFor = (concerned) => (concerned.length > 0 ? followed.update(editor) : options.outer);
   separateDequantizations(editor);
   if (isOptimized) optimizeBasic(editor, known);
   const { target } = options;
   const isForCpu = target === 'cpu';
   const isChannelsLast = target === 'channels-last-device';
-  if (isChannelsLast) layOutChannelsLast(editor, known(dependsOnLayout));
+  if (isChannelsLast) layOutChannelsLast(editor, known(dependingOnLayout(editor)));
   inlineFunctions(editor, isChannelsLast ? channelsLastKernels : noKernels);
   if (isForCpu) computeHalfInFloat(editor, isOptimized);
   if (isOptimized && isForCpu) optimizeForCpu(editor, known, options.blockSize);
   if (isOptimized && !isForCpu) optimizeForDevice(editor, known, target);
   removeNoopCasts(editor);
-  return editor.result();
+  return { ...editor.result(), known: followed.update(editor) };
 }
 
 /** ONNX Runtime's level "basic", before it knows where nodes run. */
@@ -92,22 +84,16 @@ function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
   removeNoopCasts(editor);
   shareConstants(editor);
   mergeEqualNodes(editor);
-  foldConstants(
-    editor,
-    known((n) => n.opType === 'Shape'),
-  );
+  foldConstants(editor, known(editor.nodesOf('Shape')));
   removeNoops(editor);
   foldIntoConvs(editor);
   fuseMatMulAdd(editor);
-  fuseReshapes(
-    editor,
-    known((n) => asksForSizes(editor, n)),
-  );
+  const reshapes = editor.nodesOf('Reshape').filter((n) => asksForSizes(editor, n));
+  fuseReshapes(editor, known(reshapes));
   propagateQuantization(editor);
   separateDequantizations(editor); // those that were merged as equal
-  const isTranspose = (n: Draft) => isOp(n, 'Transpose');
-  if (editor.nodes.some(isTranspose))
-    pushTransposes(new TransposeEditor(editor, known(isTranspose)), 'unassigned');
+  const transposes = editor.nodesOf('Transpose');
+  if (transposes.length > 0) pushTransposes(new TransposeEditor(editor, known(transposes)), 'unassigned');
 }
 
 /** Its level "extended", as far as it holds for kernels on devices, too. */
@@ -123,17 +109,15 @@ function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number)
   fuseQuantized(editor);
   fuseIntegerMatMul(editor);
   fuseFloats(editor, known, 'cpu');
-  const ranks = known((n) => scaledBy(n) !== undefined);
+  const ranks = known(editor.nodesOf('Mul', 'Div').filter((n) => scaledBy(n) !== undefined));
   fuseMatMulTranspose(editor);
   fuseMatMulScale(editor, (v) => v.kind === 'constant' || ranks.has(v));
   fuseBlockBias(editor);
 
-  putChannelsLast(editor, known(isIntegerConv));
-  if (blockSize > 1) blockChannels(editor, known(startsBlocks), blockSize);
-  fuseConvAdds(
-    editor,
-    known((n) => isConvAdd(editor, n)),
-  );
+  putChannelsLast(editor, known(integerConvs(editor)));
+  const blocked = editor.nodes.filter(startsBlocks);
+  if (blockSize > 1 && blocked.length > 0) blockChannels(editor, known(blocked), blockSize);
+  fuseConvAdds(editor, known(editor.nodesOf('Add').filter((n) => isConvAdd(editor, n))));
 }
 
 function fuseFloats(editor: GraphEditor, known: KnownFor, target: Target): void {
@@ -144,7 +128,7 @@ function fuseFloats(editor: GraphEditor, known: KnownFor, target: Target): void 
     fuseSimplifiedLayerNormalization(editor);
     fuseGemmActivations(editor);
   }
-  const sizes = known((n) => n.opType === 'Gelu');
+  const sizes = known(editor.nodesOf('Gelu'));
   fuseBiasGelu(editor, (v) => typeof sizes.get(v)?.at(-1) === 'number');
   fuseQuickGelu(editor);
   fuseConvActivations(editor);

@@ -15,7 +15,7 @@ export function shareConstants(editor: GraphEditor): void {
   const kept = new Map<string, Value>();
   const constants = new Set<Value>();
   for (const { source, inputs } of editor.nodes)
-    if (source.depth === 0) for (const v of inputs) if (isConstant(v)) constants.add(v);
+    if (source.depth === 0) for (const v of inputs) if (isConstant(v) && isSmall(v)) constants.add(v);
   for (const v of constants) {
     const key = editor.isPinned(v) ? undefined : keyOf(v);
     if (key === undefined) continue;
@@ -25,10 +25,14 @@ export function shareConstants(editor: GraphEditor): void {
   }
 }
 
-/** Undefined where it is not shared, or its content is not known. */
+function isSmall({ constant }: Value): boolean {
+  const { count = 0, dataType = 0 } = constant ?? {};
+  return count > 0 && count <= mostElements && sharedTypes.has(dataType);
+}
+
+/** Undefined where its content is not known. */
 function keyOf(v: Value): string | undefined {
-  const { count = 0, dataType = 0, dims = [], content } = v.constant ?? {};
-  if (count === 0 || count > mostElements || !sharedTypes.has(dataType)) return undefined;
+  const { dataType = 0, dims = [], content } = v.constant ?? {};
   const numbers = contentOf(v);
   return numbers ? `${dataType}[${dims.join()}]=${numbers.join()}` : content;
 }
