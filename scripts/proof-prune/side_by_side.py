@@ -149,10 +149,10 @@ class Mlp(nn.Module):
 
 
 class Cnn(nn.Module):
-    def __init__(self):
+    def __init__(self, norm=False):
         super().__init__()
         sizes = [(1, 32), (32, 32), (32, 64), (64, 64), (64, 128)]
-        self.convs = nn.ModuleList(conv(i, o, norm=False) for i, o in sizes)
+        self.convs = nn.ModuleList(conv(i, o, norm=norm) for i, o in sizes)
         self.fc1, self.fc2 = nn.Linear(128, 128), nn.Linear(128, 10)
 
     def forward(self, x):
@@ -236,6 +236,21 @@ def with_transformer_weights(net, path):
     matrices = [n.input[1] for n in graph.node if n.op_type == "MatMul" and n.input[1] in tensors]
     for layer, name in zip(layers, matrices, strict=True):
         state[f"{names[layer]}.weight"] = tensors[name].T.contiguous()
+    net.load_state_dict(state)
+    return net
+
+
+def with_norm_weights(net, path):
+    """Names are kept but for the convolutions': those lie among the poolings, of which each is a number, too."""
+    tensors = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in onnx.load(path).graph.initializer}
+    state = {}
+    for name, value in net.state_dict().items():
+        if name.startswith("convs."):
+            _, i, rest = name.split(".", 2)
+            name_there = f"f.{[0, 1, 3, 4, 6][int(i)]}.{rest}"
+        else:
+            name_there = name
+        state[name] = value if name.endswith("num_batches_tracked") else tensors[name_there]
     net.load_state_dict(state)
     return net
 
@@ -324,9 +339,11 @@ def main(folder, *ratios):
     fashion, digits = np.load(SAMPLES / "fmnist-test-2000.npz"), np.load(FIXTURES / "mnist-test-2000.npz")
     example, shares = torch.randn(1, 1, 28, 28), [float(r) for r in ratios]
     cnn = lambda: with_weights(Cnn(), SAMPLES / "fmnist_cnn.onnx").eval()  # noqa: E731
+    normed = lambda: with_norm_weights(Cnn(norm=True), FIXTURES / "fmnist_cnn_bn.onnx").eval()  # noqa: E731
     mobres = lambda: with_weights(Mobres(), FIXTURES / "fmnist_mobres.onnx").eval()  # noqa: E731
     transformer = lambda: with_transformer_weights(Transformer(), FIXTURES / "mnist_transformer.onnx").eval()  # noqa: E731
     result["fmnist_cnn"] = labelled(cnn, example, fashion, shares, lambda net: [net.fc2])
+    result["fmnist_cnn_bn"] = labelled(normed, example, fashion, shares, lambda net: [net.fc2])
     result["fmnist_mobres"] = labelled(mobres, example, fashion, shares, lambda net: [net.fc])
     rest = lambda net: [net.fc, *net.stream()]  # noqa: E731
     result["mnist_transformer"] = labelled(transformer, example, digits, shares, rest)

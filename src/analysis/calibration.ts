@@ -97,24 +97,25 @@ export interface Calibration {
 
 /** What a layer of a changed model reads, beside what it is to give: least squares over both fit its weights. */
 export interface MomentsTarget {
-  /** The layer's input, a value of the changed model; as `gram` of {@link CalibrationTarget}, in one group. */
+  /** The layer's input, a value of the changed model; as `gram` of {@link CalibrationTarget}. */
   readonly input: string;
   readonly rows: GramTarget;
   /** The layer's output, a value of the original: its channels are the second dim for patches, else the last. */
   readonly output: string;
   /** A value of the changed model that is subtracted from it: what an Add behind the layer brings in by itself. */
   readonly minus?: string | undefined;
-  /** The output's channels that the changed layer has, ascending. */
+  /** The output's channels that the changed layer has, ascending; with groups, those of one after those of another. */
   readonly channels: Int32Array;
 }
 
-/** Means over the rows; x holds a row's columns, then 1. */
+/** Means over the rows; x holds a row's columns, then 1. Of each group of a Conv by itself. */
 export interface Moments {
   readonly rows: number;
+  readonly groups: number;
   /** Columns of x, without the 1. */
   readonly size: number;
-  /** E[x xᵀ], [size + 1, size + 1]. */
+  /** E[x xᵀ], [groups, size + 1, size + 1]. */
   readonly inputs: Float32Array;
-  /** E[x yᵀ], [size + 1, channels]. */
+  /** E[x yᵀ], [groups, size + 1, channels / groups]. */
   readonly outputs: Float32Array;
 }

@@ -8,24 +8,26 @@ import { RunnerError } from '../failure.ts';
 /** In `file` of the scratch folder: `inputs`, then `outputs`, float32. */
 export interface CollectedMoments {
   readonly rows: number;
+  readonly groups: number;
   readonly size: number;
+  /** Of all groups together. */
   readonly channels: number;
   readonly file: string;
 }
 
-/** `sum` is [size + 1, size + 1 + channels]: what both matrices have in one. */
+/** `sum` is [groups, size + 1, size + 1 + channels / groups]: what both matrices have in one. */
 export async function writeMoments(
   sum: Float32Array,
-  { rows, size, channels, file }: CollectedMoments,
+  { rows, groups, size, channels, file }: CollectedMoments,
   scratch: string,
 ): Promise<void> {
-  const columns = size + 1 + channels;
-  const inputs = new Float32Array((size + 1) ** 2);
+  const each = channels / groups;
+  const columns = size + 1 + each;
+  const inputs = new Float32Array(groups * (size + 1) ** 2);
   const outputs = new Float32Array((size + 1) * channels);
-  for (let i = 0; i <= size; i++) {
+  for (let i = 0; i < groups * (size + 1); i++) {
     for (let k = 0; k <= size; k++) inputs[i * (size + 1) + k] = (sum[i * columns + k] ?? 0) / rows;
-    for (let c = 0; c < channels; c++)
-      outputs[i * channels + c] = (sum[i * columns + size + 1 + c] ?? 0) / rows;
+    for (let c = 0; c < each; c++) outputs[i * each + c] = (sum[i * columns + size + 1 + c] ?? 0) / rows;
   }
   const handle = await open(path.join(scratch, file), 'w');
   try {
@@ -40,10 +42,10 @@ export async function writeMoments(
 }
 
 export async function readMoments(
-  { rows, size, channels, file }: CollectedMoments,
+  { rows, groups, size, channels, file }: CollectedMoments,
   scratch: string,
 ): Promise<Moments> {
-  const inputs = new Float32Array((size + 1) ** 2);
+  const inputs = new Float32Array(groups * (size + 1) ** 2);
   const outputs = new Float32Array((size + 1) * channels);
   const handle = await open(path.join(scratch, file));
   try {
@@ -55,5 +57,5 @@ export async function readMoments(
   } finally {
     await handle.close();
   }
-  return { rows, size, inputs, outputs };
+  return { rows, groups, size, inputs, outputs };
 }

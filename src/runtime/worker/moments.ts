@@ -57,16 +57,16 @@ export async function collectMoments(job: MomentsJob, say: Say): Promise<Collect
 const none: KeptSide = { known: {}, keep: [] };
 const nothingKept = { folder: '', original: none, changed: none };
 
-/** y = sum + xᵀ·z. */
+/** y = sum + xᵀ·z, group by group. */
 function sumModel(): Uint8Array {
   return tinyModel((g) => {
-    node(g, 'Transpose', ['x'], 'xT', { perm: [1, 0] });
+    node(g, 'Transpose', ['x'], 'xT', { perm: [0, 2, 1] });
     node(g, 'MatMul', ['xT', 'z'], 'xTz');
     node(g, 'Add', ['xTz', 'sum'], 'y');
-    value(g, 'input', 'x', ['rows', 'size']);
-    value(g, 'input', 'z', ['rows', 'columns']);
-    value(g, 'input', 'sum', ['size', 'columns']);
-    value(g, 'output', 'y', ['size', 'columns']);
+    value(g, 'input', 'x', ['groups', 'rows', 'size']);
+    value(g, 'input', 'z', ['groups', 'rows', 'columns']);
+    value(g, 'input', 'sum', ['groups', 'size', 'columns']);
+    value(g, 'output', 'y', ['groups', 'size', 'columns']);
   });
 }
 
@@ -140,9 +140,9 @@ class Pass {
     const count = targets.findIndex(({ input, rows, channels }) => {
       const dims = after[input]?.dims ?? [];
       // a body that does not run in the first batch tells nothing
-      const { size } = dims.includes(0) ? { size: 0 } : shapeOf(dims, rows, input);
+      const { size, groups } = dims.includes(0) ? { size: 0, groups: 1 } : shapeOf(dims, rows, input);
       // the sum, and its successor
-      left -= 8 * (size + 1) * (size + 1 + channels.length);
+      left -= 8 * (size + 1) * (groups * (size + 1) + channels.length);
       return left < 0;
     });
     return count < 0 ? [...targets] : targets.slice(0, Math.max(1, count));
@@ -225,6 +225,7 @@ class MomentSum {
   readonly #setting: Setting;
   readonly #target: MomentsTarget;
   #sum = new Float32Array(0);
+  #groups = 1;
   #size = 0;
   #rows = 0;
   #rowsSeen = 0;
@@ -248,28 +249,30 @@ class MomentSum {
     const shape = shapeOf(x.dims, rows, input);
     this.#check(shape.rows, gramShape(y.dims, each).rows, output);
     if (other !== undefined) this.#check(shape.rows, gramShape(other.dims, each).rows, minus ?? '');
-    const [size, columns] = [shape.size + 1, shape.size + 1 + channels.length];
+    const { groups } = shape;
+    const [size, columns] = [shape.size + 1, shape.size + 1 + channels.length / groups];
     if (this.#size === 0) {
+      this.#groups = groups;
       this.#size = shape.size;
-      this.#sum = new Float32Array(size * columns);
+      this.#sum = new Float32Array(groups * size * columns);
     }
     const step = Math.max(1, Math.ceil(((shape.rows / count) * data.samples) / rowLimit(shape.size)));
-    const capacity = Math.max(1, Math.floor(maxPartElements / columns));
+    const capacity = Math.max(1, Math.floor(maxPartElements / (groups * columns)));
     const parts = (v: Values, target: GramTarget) =>
       rowParts(v.data, v.dims, target, {
-        ...{ maxElements: capacity * gramShape(v.dims, target).size, step, firstRow: this.#rowsSeen },
+        ...{ maxElements: capacity * widthOf(gramShape(v.dims, target)), step, firstRow: this.#rowsSeen },
       });
     const [ys, others] = [parts(y, each), other === undefined ? undefined : parts(other, each)];
     for (const { data: own, rows: taken } of parts(x, rows)) {
       const wanted = nextOf(ys);
       if (wanted === undefined) break;
-      const feeds = joined(own, wanted, others && nextOf(others), taken, channels);
+      const feeds = joined({ own, wanted, less: others && nextOf(others), channels }, taken, groups);
       const run = await runSession(
         adder,
         {
-          x: new ort.Tensor('float32', feeds.x, [taken, size]),
-          z: new ort.Tensor('float32', feeds.z, [taken, columns]),
-          sum: new ort.Tensor('float32', this.#sum, [size, columns]),
+          x: new ort.Tensor('float32', feeds.x, [groups, taken, size]),
+          z: new ort.Tensor('float32', feeds.z, [groups, taken, columns]),
+          sum: new ort.Tensor('float32', this.#sum, [groups, size, columns]),
         },
         ['y'],
         'adding second moments',
@@ -289,7 +292,8 @@ class MomentSum {
   }
 
   async write(scratch: string, file: string): Promise<CollectedMoments> {
-    const found = { rows: this.#rows, size: this.#size, channels: this.#target.channels.length, file };
+    const { length: channels } = this.#target.channels;
+    const found = { rows: this.#rows, groups: this.#groups, size: this.#size, channels, file };
     await writeMoments(this.#sum, found, scratch);
     return found;
   }
@@ -331,30 +335,46 @@ function valuesOf(tensors: Readonly<Record<string, Tensor>>, name: string): Valu
   return { data: numbers.slice(0, numbers.length), dims: tensor.dims };
 }
 
-/** x: [rows, size + 1], the last column 1; z: x and the channels wanted of y, less those of `less`. */
+function widthOf({ groups, size }: ReturnType<typeof gramShape>): number {
+  return groups * size;
+}
+
+interface Rows {
+  /** [groups, rows, size] */
+  readonly own: Float32Array;
+  /** [rows, all channels] */
+  readonly wanted: Float32Array;
+  /** [rows, channels] */
+  readonly less: Float32Array | undefined;
+  readonly channels: Int32Array;
+}
+
+/** Of each group x: [rows, size + 1], the last column 1; z: x and its channels wanted of y, less those of `less`. */
 function joined(
-  own: Float32Array,
-  wanted: Float32Array,
-  less: Float32Array | undefined,
+  { own, wanted, less, channels }: Rows,
   rows: number,
-  channels: Int32Array,
+  groups: number,
 ): { x: Float32Array; z: Float32Array } {
-  const size = own.length / rows;
+  const size = own.length / (groups * rows);
   const all = wanted.length / rows;
-  const columns = size + 1 + channels.length;
-  const x = new Float32Array(rows * (size + 1));
-  const z = new Float32Array(rows * columns);
-  for (let r = 0; r < rows; r++) {
-    const row = own.subarray(r * size, (r + 1) * size);
-    x.set(row, r * (size + 1));
-    x[r * (size + 1) + size] = 1;
-    z.set(row, r * columns);
-    const at = r * columns + size;
-    z[at] = 1;
-    for (let c = 0; c < channels.length; c++) {
-      const value = wanted[r * all + (channels[c] ?? 0)] ?? 0;
-      z[at + 1 + c] = value - (less?.[r * channels.length + c] ?? 0);
+  const each = channels.length / groups;
+  const columns = size + 1 + each;
+  const x = new Float32Array(groups * rows * (size + 1));
+  const z = new Float32Array(groups * rows * columns);
+  for (let g = 0; g < groups; g++)
+    for (let r = 0; r < rows; r++) {
+      const at = g * rows + r;
+      const row = own.subarray(at * size, (at + 1) * size);
+      x.set(row, at * (size + 1));
+      x[at * (size + 1) + size] = 1;
+      z.set(row, at * columns);
+      const one = at * columns + size;
+      z[one] = 1;
+      for (let c = 0; c < each; c++) {
+        const channel = g * each + c;
+        const value = wanted[r * all + (channels[channel] ?? 0)] ?? 0;
+        z[one + 1 + c] = value - (less?.[r * channels.length + channel] ?? 0);
+      }
     }
-  }
   return { x, z };
 }

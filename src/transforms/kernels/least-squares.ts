@@ -10,14 +10,16 @@
 import { lowerFactor } from './cholesky.ts';
 
 export interface LeastSquaresArgs {
-  /** E[xxᵀ], [size + 1, size + 1], where the last column of x is 1. */
+  /** E[xxᵀ], [groups, size + 1, size + 1], where the last column of x is 1. */
   readonly inputs: Float32Array;
-  /** E[xyᵀ], [size + 1, outputs]. */
+  /** E[xyᵀ], [groups, size + 1, outputs / groups]. */
   readonly products: Float32Array;
   readonly size: number;
   /** [outputs, size]. */
   readonly weights: Float32Array;
   readonly outputs: number;
+  /** Of a Conv: each is fitted by itself. */
+  readonly groups: number;
   readonly damping: number;
 }
 
@@ -29,6 +31,24 @@ export interface LeastSquaresResult {
 }
 
 export function leastSquares(args: LeastSquaresArgs): LeastSquaresResult {
+  const { inputs, products, size, outputs, groups } = args;
+  const weights = new Float32Array(args.weights.length);
+  const bias = new Float32Array(outputs);
+  const [n, each] = [size + 1, outputs / groups];
+  for (let g = 0; g < groups; g++) {
+    const found = fitGroup({
+      ...{ ...args, outputs: each },
+      inputs: inputs.subarray(g * n * n, (g + 1) * n * n),
+      products: products.subarray(g * n * each, (g + 1) * n * each),
+      weights: args.weights.subarray(g * each * size, (g + 1) * each * size),
+    });
+    weights.set(found.weights, g * each * size);
+    bias.set(found.bias, g * each);
+  }
+  return { weights, bias };
+}
+
+function fitGroup(args: LeastSquaresArgs): LeastSquaresResult {
   const { inputs, products, size, weights, outputs, damping } = args;
   const mean = Float64Array.from(inputs.subarray(size * (size + 1), size * (size + 1) + size));
   const gram = centred(inputs, mean);

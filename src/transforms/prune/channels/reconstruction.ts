@@ -50,7 +50,9 @@ export function canReconstruct(context: ImportanceContext, group: ChannelGroup):
 function rowsOf({ tensor }: ImportanceContext, { node, weight, weightAxis }: ReaderOf) {
   const own = tensor(node.inputs[weight] ?? '');
   if (own === undefined || node.domain !== '' || weight !== 1) return undefined;
-  return rowsOfWeight(node, own, weightAxis, MAX_COLUMNS);
+  const rows = rowsOfWeight(node, own, weightAxis, MAX_COLUMNS);
+  // of readers with groups all channels stay or go together
+  return rows?.kind === 'patches' && rows.groups > 1 ? undefined : rows;
 }
 
 async function layerOf(

@@ -17,7 +17,7 @@ describe('least squares', () => {
         const all = Array.from({ length: rows }, (_, r) => r);
         const average = (of: (r: number) => number) => all.reduce((sum, r) => sum + of(r), 0) / rows;
         const fitted = leastSquares({
-          ...{ size, outputs, damping, weights: Float32Array.from(w) },
+          ...{ size, outputs, groups: 1, damping, weights: Float32Array.from(w) },
           inputs: Float32Array.from({ length: (size + 1) ** 2 }, (_, k) =>
             average((r) => x(r, Math.floor(k / (size + 1))) * x(r, k % (size + 1))),
           ),
@@ -47,11 +47,23 @@ describe('least squares', () => {
 
   it('leaves weights over inputs that never change as they are', () => {
     const fitted = leastSquares({
-      ...{ size: 1, outputs: 1, damping: 0.1, weights: Float32Array.of(3) },
+      ...{ size: 1, outputs: 1, groups: 1, damping: 0.1, weights: Float32Array.of(3) },
       ...{ inputs: Float32Array.of(4, 2, 2, 1), products: Float32Array.of(10, 5) },
     });
     // x is always 2 and y 5: the bias alone can tell
     assert.deepEqual([...fitted.weights, ...fitted.bias], [3, -1]);
+  });
+
+  it('fits each group by itself', () => {
+    // x is 0 or 2, about a mean of 1; the first group's y is 3 x + 1, the second one's 5 − x; and all of it halved
+    const moments = [2, 1, 1, 1];
+    const fitted = leastSquares({
+      ...{ size: 1, outputs: 4, groups: 2, damping: 1e-9, weights: Float32Array.of(1, 1, 1, 1) },
+      inputs: Float32Array.from([...moments, ...moments]),
+      products: Float32Array.of(7, 3.5, 4, 2, 3, 1.5, 4, 2),
+    });
+    for (const [i, w] of [3, 1.5, -1, -0.5].entries()) assert.ok(Math.abs(fitted.weights[i]! - w) < 1e-4);
+    for (const [i, b] of [1, 0.5, 5, 2.5].entries()) assert.ok(Math.abs(fitted.bias[i]! - b) < 1e-4);
   });
 
   it('is not led by what rounding leaves of inputs that hardly move', () => {
@@ -68,7 +80,7 @@ describe('least squares', () => {
         const average = (of: (r: number) => number) => x.reduce((sum, _, r) => sum + of(r), 0) / samples;
         const weights = Float32Array.from({ length: n }, noise);
         const fitted = leastSquares({
-          ...{ size: n, outputs: 1, damping: 0.001, weights },
+          ...{ size: n, outputs: 1, groups: 1, damping: 0.001, weights },
           inputs: Float32Array.from({ length: (n + 1) ** 2 }, (_, k) =>
             average((r) => x[r]![Math.floor(k / (n + 1))]! * x[r]![k % (n + 1)]!),
           ),

@@ -57,6 +57,28 @@ function alike(kind: 'MatMul' | 'Conv'): Case {
   return { model: net.build({ x: [32, 5] }, y), input: feeds({ x: [32, 5] }) };
 }
 
+/** Each of two groups reads four channels, of which the second two are the first two, weaker. */
+function redundantGroups(): Case {
+  const net = new Net();
+  const rows = Array.from({ length: 4 }, () => Array.from({ length: 5 }, () => net.random()));
+  const weak = rows.map((r) => r.map((w) => 0.1 * w));
+  const all = [...rows.slice(0, 2), ...weak.slice(0, 2), ...rows.slice(2), ...weak.slice(2)];
+  net.tensors.push(floats('first.w', [8, 5, 1, 1], all.flat()));
+  net.op('Conv', ['x', 'first.w'], 'first');
+  const y = net.conv(net.relu('first'), 'second', [6, 8], { group: 2, kernel: 3 });
+  return { model: net.build({ x: [4, 5, 6, 6] }, y), input: feeds({ x: [4, 5, 6, 6] }) };
+}
+
+/** A depthwise Conv behind one that reads fewer channels than it did. */
+function separable(): Case {
+  const net = new Net();
+  const stem = net.relu(net.conv('x', 'stem', [8, 2], { kernel: 3 }));
+  const point = net.relu(net.conv(stem, 'point', [8, 8]));
+  const depth = net.relu(net.conv(point, 'depth', [8, 8], { group: 8, kernel: 3 }));
+  const shape = { x: [32, 2, 6, 6] } as const;
+  return { model: net.build(shape, net.conv(depth, 'out', [3, 8])), input: feeds(shape) };
+}
+
 describe('repair after channels are gone', () => {
   const workers = new Workers();
   const folder = new TestFolder();
@@ -94,6 +116,48 @@ describe('repair after channels are gone', () => {
       assert.ok(fitted < 0.01 * none, `least squares: ${fitted} of ${none}`);
     });
   }
+
+  it('a Conv with groups: least squares takes over what the others of a group did', async () => {
+    const of = redundantGroups();
+    const [none, fitted] = [await error(of, 'none', first), await error(of, 'least-squares', first)];
+    assert.ok(fitted < 0.01 * none, `least squares: ${fitted} of ${none}`);
+  });
+
+  it('a depthwise Conv is fitted to what it reads by then, as near to its old outputs as its weights allow', async () => {
+    const of = separable();
+    const depth = async (model: Model): Promise<ort.Tensor> => {
+      const outputs = [...model.graph.outputs, { name: 'depth' }];
+      return (await run({ ...model, graph: { ...model.graph, outputs } }, of.input))['depth']!;
+    };
+    const before = await depth(of.model);
+    const edit = channels({ layers: { nodes: ['stem', 'point'] }, repair: 'least-squares' });
+    assert.deepEqual(
+      applyRecipe(of.model, recipe(edit)).repairs.map((r) => [r.node, r.round]),
+      [
+        ['point', [0]],
+        ['depth', [1]],
+        ['out', [2]],
+      ],
+    );
+    await repaired(of, [edit], async (changed) => {
+      const after = await depth(changed);
+      const [own, old] = await Promise.all(
+        [changed, of.model].map(async (m) => numbers(m, m.graph.initializers.get('depth.w')!)),
+      );
+      const kept = Array.from({ length: 4 }, (_, i) => closest(old!, own!.subarray(9 * i, 9 * i + 9)));
+      // of what least squares leaves, nothing lies along what a channel reads
+      const point = changed.graph.nodes.find((n) => n.name === 'depth')!.inputs[0]!;
+      const outputs = [...changed.graph.outputs, { name: point }];
+      const { [point]: read } = await run({ ...changed, graph: { ...changed.graph, outputs } }, of.input);
+      for (const [i, c] of kept.entries()) {
+        const [x, got, want] = [plane(read!, i), plane(after, i), plane(before, c)];
+        const miss = got.map((v, k) => v - want[k]!);
+        const along = mean(miss.map((m, k) => m * x[k]!)) - mean(miss) * mean(x);
+        assert.ok(Math.abs(mean(miss)) < 1e-4, `channel ${c}: mean ${mean(miss)}`);
+        assert.ok(along ** 2 < 1e-4 * variance(miss) * variance(x), `channel ${c}: ${along}`);
+      }
+    });
+  });
 
   for (const kind of ['MatMul', 'Conv'] as const)
     it(`${kind}: by reconstruction, channels go that others can stand in for, however large they are`, async () => {
@@ -244,6 +308,23 @@ describe('repair after channels are gone', () => {
     );
   });
 });
+
+const mean = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0) / list.length;
+const variance = (list: readonly number[]): number => mean(list.map((v) => v * v)) - mean(list) ** 2;
+
+/** Of one channel, in all samples. */
+function plane({ data, dims }: ort.Tensor, channel: number): number[] {
+  const size = dims[2]! * dims[3]!;
+  return [...(data as Float32Array)].filter((_, i) => Math.floor(i / size) % dims[1]! === channel);
+}
+
+/** The old kernel that a new one comes from: the fit leaves it near. */
+function closest(old: Float32Array, own: Float32Array): number {
+  const distances = Array.from({ length: old.length / own.length }, (_, c) =>
+    own.reduce((sum, w, k) => sum + (w - old[c * own.length + k]!) ** 2, 0),
+  );
+  return distances.indexOf(Math.min(...distances));
+}
 
 async function numbers(model: Model, tensor: Parameters<typeof readTensor>[1]): Promise<Float32Array> {
   return new Float32Array(Uint8Array.from(await readTensor(model, tensor)).buffer);

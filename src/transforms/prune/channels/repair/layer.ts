@@ -98,9 +98,16 @@ export function normLayer({ trace, tensor, users }: Context, node: Node): NormLa
 /** Columns of a weight that is solved for: a matrix of 4608² float32 has 81 MiB. */
 const MAX_COLUMNS = 4608;
 
-/** The rows that the weight is multiplied by; undefined where there are too many columns, or no numbers for windows. */
-export function rowsOf({ node, weight, outAxis }: WeightLayer): GramTarget | undefined {
-  return rowsOfWeight(node, weight, 1 - outAxis, MAX_COLUMNS);
+/**
+ * The rows that the weight is multiplied by; undefined where there are too many columns, or no numbers for windows.
+ * @param channels output channels that are left
+ */
+export function rowsOf({ node, weight, outAxis }: WeightLayer, channels: number): GramTarget | undefined {
+  const rows = rowsOfWeight(node, weight, 1 - outAxis, MAX_COLUMNS);
+  const groups = attributeInt(node, 'group', 1);
+  // a depthwise Conv loses groups; others lose channels of each
+  if (rows?.kind !== 'patches' || weight.dims[1] !== 1) return rows;
+  return { ...rows, groups: (channels * groups) / (weight.dims[0] ?? 1) };
 }
 
 /** @param axis of the weight that is summed over. Undefined for other nodes, too */
@@ -118,8 +125,7 @@ export function rowsOfWeight(
   const kernel = weight.dims.slice(2);
   const autoPad = attributeString(node, 'auto_pad') ?? 'NOTSET';
   const isTooLarge = elementCount(weight.dims.slice(1)) > maxColumns;
-  if (isTooLarge || (autoPad !== 'NOTSET' && autoPad !== 'VALID') || attributeInt(node, 'group', 1) !== 1)
-    return undefined;
+  if (isTooLarge || (autoPad !== 'NOTSET' && autoPad !== 'VALID')) return undefined;
   return {
     kind: 'patches',
     kernel,
@@ -129,6 +135,6 @@ export function rowsOfWeight(
       autoPad === 'VALID'
         ? [...kernel, ...kernel].map(() => 0)
         : (attributeInts(node, 'pads') ?? [...kernel, ...kernel].map(() => 0)),
-    groups: 1,
+    groups: attributeInt(node, 'group', 1),
   };
 }

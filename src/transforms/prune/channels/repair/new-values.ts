@@ -9,7 +9,7 @@ import { seenAxis, seenRows, seenValue } from '../../seen-body.ts';
 import { isTracked } from '../axis.ts';
 import type { ImportanceContext } from '../importance.ts';
 import type { ChannelPlan } from '../plan.ts';
-import type { NormLayer, Users, WeightLayer } from './layer.ts';
+import { rowsOf, type NormLayer, type Users, type WeightLayer } from './layer.ts';
 import type { Turn } from './rounds.ts';
 import type { RepairAnswer, RepairQuestion, RepairStage, RepairValues } from './stage.ts';
 
@@ -87,10 +87,12 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
   readonly layer: WeightLayer;
   private readonly way: Way;
 
-  constructor(context: RepairContext, layer: WeightLayer, way: Way) {
+  /** @param way by least squares: where the layer is not too large for it, else the mean */
+  constructor(context: RepairContext, layer: WeightLayer, way: 'bias' | 'scale' | 'least-squares') {
     super(context, layer.id);
     this.layer = layer;
-    this.way = way;
+    const rows = way === 'least-squares' ? rowsOf(layer, this.channels) : undefined;
+    this.way = rows !== undefined ? { rows } : way === 'scale' ? way : 'bias';
   }
 
   get output(): string {
@@ -161,6 +163,7 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
       size,
       weights: rowMajor.map((w) => alpha * w),
       outputs,
+      groups: moments.groups,
       damping: DAMPING,
     });
     const weights = found.weights.map((w) => w / alpha);

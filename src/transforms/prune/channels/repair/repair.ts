@@ -3,9 +3,10 @@
  * known from the plan; the new values are found one layer after another, before the model is saved (`stage.ts`).
  */
 import type { CalibrationTarget } from '../../../../analysis/index.ts';
-import type { Node, TensorRef } from '../../../../onnx/model.ts';
-import { rowsOf, normLayer, weightLayer, type WeightLayer } from './layer.ts';
+import { attributeInt, type Node, type TensorRef } from '../../../../onnx/model.ts';
+import { normLayer, weightLayer, type WeightLayer } from './layer.ts';
 import { LayerRepair, NormRepair, type RepairContext } from './new-values.ts';
+import { isTracked } from '../axis.ts';
 import { compareRounds, Rounds, type AroundBody } from './rounds.ts';
 import type { RepairStage } from './stage.ts';
 
@@ -50,18 +51,32 @@ export function repairs(context: Context): Repairs {
   const rounds = new Rounds(trace, users, context.around);
   const reading = new Set(trace.readers.filter((r) => plan.isTouched(r.atoms)).map((r) => r.node));
   for (const node of trace.inference.main.order) {
-    const isReading = reading.has(node);
-    const repaired =
-      repair === 'statistics' && (isReading || rounds.isChanged(node))
-        ? restated({ ...context, users }, node, isReading, made)
-        : isReading && repair !== 'statistics'
-          ? fitted({ ...context, users }, node, made)
-          : undefined;
+    const groups = touchedGroups(context, node);
+    const isReading = reading.has(node) || groups === 'smaller';
+    const isNext = rounds.isChanged(node) && (repair === 'statistics' || groups === 'fewer');
+    const make = repair === 'statistics' ? restated : fitted;
+    const repaired = isReading || isNext ? make({ ...context, users }, node, isReading, made) : undefined;
     const turn = rounds.visit(node, isReading || context.isPrunedInside(node), repaired?.output);
     if (turn !== undefined && repaired !== undefined) made.stages.push(repaired.stage(turn));
   }
   made.stages.sort((a, b) => compareRounds(a.round, b.round));
   return { ...made, aroundBodies: (node) => rounds.aroundBodies(node) };
+}
+
+/**
+ * Of a Conv whose input loses channels. A depthwise one loses what it made of them, and nothing else; but what it still
+ * reads may be no more what it was, and it can make up for that before the function behind it, which no later layer can:
+ * a channel's few weights and its bias. Others with groups read channels that go, in each group.
+ */
+function touchedGroups(
+  { trace, plan, tensor }: Pick<Context, 'trace' | 'plan' | 'tensor'>,
+  node: Node,
+): 'fewer' | 'smaller' | undefined {
+  if (node.opType !== 'Conv' || attributeInt(node, 'group', 1) === 1) return undefined;
+  const [x = '', weight = ''] = node.inputs;
+  const channels = trace.valueAxes.get(x)?.[1];
+  if (!isTracked(channels) || !plan.isTouched(channels.atoms)) return undefined;
+  return tensor(weight)?.dims[1] === 1 ? 'fewer' : 'smaller';
 }
 
 interface Making extends Repairs {
@@ -79,12 +94,15 @@ function usersOf(nodes: readonly Node[]): RepairContext['users'] {
   return (value) => users.get(value) ?? [];
 }
 
-/** Least squares, where its matrix is not too large, or the mean. */
-function fitted(context: RepairContext, node: Node, made: Making): LayerRepair | undefined {
-  const layer = layerOf(context, node, made, true);
-  if (layer === undefined) return undefined;
-  const rows = context.repair === 'least-squares' ? rowsOf(layer) : undefined;
-  return repairLayer(new LayerRepair(context, layer, rows === undefined ? 'bias' : { rows }), made);
+function fitted(
+  context: RepairContext,
+  node: Node,
+  isReading: boolean,
+  made: Making,
+): LayerRepair | undefined {
+  const layer = layerOf(context, node, made, isReading);
+  const way = context.repair === 'least-squares' ? context.repair : 'bias';
+  return layer === undefined ? undefined : repairLayer(new LayerRepair(context, layer, way), made);
 }
 
 /** A BatchNormalization's statistics; where none follows, scale and bias of each channel have its part. */
