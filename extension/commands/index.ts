@@ -8,7 +8,7 @@ import { compareWithOriginal } from './compare.ts';
 import { installCudaSupport, removeCudaSupport } from './cuda.ts';
 import { estimateMemory } from './estimate.ts';
 import { findLargestBatch } from './find-largest.ts';
-import { pruneLayer, quantizeLayer, requantizeLayer, revealLayer, revertLayer } from './layer-commands.ts';
+import { pruneLayer, quantizeLayer, requantizeLayers, revealLayer, revertLayer } from './layer-commands.ts';
 import { measure } from './measure.ts';
 import { measureError } from './measure-error.ts';
 import { openEditor } from './open-editor.ts';
@@ -22,6 +22,7 @@ import { saveCompressed } from './save-compressed.ts';
 import { sensitivity, stopSensitivity } from './sensitivity.ts';
 import { cancelCheck, showCheck } from './show-check.ts';
 import { showLog } from './show-log.ts';
+import { textActions } from './text-actions.ts';
 import { estimateTraining } from './training.ts';
 
 export const commandList: readonly Command[] = [
@@ -53,8 +54,9 @@ export const commandList: readonly Command[] = [
   cancelCheck,
   revealLayer,
   quantizeLayer,
-  requantizeLayer,
+  requantizeLayers,
   pruneLayer,
   revertLayer,
   cleanModel,
+  textActions,
 ];

@@ -30,16 +30,21 @@ export const quantizeLayer: Command = layerCommand(
   },
 );
 
-/** The same in another form: for what the present one does not save. Two steps to undo. */
-export const requantizeLayer: Command = layerCommand(
-  'vramLens.layer.requantize',
-  async (services, uri, layerId, form) => {
+/**
+ * The same in another form: for what the present one does not save, of one layer or of all that have that problem. Takes
+ * (model URI as text, layer ids, name of the form). Two steps to undo.
+ */
+export const requantizeLayers: Command = {
+  id: 'vramLens.layer.requantize',
+  run: async (services, model, layers, form) => {
+    if (typeof model !== 'string' || !Array.isArray(layers)) return;
+    const [uri, ids] = [Uri.parse(model, true), layers.map(String)];
     await showEditor(services, uri, ViewColumn.Beside);
-    await revert(services, uri, layerId);
-    const edit = usualEdit(formOf(form), { nodes: [layerId] }, settings);
+    await revert(services, uri, ids);
+    const edit = usualEdit(formOf(form), { nodes: ids }, settings);
     reportNothingDone(await applyEdit(services, uri, { edits: [edit] }));
   },
-);
+};
 
 /** Opens the dialog in the editor: what it would do is seen there before it is done. */
 export const pruneLayer: Command = layerCommand('vramLens.layer.prune', async (services, uri, layerId) => {
@@ -54,12 +59,13 @@ export const pruneLayer: Command = layerCommand('vramLens.layer.prune', async (s
 
 export const revertLayer: Command = layerCommand('vramLens.layer.revert', async (services, uri, layerId) => {
   await showEditor(services, uri, ViewColumn.Beside);
-  await revert(services, uri, layerId);
+  await revert(services, uri, [layerId]);
 });
 
-function revert(services: Services, uri: Uri, layerId: string): Promise<void> {
+function revert(services: Services, uri: Uri, layerIds: readonly string[]): Promise<void> {
   return services.documents.use(uri, async (document) => {
-    document.revertLayers(await document.ask('changedNodes', layerId));
+    const changed = await Promise.all(layerIds.map((id) => document.ask('changedNodes', id)));
+    document.revertLayers(changed.flat());
   });
 }
 

@@ -1,9 +1,11 @@
 /**
- * What the recipe changed, in the text itself: the layer's line is marked, and says after it what stood there before
- * (struck through) and what it saves. Only the visible editors carry marks.
+ * What the recipe changed, in the text itself: the layer's lines are marked, and beside its name stands what it was before
+ * (struck through), what it is, and what that saves. After the name, since the end of a line is often out of sight.
+ * Only the visible editors carry marks.
  */
 import {
   OverviewRulerLane,
+  Position,
   Range,
   ThemeColor,
   window,
@@ -12,6 +14,7 @@ import {
 } from 'vscode';
 import { Owner } from '../disposable.ts';
 import { log } from '../log.ts';
+import type { ChangeMark } from '../session/text/change-marks.ts';
 import type { TextViews } from './text-views.ts';
 
 export class ChangeMarks extends Owner {
@@ -20,22 +23,22 @@ export class ChangeMarks extends Owner {
     window.createTextEditorDecorationType({
       isWholeLine: true,
       backgroundColor: new ThemeColor('diffEditor.insertedLineBackground'),
-      overviewRulerColor: new ThemeColor('editorOverviewRuler.modifiedForeground'),
+      // high contrast has no such background
+      borderStyle: 'solid',
+      borderWidth: '0 0 0 2px',
+      borderColor: new ThemeColor('editorGutter.addedBackground'),
+      overviewRulerColor: new ThemeColor('editorOverviewRuler.addedForeground'),
       overviewRulerLane: OverviewRulerLane.Left,
     }),
   );
-  readonly #before = this.own(
+  readonly #words = this.own(
     window.createTextEditorDecorationType({
-      after: {
+      before: {
         color: new ThemeColor('descriptionForeground'),
         textDecoration: 'line-through',
-        margin: '0 0 0 2em',
+        margin: '0 0 0 2ch',
       },
-    }),
-  );
-  readonly #saved = this.own(
-    window.createTextEditorDecorationType({
-      after: { color: new ThemeColor('editorCodeLens.foreground'), margin: '0 0 0 1em' },
+      after: { color: new ThemeColor('editor.foreground'), margin: '0 0 0 1ch' },
     }),
   );
 
@@ -67,18 +70,23 @@ export class ChangeMarks extends Owner {
       this.#mark,
       marks.map(({ first, last }) => new Range(first, 0, last, 0)),
     );
+    const ends = new Map(view.lines.map(({ line, name }) => [line, name?.[1]]));
     editor.setDecorations(
-      this.#before,
-      marks.map(({ before, first }) => atEnd(editor, first, before)),
-    );
-    editor.setDecorations(
-      this.#saved,
-      marks.map(({ after, first }) => atEnd(editor, first, after)),
+      this.#words,
+      marks.map((mark) => {
+        const end = ends.get(mark.first) ?? editor.document.lineAt(mark.first).text.length;
+        return wordsAt(new Position(mark.first, end), mark);
+      }),
     );
   }
 }
 
-function atEnd({ document }: TextEditor, line: number, contentText: string): DecorationOptions {
-  const { end } = document.lineAt(line).range;
-  return { range: new Range(end, end), renderOptions: { after: { contentText } } };
+const smaller = new ThemeColor('charts.green');
+
+function wordsAt(at: Position, { before, after, savedBytes }: ChangeMark): DecorationOptions {
+  const colour = savedBytes > 0 ? { color: smaller } : {};
+  return {
+    range: new Range(at, at),
+    renderOptions: { before: { contentText: before }, after: { contentText: after, ...colour } },
+  };
 }

@@ -54,11 +54,10 @@ function cleanFixes({ document }: TextView, shown: CodeActionContext['diagnostic
 }
 
 function fixes(view: TextView, found: ActionsView, shown: CodeActionContext['diagnostics']): CodeAction[] {
-  return found.fixes.map(({ message, title, form }) => {
-    const { layerId } = found;
-    const fix = action(view, title, CodeActionKind.QuickFix, 'vramLens.layer.requantize', layerId, form);
+  return found.fixes.map(({ message, title, form, layerIds }) => {
+    const fix = action(view, title, CodeActionKind.QuickFix, 'vramLens.layer.requantize', layerIds, form);
     fix.diagnostics = shown.filter((d) => d.message === message);
-    fix.isPreferred = true;
+    fix.isPreferred = layerIds.length === 1;
     return fix;
   });
 }
@@ -81,10 +80,10 @@ function action(
   title: string,
   kind: CodeActionKind,
   command: string,
-  layerId: string,
+  layers: string | readonly string[],
   detail?: unknown,
 ): CodeAction {
   const made = new CodeAction(title, kind);
-  made.command = { title, command, arguments: [document.uri.toString(), layerId, detail] };
+  made.command = { title, command, arguments: [document.uri.toString(), layers, detail] };
   return made;
 }

@@ -1,9 +1,19 @@
-/** The models' text: made when VS Code asks for it, made anew when dims, EP, recipe or file change. */
+/**
+ * The models' text, as files that nobody writes: made when VS Code asks for it, made anew when dims, EP, recipe or file
+ * change. Files, and not documents of a content provider, since only those have breadcrumbs.
+ */
 import {
+  Disposable,
   EventEmitter,
+  FileChangeType,
+  FilePermission,
+  FileSystemError,
+  FileType,
   workspace,
+  type FileChangeEvent,
+  type FileStat,
+  type FileSystemProvider,
   type TextDocument,
-  type TextDocumentContentProvider,
   type Uri,
 } from 'vscode';
 import { Owner } from '../disposable.ts';
@@ -26,18 +36,26 @@ interface Open {
   readonly document: OnnxDocument;
   readonly side: Side;
   view: TextView | undefined;
+  /** Of what it shows now; undefined where that has not been asked for yet. */
+  bytes: Promise<Uint8Array> | undefined;
+  /** By which VS Code tells versions of a file. */
+  changedMs: number;
 }
 
-export class TextViews extends Owner implements TextDocumentContentProvider {
-  readonly #documents: Documents;
-  readonly #open = new Map<string, Promise<Open | undefined>>();
-  readonly #changed = this.own(new EventEmitter<Uri>());
+/** VS Code asks about files that it then does not open. */
+const keptUnopenedMs = 30_000;
 
+export class TextViews extends Owner implements FileSystemProvider {
+  readonly #documents: Documents;
+  readonly #open = new Map<string, Promise<Open>>();
+  readonly #changed = this.own(new EventEmitter<Uri>());
+  readonly #files = this.own(new EventEmitter<FileChangeEvent[]>());
   readonly #rendered = this.own(new EventEmitter<Uri>());
   readonly #closed = this.own(new EventEmitter<Uri>());
 
   /** The text of a URI is to be asked for again. */
   readonly onDidChange = this.#changed.event;
+  readonly onDidChangeFile = this.#files.event;
   /** VS Code shows the text that was made last. */
   readonly onDidRender = this.#rendered.event;
   readonly onDidClose = this.#closed.event;
@@ -45,7 +63,8 @@ export class TextViews extends Owner implements TextDocumentContentProvider {
   constructor(documents: Documents) {
     super();
     this.#documents = documents;
-    this.own(workspace.registerTextDocumentContentProvider(textScheme, this));
+    const options = { isReadonly: true, isCaseSensitive: true };
+    this.own(workspace.registerFileSystemProvider(textScheme, this, options));
     this.own(workspace.onDidCloseTextDocument((document) => this.#close(document.uri)));
     this.own(workspace.onDidOpenTextDocument((document) => this.#whenShown(document.uri)));
     this.own(workspace.onDidChangeTextDocument(({ document }) => this.#whenShown(document.uri)));
@@ -56,12 +75,44 @@ export class TextViews extends Owner implements TextDocumentContentProvider {
     });
   }
 
-  async provideTextDocumentContent(uri: Uri): Promise<string> {
+  async stat(uri: Uri): Promise<FileStat> {
+    const open = await this.#opened(uri);
+    const { length } = await this.#bytesOf(open);
+    const { Readonly } = FilePermission;
+    return { type: FileType.File, ctime: 0, mtime: open.changedMs, size: length, permissions: Readonly };
+  }
+
+  async readFile(uri: Uri): Promise<Uint8Array> {
+    return this.#bytesOf(await this.#opened(uri));
+  }
+
+  #opened(uri: Uri): Promise<Open> {
     const key = uri.toString();
-    const opening = this.#open.get(key) ?? this.#openUri(uri);
+    const known = this.#open.get(key);
+    if (known !== undefined) return known;
+    const opening = this.#openUri(uri);
     this.#open.set(key, opening);
-    const open = await opening;
-    if (open === undefined) return '';
+    opening.catch(() => this.#open.delete(key));
+    const timer = setTimeout(() => {
+      if (!workspace.textDocuments.some((d) => d.uri.toString() === key)) this.#closeKey(key);
+    }, keptUnopenedMs);
+    timer.unref();
+    return opening;
+  }
+
+  /** What changes while the text is made asks for it again. */
+  #bytesOf(open: Open): Promise<Uint8Array> {
+    if (open.bytes !== undefined) return open.bytes;
+    const bytes = this.#render(open).then((text) => new TextEncoder().encode(text));
+    open.bytes = bytes;
+    // what failed may be tried again
+    bytes.catch(() => {
+      if (open.bytes === bytes) open.bytes = undefined;
+    });
+    return bytes;
+  }
+
+  async #render(open: Open): Promise<string> {
     const { document, side } = open;
     open.view = undefined;
     if (document.failure !== undefined) return failureText(document);
@@ -76,7 +127,9 @@ export class TextViews extends Owner implements TextDocumentContentProvider {
   }
 
   async viewOfUri(uri: Uri): Promise<TextView | undefined> {
-    return (await this.#open.get(uri.toString()))?.view;
+    const open = await this.#open.get(uri.toString());
+    await open?.bytes?.catch(() => undefined); // whoever reads it is told
+    return open?.view;
   }
 
   /** The line of a node, by its id in the changed model or in the original. */
@@ -90,13 +143,24 @@ export class TextViews extends Owner implements TextDocumentContentProvider {
     return lines.find((l) => l.nodeId !== undefined && own.has(l.nodeId))?.line;
   }
 
-  async #openUri(uri: Uri): Promise<Open | undefined> {
+  async #openUri(uri: Uri): Promise<Open> {
     const target = parseTextUri(uri);
-    if (target === undefined) return undefined;
+    if (target === undefined) throw FileSystemError.FileNotFound(uri);
     const owner = new Owner();
-    const lease = owner.own(await this.#documents.acquire(target.source));
-    owner.own(lease.document.onDidChange(() => this.#changed.fire(uri)));
-    return { owner, document: lease.document, side: target.side, view: undefined };
+    const { document } = owner.own(await this.#documents.acquire(target.source));
+    const open: Open = {
+      ...{ owner, document, side: target.side },
+      ...{ view: undefined, bytes: undefined, changedMs: Date.now() },
+    };
+    owner.own(
+      document.onDidChange(() => {
+        open.bytes = undefined;
+        open.changedMs = Math.max(Date.now(), open.changedMs + 1);
+        this.#changed.fire(uri);
+        this.#files.fire([{ type: FileChangeType.Changed, uri }]);
+      }),
+    );
+    return open;
   }
 
   #whenShown(uri: Uri): void {
@@ -112,7 +176,32 @@ export class TextViews extends Owner implements TextDocumentContentProvider {
   #closeKey(key: string): void {
     const opening = this.#open.get(key);
     this.#open.delete(key);
-    void opening?.then((open) => open?.owner.dispose());
+    void opening?.then((open) => open.owner.dispose()).catch(() => undefined); // was never there
+  }
+
+  /** Changes are told unasked. */
+  watch(): Disposable {
+    return new Disposable(() => undefined);
+  }
+
+  readDirectory(uri: Uri): never {
+    throw FileSystemError.FileNotFound(uri);
+  }
+
+  createDirectory(uri: Uri): never {
+    throw FileSystemError.NoPermissions(uri);
+  }
+
+  writeFile(uri: Uri): never {
+    throw FileSystemError.NoPermissions(uri);
+  }
+
+  delete(uri: Uri): never {
+    throw FileSystemError.NoPermissions(uri);
+  }
+
+  rename(uri: Uri): never {
+    throw FileSystemError.NoPermissions(uri);
   }
 }
 

@@ -208,6 +208,51 @@ describe('The text view', () => {
     }
   });
 
+  it('mends every layer with the same problem at once', async () => {
+    const uri = await copyOfSample('fix-all.onnx');
+    const settings = vscode.workspace.getConfiguration('vramLens');
+    await settings.update('executionProvider', 'webgpu', vscode.ConfigurationTarget.Global);
+    try {
+      const { document } = await openText(uri);
+      const layers = ['/fc1/Gemm', '/fc2/Gemm'];
+      await vscode.commands.executeCommand('vramLens.quantize', uri, undefined, {
+        granularity: 'per-channel',
+        layers,
+      });
+      const title = 'Quantize to int8 in blocks instead: all 2 layers';
+      const found = await eventually(title, async () => {
+        const actions = await Promise.all(
+          vscode.languages
+            .getDiagnostics(document.uri)
+            .filter((d) => d.message.includes('webgpu'))
+            .map((d) =>
+              vscode.commands.executeCommand<vscode.CodeAction[]>(
+                'vscode.executeCodeActionProvider',
+                document.uri,
+                d.range,
+              ),
+            ),
+        );
+        const fixes = actions.map((of) => of.find((a) => a.title === title)).filter((a) => a !== undefined);
+        return fixes.length === layers.length ? fixes : undefined; // at each of them
+      });
+      const { command, arguments: args = [] } = found[0]?.command ?? assert.fail(`${title} has a command`);
+      await vscode.commands.executeCommand(command, ...(args as unknown[]));
+      await eventually('blocks in both', () =>
+        document.getText().match(/MatMulNBits\(/g)?.length === layers.length ? true : undefined,
+      );
+      await eventually('no problem left', () =>
+        vscode.languages.getDiagnostics(document.uri).some((d) => d.message.includes('webgpu'))
+          ? undefined
+          : true,
+      );
+      const { estimate } = await viewOf(uri);
+      assert.equal(estimate.edits.length, 1);
+    } finally {
+      await settings.update('executionProvider', undefined, vscode.ConfigurationTarget.Global);
+    }
+  });
+
   it('offers to clean initializers that do nothing, all at once', async () => {
     const uri = inWorkspace('waste.onnx');
     const biases = [1, 2, 3].map((i) => `bias${i}`);

@@ -1,5 +1,6 @@
 /** A button that opens a small panel under itself; Escape, a click elsewhere and the focus moving on close it. */
 import type { ComponentChildren } from 'preact';
+import { moveFocus } from '../lib/roving.ts';
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 export interface PopoverProps {
@@ -77,10 +78,19 @@ function Panel({ id, label, children }: PanelProps) {
     // Kept inside the page, whatever the button's place.
     const over = element.getBoundingClientRect().right - document.documentElement.clientWidth + 8;
     if (over > 0) element.style.marginLeft = `${-over}px`;
-    element.querySelector<HTMLElement>('[aria-checked=true], button, input')?.focus();
+    const first = element.querySelector<HTMLElement>('[aria-checked=true], button:enabled, input:enabled');
+    (first ?? element).focus();
   }, []);
   return (
-    <div class="popover-panel" id={id} ref={panel} role="dialog" aria-label={label}>
+    <div
+      class="popover-panel"
+      id={id}
+      ref={panel}
+      role="dialog"
+      aria-label={label}
+      tabIndex={-1}
+      onKeyDown={(event) => moveFocus(event, '.menu-item')}
+    >
       {children}
     </div>
   );

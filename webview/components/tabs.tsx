@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { t, type TextKey } from '../l10n/index.ts';
 import { compareWithOriginal, openTextView } from '../state/actions.ts';
+import { moveFocus } from '../lib/roving.ts';
 import { checks, estimate, isSideShown, layers, model, patchView, viewState } from '../state/store.ts';
 import { type Tab, tabs } from '../state/view-state.ts';
 import { CheckButton } from './check-button.tsx';
@@ -30,13 +31,7 @@ const counts: Readonly<Partial<Record<Tab, () => number>>> = {
 export function Tabs() {
   const active = viewState.value.tab;
   const onKeyDown = (event: KeyboardEvent): void => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const next =
-      step === undefined ? undefined : tabs[(tabs.indexOf(active) + step + tabs.length) % tabs.length];
-    if (next === undefined) return;
-    event.preventDefault();
-    patchView({ tab: next });
-    document.getElementById(`tab-${next}`)?.focus();
+    if (event.key !== 'ArrowUp' && event.key !== 'ArrowDown') moveFocus(event, '[role=tab]')?.click();
   };
   const list = useRef<HTMLDivElement>(null);
   const isCut = useIsCut(list);

@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { Icon, IconButton } from '../components/icon.tsx';
 import { t } from '../l10n/index.ts';
+import { keepTabInside } from '../lib/roving.ts';
 import { applyDraft } from '../state/actions.ts';
 import { measureSensitivity } from '../state/sensitivity.ts';
 import { cancelDraft } from '../state/draft.ts';
@@ -24,7 +25,9 @@ function Dialog({ current }: { readonly current: Draft }) {
     dialog?.showModal();
     return () => {
       dialog?.close();
-      if (before instanceof HTMLElement && before.isConnected) before.focus();
+      // where the button is gone with the row it was in, the table goes on
+      const back = before?.isConnected === true ? before : document.getElementById('layer-grid');
+      if (back instanceof HTMLElement) back.focus();
     };
   }, []);
   const isPrune = edit.type === 'prune' || edit.type === 'prune-blocks';
@@ -35,6 +38,7 @@ function Dialog({ current }: { readonly current: Draft }) {
       class="dialog"
       ref={element}
       aria-labelledby="edit-title"
+      onKeyDown={keepTabInside}
       onCancel={(e) => {
         e.preventDefault();
         cancelDraft();

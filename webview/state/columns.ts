@@ -36,7 +36,7 @@ const text = (value: number | undefined): string => (value === undefined ? '' : 
 export const columns: Readonly<Record<ColumnId, Column>> = {
   name: {
     title: 'column.name',
-    width: 160,
+    width: 120,
     minWidth: 120,
     isNumeric: false,
     isShownAtFirst: true,
@@ -127,3 +127,23 @@ export const columns: Readonly<Record<ColumnId, Column>> = {
     copyText: (row) => text(row.nodes?.length),
   },
 };
+
+/** What says least of memory gives way where there is no room for all; the first goes first. */
+const givingWay: readonly ColumnId[] = ['nodes', 'type', 'shape', 'op'];
+
+/**
+ * Those of the chosen columns that there is room for: in a narrow editor figures are worth more than words, which the
+ * details say, too.
+ * @param room pixels; undefined where not known yet
+ */
+export function columnsWithin(
+  room: number | undefined,
+  chosen: readonly ColumnId[],
+  widthOf: (id: ColumnId) => number,
+): readonly ColumnId[] {
+  if (room === undefined) return chosen;
+  const needed = (ids: readonly ColumnId[]): number => ids.reduce((sum, id) => sum + widthOf(id), 0);
+  let left = chosen;
+  for (const id of givingWay) if (needed(left) > room) left = left.filter((other) => other !== id);
+  return left;
+}

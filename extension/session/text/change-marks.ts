@@ -1,4 +1,4 @@
-/** What the recipe changed, layer by layer, in the words that stand after its line. */
+/** What the recipe changed, layer by layer, in the words that stand beside its name. */
 import { formatBytes, formatChange } from '../../../src/format.ts';
 import { changeLabel } from '../../views/edit-label.ts';
 import { layerStates, type LayerState } from '../../views/layers.ts';
@@ -10,12 +10,19 @@ export interface ChangeMark {
   readonly before: string;
   /** e.g. `int8 9.06 KiB (−27.0 KiB, −74.9 %)` */
   readonly after: string;
+  /** Of the weights; negative where they are more than before. */
+  readonly savedBytes: number;
 }
 
 export function changeMarks(shown: Shown): ChangeMark[] {
   return layerStates(shown)
     .filter((l) => l.changes.some((c) => c.status === 'applied'))
-    .map((layer) => ({ nodes: layer.nodes, before: beforeText(layer), after: changeText(shown, layer) }));
+    .map((layer) => ({
+      nodes: layer.nodes,
+      before: beforeText(layer),
+      after: changeText(shown, layer),
+      savedBytes: (layer.before?.parameterBytes ?? layer.parameterBytes) - layer.parameterBytes,
+    }));
 }
 
 function beforeText({ before }: LayerState): string {

@@ -3,7 +3,7 @@ import { l10n } from 'vscode';
 import type { FormChoice } from '../../../src/transforms/index.ts';
 import { nameOfChoice } from '../../forms.ts';
 import { whatCanBeDone } from '../../views/estimate-view.ts';
-import { layerStates } from '../../views/layers.ts';
+import { layerStates, type LayerState } from '../../views/layers.ts';
 import type { Shown } from '../shown.ts';
 import { sideView } from './side.ts';
 import { weightProblems } from './weight-problems.ts';
@@ -13,8 +13,17 @@ export interface ActionsView {
   readonly canQuantize: boolean;
   readonly canPrune: boolean;
   readonly isChanged: boolean;
-  /** Of what the weights do not save: the message of the problem, and the form that would. */
-  readonly fixes: readonly { readonly message: string; readonly title: string; readonly form: string }[];
+  /** Of what the weights do not save, of this layer and then of all with the same fix. */
+  readonly fixes: readonly FixView[];
+}
+
+export interface FixView {
+  /** That of the problem. */
+  readonly message: string;
+  readonly title: string;
+  /** Name of the form that would save. */
+  readonly form: string;
+  readonly layerIds: readonly string[];
 }
 
 /** Undefined where the node belongs to no layer. */
@@ -27,10 +36,23 @@ export function layerActions(shown: Shown, node: string): ActionsView | undefine
     canQuantize,
     canPrune,
     isChanged: layer.changes.length > 0,
-    fixes: weightProblems(sideView(shown, 'current'), [layer]).flatMap(({ better, message }) =>
-      better === undefined ? [] : [{ message, title: insteadTitle(better), form: nameOfChoice(better) }],
-    ),
+    fixes: fixesOf(shown, layer),
   };
+}
+
+function fixesOf(shown: Shown, layer: LayerState): readonly FixView[] {
+  const view = sideView(shown, 'current');
+  return weightProblems(view, [layer]).flatMap(({ better, message, layerId }) => {
+    if (better === undefined) return [];
+    const form = nameOfChoice(better);
+    const one = { message, title: insteadTitle(better), form, layerIds: [layerId] };
+    const alike = weightProblems(view).filter(
+      (p) => p.better !== undefined && nameOfChoice(p.better) === form,
+    );
+    const layerIds = [...new Set(alike.map((p) => p.layerId))];
+    if (layerIds.length < 2) return [one];
+    return [one, { ...one, layerIds, title: l10n.t('{0}: all {1} layers', one.title, layerIds.length) }];
+  });
 }
 
 function insteadTitle({ settings }: FormChoice): string {

@@ -117,8 +117,8 @@ describe('webview: accessibility', () => {
         const [name, hasRing] = await page.evaluate<[string, boolean]>(`(() => {
           const e = document.activeElement;
           const style = getComputedStyle(e);
-          const at = e.id === 'layer-grid' ? getComputedStyle(e.querySelector('.grid-row')) : style;
-          return [e.id || e.getAttribute('aria-label') || e.textContent, style.outlineStyle !== 'none' || style.backgroundColor !== 'rgba(0, 0, 0, 0)' || at.outlineStyle !== 'none' || e.id === 'layer-grid'];
+          const at = getComputedStyle(e.id === 'layer-grid' ? e.querySelector('.grid-row.at') ?? e : e);
+          return [e.id || e.getAttribute('aria-label') || e.textContent, at.outlineStyle !== 'none' || style.backgroundColor !== 'rgba(0, 0, 0, 0)'];
         })()`);
         if (name === '' || seen.includes(name)) break;
         seen.push(name);
@@ -135,7 +135,85 @@ describe('webview: accessibility', () => {
         assert.ok(seen.includes(wanted), `${wanted} is reached by Tab: ${seen.join(' | ')}`);
     });
   });
+
+  it('takes keys where nothing has the focus: arrows go to the table, Ctrl+F to the search', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async ({ page, rows, tab }) => {
+      await rows.first().waitFor();
+      assert.equal(await focused(page), 'BODY');
+      await page.keyboard.press('ArrowDown');
+      assert.equal(await focused(page), 'layer-grid');
+      assert.equal(await page.locator('.grid-row.at.selected').innerText(), await rows.first().innerText());
+      await page.keyboard.press('Control+f');
+      assert.equal(await focused(page), 'layer-filter');
+      await tab('graph');
+      await page.locator('.graph-frame canvas').waitFor();
+      await page.keyboard.press('Control+f');
+      assert.equal(await focused(page), 'graph-search');
+    });
+  });
+
+  it('keeps the Tab key in an open dialog, and gives the focus back', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async ({ page, rows, grid }) => {
+      await rows.nth(1).click();
+      await grid.press('Shift+F10');
+      await page.keyboard.press('Enter');
+      const dialog = page.locator('dialog[open]');
+      await dialog.locator('button[type=submit]:enabled').waitFor();
+      const isInside = (): Promise<boolean> =>
+        page.evaluate(`document.activeElement.closest('dialog[open]') !== null`);
+      const seen = new Set<string>();
+      for (let i = 0; i < 30; i++) {
+        await page.keyboard.press('Tab');
+        assert.ok(await isInside(), `after ${i + 1} times Tab`);
+        seen.add(await focused(page));
+      }
+      assert.ok(seen.has('Cancel') && seen.has('Quantize'), [...seen].join(' | '));
+      // the button that closes is the first: before it comes the last
+      await dialog.getByRole('button', { name: 'Cancel' }).first().focus();
+      await page.keyboard.press('Shift+Tab');
+      assert.equal(await focused(page), 'Quantize');
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+      assert.equal(await focused(page), 'layer-grid');
+    });
+  });
+
+  it('moves by arrows in tabs, menus and choices, which are one stop of the Tab key each', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async ({ page, rows, tab }) => {
+      await rows.first().click();
+      await page.getByRole('button', { name: 'More actions' }).click();
+      assert.equal(await focused(page), 'Show in Text');
+      await page.keyboard.press('End');
+      assert.equal(await focused(page), 'Copy as Markdown');
+      await page.keyboard.press('ArrowDown');
+      assert.equal(await focused(page), 'Show in Text');
+      await page.keyboard.press('Escape');
+      assert.equal(await focused(page), 'More actions');
+      await page.locator('#tab-layers').focus();
+      await page.keyboard.press('End');
+      assert.equal(await focused(page), 'tab-overview');
+      await page.keyboard.press('ArrowRight');
+      assert.equal(await focused(page), 'tab-layers');
+      await tab('treemap');
+      await page.getByRole('radio', { name: 'Weights' }).focus();
+      await page.keyboard.press('ArrowRight');
+      assert.equal(await focused(page), 'Activations');
+      assert.equal(await page.getByRole('radio', { checked: true }).innerText(), 'Activations');
+      await page.keyboard.press('Tab');
+      assert.doesNotMatch(await focused(page), /MACs|Weights/);
+    });
+  });
 });
+
+/** What has the focus: its id, or what it is called. */
+function focused(page: Page): Promise<string> {
+  return page.evaluate(
+    `(({ id, tagName, textContent, ariaLabel }) => tagName === 'BODY' ? tagName : id || ariaLabel || textContent)(document.activeElement)`,
+  );
+}
 
 describe('webview: Chinese', () => {
   it('shows every view in Chinese', async () => {

@@ -77,6 +77,27 @@ describe('webview: layer table', () => {
     });
   });
 
+  it('in a narrow editor shows figures before words, and words again where there is room', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async ({ page, rows }) => {
+      await rows.first().waitFor();
+      const heads = page.locator('[role=columnheader]');
+      const wide = ['Layer', 'Operator', 'Output shape', 'Weights', 'Activations', 'MACs'];
+      assert.deepEqual(await heads.allInnerTexts(), wide);
+      const { height } = page.viewportSize() ?? assert.fail('the page has a size');
+      await page.setViewportSize({ width: 520, height });
+      await heads.filter({ hasText: 'Operator' }).waitFor({ state: 'detached' });
+      assert.deepEqual(await heads.allInnerTexts(), ['Layer', 'Weights', 'Activations', 'MACs']);
+      assert.equal(
+        await page.locator('#layer-grid').evaluate((grid) => grid.scrollWidth <= grid.clientWidth),
+        true,
+      );
+      await page.setViewportSize({ width: 1280, height });
+      await heads.filter({ hasText: 'Operator' }).waitFor();
+      assert.deepEqual(await heads.allInnerTexts(), wide);
+    });
+  });
+
   it('chooses by mouse and keyboard as VS Code lists do', async () => {
     const host = await sampleHost();
     await withEditor(host, {}, async ({ page, row, grid }) => {

@@ -59,6 +59,37 @@ describe('webview: timeline', () => {
     });
   });
 
+  it('names the buffers that WebGPU keeps where there are any: under the peak, and as a band of the timeline', async () => {
+    const host = await transformerHost();
+    await withEditor(host, {}, async ({ page, tab, rows }) => {
+      await rows.first().waitFor();
+      const peak = page.locator('.peak .legend > div');
+      const bands = (): Promise<string[]> => page.locator('.timeline-legend li').allInnerTexts();
+      const names = ['Weights', 'Activations', 'Workspace'];
+      assert.deepEqual(await peak.locator('dt').allInnerTexts(), [...names, 'Overhead']);
+      await page.locator('.top-bar select').selectOption('webgpu');
+      const kept = peak.filter({ hasText: 'Kept buffers' });
+      await kept.waitFor();
+      const { totals } = host.estimateNow();
+      assert.ok(totals.keptBuffersBytes !== undefined && totals.keptBuffersBytes > 0);
+      await textBecomes(kept.locator('dd'), formatBytes(totals.keptBuffersBytes));
+      assert.deepEqual(await peak.locator('dt').allInnerTexts(), [...names, 'Kept buffers', 'Overhead']);
+      await tab('timeline');
+      assert.deepEqual(await bands(), ['Activations']);
+      await page.getByLabel('With weights and overhead').check();
+      await page.locator('.timeline-legend .cause-buffers').waitFor();
+      assert.deepEqual(await bands(), ['Weights', 'Activations', 'Kept buffers', 'Overhead']);
+      // each in a colour of its own, which the band of the plot has, too
+      const colours = await page
+        .locator('.timeline-legend .swatch')
+        .evaluateAll((all) => all.map((swatch) => getComputedStyle(swatch).backgroundColor));
+      assert.equal(new Set(colours).size, 4);
+      await page.locator('.top-bar select').selectOption('cpu');
+      await kept.waitFor({ state: 'detached' });
+      assert.deepEqual(await bands(), ['Weights', 'Activations', 'Workspace', 'Overhead']);
+    });
+  });
+
   it('tells the step under the mouse, takes a click, zooms by dragging and back', async () => {
     const host = await transformerHost();
     await withEditor(host, {}, async ({ page, tab, rows }) => {

@@ -3,6 +3,7 @@ import { signal } from '@preact/signals';
 import { formatBytes } from '../../../src/format.ts';
 import { Icon, IconButton } from '../../components/icon.tsx';
 import { Popover } from '../../components/popover.tsx';
+import { Segments } from '../../components/segments.tsx';
 import { t, type TextKey } from '../../l10n/index.ts';
 import { patchView } from '../../state/store.ts';
 import { graphMetrics, type GraphMetric } from '../../state/view-state.ts';
@@ -22,20 +23,16 @@ export function GraphTools() {
   return (
     <div class="pane-tools">
       <Search />
-      <div class="segments" role="radiogroup" aria-label={t('graph.colour')}>
-        {graphMetrics.map((m) => (
-          <button
-            key={m}
-            type="button"
-            role="radio"
-            aria-checked={m === metric.value}
-            title={m === 'alive' ? t('graph.alive.hint') : undefined}
-            onClick={() => patchView({ graphMetric: m })}
-          >
-            {t(metricTitles[m])}
-          </button>
-        ))}
-      </div>
+      <Segments
+        label={t('graph.colour')}
+        segments={graphMetrics.map((id) => ({
+          id,
+          title: t(metricTitles[id]),
+          hint: id === 'alive' ? t('graph.alive.hint') : undefined,
+        }))}
+        chosen={metric.value}
+        onChoose={(graphMetric) => patchView({ graphMetric })}
+      />
       <Scale />
       <div class="selection-tools" role="toolbar" aria-label={t('graph.tools')}>
         <IconButton icon="expand-all" label={t('graph.openAll')} onClick={openAll} />

@@ -29,14 +29,16 @@ const heatSteps = 12;
 const mostHeat = 0.46;
 
 export function paletteOf(metric: GraphMetric): Palette {
-  const mix = (share: number): string =>
-    resolveColour(`color-mix(in srgb, var(--vscode-foreground) ${share}%, var(--surface))`);
+  const mixed = (share: number): string =>
+    `color-mix(in srgb, var(--vscode-foreground) ${share}%, var(--surface))`;
+  const mix = (share: number): string => resolveColour(mixed(share));
   return {
     surface: resolveColour('var(--surface)'),
     text: resolveColour('light-dark(black, white)'),
     muted: resolveColour('color-mix(in srgb, light-dark(black, white) 72%, var(--surface))'),
-    edge: mix(38),
-    border: mix(30),
+    // high contrast draws its lines in a colour of its own
+    edge: resolveColour(`var(--vscode-contrastBorder, ${mixed(38)})`),
+    border: resolveColour(`var(--vscode-contrastBorder, ${mixed(30)})`),
     grounds: [4, 7, 10, 13].map(mix),
     focus: resolveColour('var(--vscode-focusBorder)'),
     changed: resolveColour('var(--good)'),

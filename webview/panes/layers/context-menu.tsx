@@ -2,6 +2,7 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { LayerRow } from '../../../src/protocol.ts';
 import { t } from '../../l10n/index.ts';
+import { moveFocus } from '../../lib/roving.ts';
 import { CommandItem } from './command-item.tsx';
 import { layerCommands } from './commands.ts';
 
@@ -49,11 +50,7 @@ export function ContextMenu({ place, rows, onClose }: ContextMenuProps) {
           event.preventDefault();
           onClose();
         }
-        const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-        if (step !== undefined && root.current !== null) {
-          event.preventDefault();
-          focusNext(root.current, step);
-        }
+        moveFocus(event, 'button');
       }}
     >
       {layerCommands.map((command) => (
@@ -65,10 +62,4 @@ export function ContextMenu({ place, rows, onClose }: ContextMenuProps) {
 
 function buttons(root: HTMLElement): HTMLButtonElement[] {
   return [...root.querySelectorAll<HTMLButtonElement>('button:not(:disabled)')];
-}
-
-function focusNext(root: HTMLElement, step: number): void {
-  const all = buttons(root);
-  const at = all.findIndex((b) => b === document.activeElement);
-  all[(at + step + all.length) % all.length]?.focus();
 }

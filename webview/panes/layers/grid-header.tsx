@@ -5,8 +5,8 @@ import { type ColumnId, columns } from '../../state/columns.ts';
 import { patchView, viewState } from '../../state/store.ts';
 import type { Sort } from '../../state/view-state.ts';
 
-export function GridHeader() {
-  const { shown, sort } = viewState.value;
+export function GridHeader({ shown }: { readonly shown: readonly ColumnId[] }) {
+  const { sort } = viewState.value;
   return (
     <div class="grid-head" role="rowgroup">
       <div class="grid-row head" role="row" aria-rowindex={1}>

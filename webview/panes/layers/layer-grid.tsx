@@ -2,10 +2,10 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { t } from '../../l10n/index.ts';
 import { useVirtualRows } from '../../lib/virtual.ts';
-import { type ColumnId, columns } from '../../state/columns.ts';
+import { type ColumnId, columns, columnsWithin } from '../../state/columns.ts';
 import { items } from '../../state/rows.ts';
 import { cursor, estimate, isEarly, reveal, selectedLayers, touched, viewState } from '../../state/store.ts';
-import { isChosen } from '../../state/selecting.ts';
+import { isChosen, moveCursor } from '../../state/selecting.ts';
 import type { ViewState } from '../../state/view-state.ts';
 import { barColumns, barImages } from './bars.ts';
 import { ContextMenu, type MenuPlace } from './context-menu.tsx';
@@ -22,9 +22,13 @@ export function LayerGrid() {
   const [menu, setMenu] = useState<MenuPlace | undefined>(undefined);
   const rowHeight = useRowHeight();
   const list = items.value;
-  const { shown, isGrouped } = viewState.value;
+  const { isGrouped } = viewState.value;
   const widthOf = columnWidth(viewState.value, estimate.value?.before !== undefined);
-  const bars = useMemo(() => barColumns(shown, widthOf, rowPadding), [shown, shown.map(widthOf).join()]);
+  const shown = columnsWithin(useRoom(scroller), viewState.value.shown, widthOf);
+  const bars = useMemo(
+    () => barColumns(shown, widthOf, rowPadding),
+    [shown.join(), shown.map(widthOf).join()],
+  );
   const { virtualizer, slotOf } = useVirtualRows({
     scroller,
     count: list.length,
@@ -56,13 +60,22 @@ export function LayerGrid() {
           '--bars': barImages(bars),
           '--row-height': `${rowHeight}px`,
         }}
+        onFocus={({ target, currentTarget }) => {
+          // by keyboard: the cursor is what shows where one is
+          if (
+            target === currentTarget &&
+            cursor.peek() === undefined &&
+            currentTarget.matches(':focus-visible')
+          )
+            moveCursor(1, 'move');
+        }}
         onKeyDown={(event) => onGridKey(event, pageOf(scroller.current, rowHeight), openMenu)}
         onContextMenu={(event) => {
           event.preventDefault();
           openMenu(event.clientX, event.clientY);
         }}
       >
-        <GridHeader />
+        <GridHeader shown={shown} />
         <div
           class="grid-body"
           role="rowgroup"
@@ -117,6 +130,21 @@ function template(shown: readonly ColumnId[], widthOf: (id: ColumnId) => number)
 
 function pageOf(element: HTMLElement | null, rowHeight: number): number {
   return element === null ? 10 : Math.max(1, Math.floor(element.clientHeight / rowHeight) - 2);
+}
+
+/** Pixels for the columns; undefined where not known yet. */
+function useRoom(scroller: { readonly current: HTMLDivElement | null }): number | undefined {
+  const [room, setRoom] = useState<number | undefined>(undefined);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return undefined;
+    const measure = (): void => setRoom(element.clientWidth - 2 * rowPadding);
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return room;
 }
 
 /** Rows follow the font size of VS Code: 24 px at 13 px. */

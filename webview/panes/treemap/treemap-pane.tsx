@@ -1,5 +1,6 @@
 /** Who holds how much, by area: layers inside the groups that their names make. */
 import { useMemo, useState } from 'preact/hooks';
+import { Segments } from '../../components/segments.tsx';
 import { t, type TextKey } from '../../l10n/index.ts';
 import { layers, patchView, viewState } from '../../state/store.ts';
 import { shareMetrics, type ShareMetric } from '../../state/view-state.ts';
@@ -21,19 +22,12 @@ export function TreemapPane() {
   return (
     <>
       <div class="pane-tools">
-        <div class="segments" role="radiogroup" aria-label={t('treemap.metric')}>
-          {shareMetrics.map((m) => (
-            <button
-              key={m}
-              type="button"
-              role="radio"
-              aria-checked={m === metric}
-              onClick={() => patchView({ shareMetric: m })}
-            >
-              {t(metricTitles[m])}
-            </button>
-          ))}
-        </div>
+        <Segments
+          label={t('treemap.metric')}
+          segments={shareMetrics.map((id) => ({ id, title: t(metricTitles[id]) }))}
+          chosen={metric}
+          onChoose={(shareMetric) => patchView({ shareMetric })}
+        />
         <Legend colours={colours} />
       </div>
       {rows.some((row) => metrics[metric](row) > 0) ? (
