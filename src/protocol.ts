@@ -129,6 +129,8 @@ export interface WebviewApi {
   /** Opens the dialog. */
   startPrune(layerIds: readonly string[]): Promise<void>;
   showSensitivity(view: SensitivityView): Promise<void>;
+  /** Opens the dialog for the layers that are chosen; false where there are none that it can be done to. */
+  startForChosen(edit: 'quantize' | 'prune'): Promise<boolean>;
 }
 
 /** Initial data of the page, as JSON in the attribute `data-init` of <body>. */

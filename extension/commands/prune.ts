@@ -1,10 +1,11 @@
-/** "Prune…" on a file: removes channels or zeroes weights of all layers. One layer is pruned in the editor's dialog. */
+/** "Prune…" on a file: removes channels or zeroes weights of all layers. Chosen layers are pruned in the editor's dialog. */
 import type { PruneOptions } from '../../src/protocol.ts';
 import { CHANNEL_IMPORTANCES, CHANNEL_REPAIRS, PRUNE_METHODS } from '../../src/transforms/index.ts';
 import { applyEdit } from '../apply-edit.ts';
 import { pruneEdit } from '../edits.ts';
 import { targetModels } from '../target.ts';
 import { askPruning } from './ask-pruning.ts';
+import { startForChosen } from './chosen-layers.ts';
 import type { Command } from './command.ts';
 import { reportEdit, reportNothingDone } from './report-edit.ts';
 
@@ -12,8 +13,11 @@ export const prune: Command = {
   id: 'vramLens.prune',
   run: async (services, argument, selection, given) => {
     const models = await targetModels(argument, selection);
-    if (models.length === 0) return;
-    const options = givenPruning(given) ?? (await askPruning());
+    const [first] = models;
+    if (first === undefined) return;
+    const known = givenPruning(given);
+    if (known === undefined && (await startForChosen(services, first, 'prune', selection))) return;
+    const options = known ?? (await askPruning());
     if (options === undefined) return;
     const edit = pruneEdit({ all: true }, options);
     for (const uri of models) {

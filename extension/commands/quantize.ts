@@ -11,6 +11,7 @@ import { settings } from '../settings.ts';
 import { targetModels } from '../target.ts';
 import { dataFrom } from './ask-calibration.ts';
 import { askQuantization, usualSqnrDb, type Quantization } from './ask-quantization.ts';
+import { startForChosen } from './chosen-layers.ts';
 import type { Command } from './command.ts';
 import { reportEdit, reportNothingDone } from './report-edit.ts';
 
@@ -20,9 +21,10 @@ export const quantize: Command = {
     const models = await targetModels(argument, selection);
     const [first] = models;
     if (first === undefined) return;
+    const known = givenQuantization(given, first);
+    if (known === undefined && (await startForChosen(services, first, 'quantize', selection))) return;
     await services.processor.known();
-    const asked =
-      givenQuantization(given, first) ?? (await askQuantization(services, first, models.length > 1));
+    const asked = known ?? (await askQuantization(services, first, models.length > 1));
     if (asked === undefined) return;
     for (const uri of models) {
       const addition = await services.documents.use(uri, (document) => additionOf(document, asked));

@@ -313,6 +313,11 @@ export class WebviewHost implements Answering<HostApi> {
     this.#tell((page) => page.startPrune(layerIds));
   }
 
+  /** False where the page is not there, too. */
+  startForChosen(edit: 'quantize' | 'prune'): Promise<boolean> {
+    return this.#peer.remote.startForChosen(edit).catch(() => false);
+  }
+
   showSensitivity(view: SensitivityView): void {
     this.#sensitivity = view;
     this.#tell((page) => page.showSensitivity(view));

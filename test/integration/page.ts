@@ -96,6 +96,10 @@ export class Page implements WebviewApi {
     return Promise.resolve();
   }
 
+  startForChosen(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   showSensitivity(view: SensitivityView): Promise<void> {
     this.sensitivities.push(view);
     return Promise.resolve();

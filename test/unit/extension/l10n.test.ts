@@ -47,6 +47,17 @@ describe('The words of package.json', () => {
     assert.deepEqual([...named].sort(), Object.keys(english).sort());
   });
 
+  it('name pages of the walkthrough, each in its own language', () => {
+    for (const [language, words] of [['en', english] as const, ['zh', chinese] as const]) {
+      const pages = Object.entries(words).filter(([key]) => /^walkthrough\.\w+\.page$/.test(key));
+      assert.equal(pages.length, 5);
+      for (const [, file] of pages) {
+        const text = readFileSync(path.join(root, file), 'utf8');
+        assert.equal(/\p{Script=Han}/u.test(text), language === 'zh', file);
+      }
+    }
+  });
+
   it('keep their links', () => {
     const links = (text: string): string[] => text.match(/\(command:[\w.]+\)/g) ?? [];
     for (const [key, text] of Object.entries(english))
