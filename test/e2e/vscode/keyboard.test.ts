@@ -136,7 +136,9 @@ describe('by keyboard alone, in VS Code', function () {
     );
     await press('Control+f');
     await type('/f/f.6/f.6.0/Conv');
-    await press('Enter', 'Escape', 'Control+.');
+    await press('Enter', 'Escape');
+    await workbench.page.locator('.breadcrumb-item', { hasText: '/f/f.6/f.6.0/Conv' }).waitFor();
+    await press('Control+.');
     await workbench.pick('Quantize int8').waitFor();
     await press('Enter');
     await row('f.6.0')

@@ -133,4 +133,29 @@ describe('webview: top bar', () => {
       await textBecomes(page.locator('.fit-figures'), /of 16\.0 GiB/);
     });
   });
+
+  it('stays in sight in a low window, as at a zoom of 200 %, where all below scrolls', async () => {
+    const host = await sampleHost();
+    await withEditor(host, {}, async ({ page, rows }) => {
+      await rows.first().waitFor();
+      await page.setViewportSize({ width: 640, height: 400 });
+      const box = async (selector: string): Promise<{ y: number; height: number }> =>
+        (await page.locator(selector).boundingBox()) ?? assert.fail(`${selector} is there`);
+      const [bar, summary, tabs, panes] = [
+        await box('.top-bar'),
+        await box('.summary'),
+        await box('.tab-bar'),
+        await box('.panes'),
+      ];
+      // one under the other
+      assert.ok(summary.y >= bar.y + bar.height && tabs.y >= summary.y + summary.height);
+      assert.ok(panes.y >= tabs.y + tabs.height && panes.height >= 200);
+      await page.locator('#layer-grid').scrollIntoViewIfNeeded();
+      await page.evaluate('window.scrollTo(0, document.documentElement.scrollHeight)');
+      assert.equal((await box('.top-bar')).y, 0);
+      const seen = await box('#layer-grid');
+      assert.ok(seen.y + seen.height <= 400 && seen.y < 400 - 80);
+      assert.equal(await page.evaluate('document.documentElement.scrollWidth <= innerWidth'), true);
+    });
+  });
 });
