@@ -109,6 +109,7 @@ export const transformsTemplates: readonly string[] = [
   'there is no integer operator of {0}: use QDQ',
   'the scale of "{0}" needs calibration data: run some through the model first',
   'calibration collected nothing of "{0}": run it again for this recipe',
+  'calibration saw no finite value of "{0}": give other data, or leave out the layers that take it',
   'calibration: "{0}" ranges from {1} to {2}; the data or the model give NaN or infinities: leave the layers around it out',
   'calibration: "{0}" has no histogram, which {1} ranges need: calibrate again',
   'it is a graph input, too, which the caller may replace',

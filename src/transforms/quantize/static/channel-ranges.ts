@@ -5,7 +5,7 @@ import type { Workspace } from '../../graph/workspace.ts';
 import { readRanges } from '../../weights/parameters.ts';
 import type { WeightSource } from '../../weights/stream.ts';
 import { channelsOf, type Factors } from './scaled-tensor.ts';
-import { notCollected, type FindRange } from './values.ts';
+import { notCollected, statisticsOf, type FindRange } from './values.ts';
 
 export async function weightMaxima(
   source: WeightSource,
@@ -22,8 +22,8 @@ export function activationMaxima(
   tensor: string,
   axis: number,
 ): { readonly maxima: Float64Array; readonly isPositive: boolean } {
-  const found = calibration.statistics(tensor, axis);
-  if (found?.channels === undefined) throw notCollected(ws, tensor);
+  const found = statisticsOf(ws, calibration, tensor, axis);
+  if (found.channels === undefined) throw notCollected(ws, tensor);
   return { maxima: found.channels.absMax, isPositive: found.min >= 0 };
 }
 

@@ -1,7 +1,7 @@
 /** The values that got integers while a recipe is applied, with the tensors of their scales and zero points. */
 import { OnnxError } from '../../../onnx/index.ts';
 import { DataType } from '../../../onnx/model.ts';
-import type { Calibration, CalibrationTarget } from '../../../analysis/index.ts';
+import type { Calibration, CalibrationTarget, TensorStatistics } from '../../../analysis/index.ts';
 import { HISTOGRAM_BINS, rangeOf, type Range } from '../../calibrate/range.ts';
 import type { StepContext } from '../../context.ts';
 import type { Entry, Workspace } from '../../graph/workspace.ts';
@@ -92,8 +92,7 @@ function makeParameters(context: StepContext, edit: StaticEdit, plan: ValuePlan)
     if (plan.range !== undefined) return scaleFor(plan.range, type);
     if (calibration === undefined) throw notCalibrated(ws, plan.rangeOf);
     if (plan.rescaled !== undefined) return scaleFor(await plan.rescaled.find(calibration, signal), type);
-    const statistics = calibration.statistics(plan.rangeOf);
-    if (statistics === undefined) throw notCollected(ws, plan.rangeOf);
+    const statistics = statisticsOf(ws, calibration, plan.rangeOf);
     return scaleFor(rangeOf(plan.rangeOf, statistics, edit, type.high - type.low), type);
   });
   const scale = ws.uniqueName(`${plan.name}_scale`);
@@ -119,6 +118,20 @@ function makeParameters(context: StepContext, edit: StaticEdit, plan: ValuePlan)
 export function notCalibrated({ model }: Workspace, tensor: string): OnnxError {
   const message = `the scale of "${tensor}" needs calibration data: run some through the model first`;
   return new OnnxError('unsupported', message, { file: model.source.file.name });
+}
+
+/** @throws OnnxError where nothing was collected of it, or nothing but NaN and infinities */
+export function statisticsOf(
+  ws: Workspace,
+  calibration: Calibration,
+  tensor: string,
+  axis?: number,
+): TensorStatistics {
+  const found = calibration.statistics(tensor, axis);
+  if (found === undefined) throw notCollected(ws, tensor);
+  if (found.count > 0 || (found.nonFinite ?? 0) === 0) return found;
+  const message = `calibration saw no finite value of "${tensor}": give other data, or leave out the layers that take it`;
+  throw new OnnxError('unsupported', message, { file: ws.model.source.file.name });
 }
 
 export function notCollected({ model }: Workspace, tensor: string): OnnxError {

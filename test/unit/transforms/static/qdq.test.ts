@@ -150,6 +150,14 @@ describe('static quantization, QDQ', () => {
     assert.deepEqual(await numbers(partly, 'x_zero_point'), [0]);
     const bad = applied(cnn(), {}, { ...RANGES, x: [0, NaN] }).model;
     await assert.rejects(numbers(bad, 'x_scale'), /"x" ranges from 0 to NaN/);
+    const seen = (count: number, nonFinite: number) =>
+      applyRecipe(cnn(), recipe(staticEdit()), {
+        calibration: calibrationOf({ ...RANGES, x: [0, 0] }, { x: { count, nonFinite } }),
+      }).model;
+    await assert.rejects(numbers(seen(0, 8), 'x_scale'), /calibration saw no finite value of "x"/);
+    // some are finite, or there were none at all
+    assert.equal((await numbers(seen(1, 7), 'x_scale')).length, 1);
+    assert.equal((await numbers(seen(0, 0), 'x_scale')).length, 1);
   });
 
   it('names the weight, the element and the node where one is no number', async () => {
