@@ -1,7 +1,8 @@
 /**
  * What an execution provider really does with each form of weight: "int8" is no promise by itself. Rows marked
  * `measured` are what `npm run calibrate` and `scripts/proof/memory.ts` found (onnxruntime-node 1.30.0, Linux x64; WebGPU on
- * SwiftShader): memory in use after two runs, per stored byte. The other rows are read from ONNX Runtime's sources and documents.
+ * SwiftShader): memory in use after two runs, per stored byte. The other rows are read from ONNX Runtime's sources and documents: docs/memory.md says from
+ * which.
  */
 import type { EpName, EpWeightBehaviour, WeightFate, WeightForm } from '../types.ts';
 
@@ -224,9 +225,9 @@ const cuda: Rows = {
     'DequantizeLinear expands it on the device; only com.microsoft.GemmFloat8 computes in it',
   ),
   'matmul dynamic-int8': fromSources(
-    'small',
-    1,
-    'MatMulInteger runs on CUDA; DynamicQuantizeLinear falls back to the CPU',
+    'cpu-fallback',
+    0,
+    'MatMulInteger takes int8 activations on CUDA, DynamicQuantizeLinear gives uint8: both run on the CPU',
   ),
   'attention dynamic-int8': fromSources(
     'cpu-fallback',
@@ -320,6 +321,21 @@ const dml: Rows = {
     'cpu-fallback',
     0,
     'the DirectML kernel is for 4 and 8 bits: it runs on the CPU',
+  ),
+  'gather matmulnbits-8': fromSources(
+    'cpu-fallback',
+    0,
+    'DirectML has no GatherBlockQuantized: it runs on the CPU',
+  ),
+  'gather matmulnbits-4': fromSources(
+    'cpu-fallback',
+    0,
+    'DirectML has no GatherBlockQuantized: it runs on the CPU',
+  ),
+  'gather matmulnbits-2': fromSources(
+    'cpu-fallback',
+    0,
+    'DirectML has no GatherBlockQuantized: it runs on the CPU',
   ),
 };
 
