@@ -88,6 +88,10 @@ async function takeAll(workbench: Workbench, { suffix, quantize, prune }: Langua
   await workbench.command('VRAM Lens: Open as Text');
   await page.locator('.codelens-decoration').first().waitFor();
   await workbench.command('View: Join All Editor Groups');
+  await page.keyboard.press('Control+g');
+  await page.keyboard.type('58'); // between the layers that were quantized
+  await page.keyboard.press('Enter');
+  await page.locator('.view-line', { hasText: 'MatMul_quant' }).first().waitFor();
   await shot('text');
 }
 
