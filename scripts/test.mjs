@@ -14,11 +14,11 @@ const bin = (name) => path.join(root, 'node_modules', '.bin', name);
 const mocha = (files, ...flags) => [bin('mocha'), ...flags, files];
 const tsx = (file) => [process.execPath, '--import=tsx', file];
 
-/** TypeScript 7 checks types; typescript-eslint needs the JavaScript API of TypeScript 6, so there are both. */
+/** TypeScript 7 checks types; tests of the words in the sources parse them by the JavaScript API of TypeScript 6. */
 const typesOf = (project) => [process.execPath, 'node_modules/typescript-7/bin/tsc', '-p', project];
 /** Each check counts as one test. */
 const checks = {
-  lint: [[bin('eslint'), '.']],
+  lint: [[bin('oxlint'), '-c', 'oxlint.config.mjs', '--deny-warnings']],
   types: ['src', 'extension', 'webview', 'test'].map(typesOf),
   format: [[bin('prettier'), '--check', '--log-level', 'warn', '.']],
 };

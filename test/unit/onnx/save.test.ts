@@ -151,9 +151,11 @@ describe('a save that fails', () => {
       'a folder in its place',
       async (m, folder) => {
         await mkdir(path.join(folder, 'folder.onnx'));
-        await saveModel(m, path.join(folder, 'folder.onnx')).finally(() =>
-          rm(path.join(folder, 'folder.onnx'), { recursive: true }),
-        );
+        try {
+          await saveModel(m, path.join(folder, 'folder.onnx'));
+        } finally {
+          await rm(path.join(folder, 'folder.onnx'), { recursive: true });
+        }
       },
       'io',
       /folder/,
@@ -309,7 +311,9 @@ describe('a real model', () => {
       const run = async (path: string) => {
         const session = await InferenceSession.create(path);
         const results = await session.run({ input });
-        return [...(Object.values(results)[0]?.data as Float32Array)];
+        const [result] = Object.values(results);
+        assert.ok(result);
+        return [...(result.data as Float32Array)];
       };
       const expected = await run(SAMPLE_MODEL);
       for (const externalData of ['auto', 'always'] as const) {

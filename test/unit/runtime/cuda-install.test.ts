@@ -75,7 +75,8 @@ class Feed {
   }
 
   get url(): string {
-    const { port } = this.#server?.address() as AddressInfo;
+    assert.ok(this.#server);
+    const { port } = this.#server.address() as AddressInfo;
     return `http://127.0.0.1:${port}/index.json`;
   }
 }

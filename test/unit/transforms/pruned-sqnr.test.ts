@@ -121,7 +121,7 @@ describe('weightSqnr of pruned layers', () => {
         ),
       },
     };
-    // eslint-disable-next-line require-yield
+    // oxlint-disable-next-line require-yield
     async function* produce(): AsyncGenerator<Uint8Array, void, undefined> {
       await Promise.reject(new Error('read'));
     }

@@ -148,7 +148,7 @@ function attributesKey(attributes: Node['attributes']): string | undefined {
   const known = attributeKeys.get(attributes);
   if (known !== undefined) return known ?? undefined;
   const keys = [...attributes.values()].map(attributeKey);
-  const key = keys.includes(undefined) ? undefined : keys.sort().join();
+  const key = keys.every((k) => k !== undefined) ? keys.sort().join() : undefined;
   attributeKeys.set(attributes, key ?? null);
   return key;
 }
