@@ -1,10 +1,10 @@
-/** Unused and duplicate initializers go: "Clean Up Initializers", and the fixes of their problems in the text view. */
+/** Unused and duplicate initializers go, and float64: "Clean Up Initializers", and the fixes of their problems in the text view. */
 import { l10n, ProgressLocation, Uri, ViewColumn, window } from 'vscode';
 import type { CleanEdit } from '../../src/transforms/index.ts';
 import { applyEdit, showEditor } from '../apply-edit.ts';
 import { withJobProgress } from '../document/job-progress.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
-import { isWaste, UNUSED } from '../text/waste.ts';
+import { isWaste, UNUSED, WIDE } from '../text/waste.ts';
 import type { Command } from './command.ts';
 import { targetModel } from '../target.ts';
 import { reportEdit, reportNothingDone } from './report-edit.ts';
@@ -33,13 +33,15 @@ export const cleanModel: Command = {
     if (typeof model !== 'string' || !isWaste(code)) return;
     const uri = Uri.parse(model, true);
     await showEditor(services, uri, ViewColumn.Beside);
-    const edit: CleanEdit =
-      code === UNUSED
-        ? { type: 'clean', unused: true }
-        : await services.documents.use(uri, (document) => duplicatesEdit(document));
+    const edit = await services.documents.use(uri, (document) => fixOf(code, document));
     reportNothingDone(await applyEdit(services, uri, { edits: [edit] }));
   },
 };
+
+async function fixOf(code: unknown, document: OnnxDocument): Promise<CleanEdit> {
+  if (code === UNUSED) return { type: 'clean', unused: true };
+  return code === WIDE ? { type: 'clean', unused: false, narrow: true } : duplicatesEdit(document);
+}
 
 /** The weights that are alike are read once; from then on the recipe names them. */
 async function duplicatesEdit(document: OnnxDocument): Promise<CleanEdit> {

@@ -9,7 +9,7 @@ import {
   type TextDocument,
 } from 'vscode';
 import type { ActionsView } from '../session/text/layer-actions.ts';
-import { isWaste, UNUSED } from './waste.ts';
+import { isWaste, UNUSED, WIDE } from './waste.ts';
 import type { TextView, TextViews } from './text-views.ts';
 
 export class LayerActions implements CodeActionProvider {
@@ -35,12 +35,11 @@ export class LayerActions implements CodeActionProvider {
   }
 }
 
-/** Of all unused initializers at once, or all duplicates. */
+/** Of all unused initializers at once, all duplicates, or all that is float64. */
 function cleanFixes({ document }: TextView, shown: CodeActionContext['diagnostics']): CodeAction[] {
   return shown.flatMap((problem) => {
     if (problem.source !== 'VRAM Lens' || !isWaste(problem.code)) return [];
-    const title =
-      problem.code === UNUSED ? l10n.t('Remove unused initializers') : l10n.t('Merge duplicate initializers');
+    const title = cleanTitle(problem.code);
     const fix = new CodeAction(title, CodeActionKind.QuickFix);
     fix.command = {
       title,
@@ -51,6 +50,13 @@ function cleanFixes({ document }: TextView, shown: CodeActionContext['diagnostic
     fix.isPreferred = true;
     return [fix];
   });
+}
+
+function cleanTitle(code: unknown): string {
+  if (code === UNUSED) return l10n.t('Remove unused initializers');
+  return code === WIDE
+    ? l10n.t('Make float32 of all that is float64')
+    : l10n.t('Merge duplicate initializers');
 }
 
 function fixes(view: TextView, found: ActionsView, shown: CodeActionContext['diagnostics']): CodeAction[] {

@@ -58,15 +58,21 @@ export function editsLabel(edits: readonly Edit[]): string {
   return l10n.t('Quantize {0} layers, each to its own form', layers.length);
 }
 
-function cleanLabel({ unused, duplicates }: CleanEdit): string {
-  if (duplicates === undefined) return l10n.t('Remove unused initializers');
-  const count = duplicateCount(duplicates);
-  if (count === 0)
-    return unused
+function cleanLabel({ unused, duplicates, narrow = false }: CleanEdit): string {
+  if (!narrow) return initializersLabel(unused, duplicates);
+  return unused || duplicates !== undefined
+    ? l10n.t('{0}; float32 of float64', initializersLabel(unused, duplicates))
+    : l10n.t('Make float32 of float64');
+}
+
+function initializersLabel(unused: boolean, duplicates: CleanEdit['duplicates']): string {
+  const count = duplicateCount(duplicates ?? []);
+  if (unused)
+    return count === 0
       ? l10n.t('Remove unused initializers')
-      : l10n.t('Remove initializers that others of their names hide');
-  return unused
-    ? l10n.t('Remove unused initializers, merge {0} duplicates', count)
+      : l10n.t('Remove unused initializers, merge {0} duplicates', count);
+  return count === 0
+    ? l10n.t('Remove initializers that others of their names hide')
     : l10n.t('Merge {0} duplicate initializers', count);
 }
 

@@ -1,4 +1,4 @@
-/** `vram-lens clean IN -o OUT`: takes out initializers that nothing uses, and makes one of equal ones. */
+/** `vram-lens clean IN -o OUT`: takes out initializers that nothing uses, makes one of equal ones, float32 of float64. */
 import { Command } from 'commander';
 import type { Model } from '../onnx/index.ts';
 import { findDuplicates, type CleanEdit, type Recipe } from '../transforms/index.ts';
@@ -9,17 +9,24 @@ interface Flags {
   readonly output: string;
   readonly unused?: boolean;
   readonly duplicates?: boolean;
+  readonly narrow?: boolean;
   readonly writeRecipe?: string;
   readonly json?: boolean;
 }
 
 export function cleanCommand(signal: AbortSignal): Command {
   return new Command('clean')
-    .description('remove initializers that nothing uses, and merge equal ones; without options both')
+    .description(
+      'remove initializers that nothing uses, and merge equal ones; without options both, and no more',
+    )
     .argument('<model>', 'an .onnx file; it is not changed')
     .requiredOption('-o, --output <file>', 'where to write the new model')
     .option('--unused', 'remove those that nothing uses')
     .option('--duplicates', 'merge those of equal type, shape and bytes (reads the weights that are alike)')
+    .option(
+      '--narrow',
+      'make float32 of float64, weights and what is computed; inputs and outputs of the model keep their types',
+    )
     .option('--write-recipe <file>', 'write down what was done, to be repeated with quantize --recipe')
     .option('--json', 'print JSON')
     .action((file: string, flags: Flags) =>
@@ -33,16 +40,20 @@ export function cleanCommand(signal: AbortSignal): Command {
 }
 
 async function wanted(model: Model, flags: Flags, signal: AbortSignal): Promise<Pick<Recipe, 'edits'>> {
-  const isBoth = flags.unused !== true && flags.duplicates !== true;
-  const unused = isBoth || flags.unused === true;
-  if (!isBoth && flags.duplicates !== true) return { edits: [{ type: 'clean', unused }] };
+  const { unused = false, duplicates = false, narrow = false } = flags;
+  const isUsual = !unused && !duplicates && !narrow;
+  const edit: CleanEdit = {
+    type: 'clean',
+    unused: isUsual || unused,
+    ...(isUsual || duplicates ? { duplicates: await duplicatesOf(model, signal) } : {}),
+    ...(narrow ? { narrow } : {}),
+  };
+  return { edits: [edit] };
+}
+
+function duplicatesOf(model: Model, signal: AbortSignal): Promise<CleanEdit['duplicates']> {
   const show = progressLine();
   const onProgress = (done: number, total: number) =>
     show?.({ fraction: done / total, message: 'comparing initializers' });
-  const edit: CleanEdit = {
-    type: 'clean',
-    unused,
-    duplicates: await findDuplicates(model, { signal, onProgress }),
-  };
-  return { edits: [edit] };
+  return findDuplicates(model, { signal, onProgress });
 }

@@ -8,6 +8,7 @@ import { formatBytes, formatChange, formatPercent } from '../format.ts';
 import { saveModel, type Model } from '../onnx/index.ts';
 import {
   applyRecipe,
+  describeEdit,
   executor,
   needsData,
   recipeWarnings,
@@ -266,13 +267,19 @@ function tensorsTable(tensors: readonly TensorChange[]): string[] {
   if (tensors.length === 0) return [];
   return table(
     [{ title: 'initializer', maxWidth: 44 }, { title: 'size', align: 'right' }, { title: '' }],
-    tensors.map(({ name, beforeBytes, status, reason, into }) => {
-      const done = into === undefined ? 'removed: nothing uses it' : `merged into ${into}`;
-      const said = into === name ? 'removed: a later one has its name' : done;
-      const note = status === 'blocked' ? colour.dim(`kept: ${reason ?? 'blocked'}`) : colour.green(said);
+    tensors.map((change) => {
+      const { name, beforeBytes, status, reason } = change;
+      const note =
+        status === 'blocked' ? colour.dim(`kept: ${reason ?? 'blocked'}`) : colour.green(tensorNote(change));
       return [name, formatBytes(beforeBytes), note];
     }),
   );
+}
+
+function tensorNote({ name, into, afterBytes }: TensorChange): string {
+  if (afterBytes > 0) return `float32: ${formatBytes(afterBytes)}`;
+  if (into === undefined) return 'removed: nothing uses it';
+  return into === name ? 'removed: a later one has its name' : `merged into ${into}`;
 }
 
 function nothingToDo(
@@ -281,7 +288,9 @@ function nothingToDo(
   { layers }: TransformFlags,
 ): string {
   const [kept] = tensors;
-  if (kept !== undefined) return `no initializer can go; ${kept.name}: ${kept.reason ?? 'blocked'}`;
+  if (kept !== undefined) return `no initializer can be changed; ${kept.name}: ${kept.reason ?? 'blocked'}`;
+  if (edits.some((edit) => edit.type === 'clean' && edit.narrow === true))
+    return `there is nothing to clean; asked for: ${edits.map(describeEdit).join('; ')}`;
   if (edits.every((edit) => edit.type === 'clean'))
     return 'every initializer is used, and none found equals another: there is nothing to clean';
   const [blocked] = changes;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { parseTextUri, textUri } from '../../extension/text/text-uri.ts';
-import { encode, floats, graph, model, node, value } from '../support/model-builder.ts';
+import { DataType } from '../../src/onnx/model.ts';
+import { encode, floats, graph, model, node, tensor, value } from '../support/model-builder.ts';
 import { closeAll, copyOfFile, copyOfSample, eventually, inWorkspace, sampleWith, viewOf } from './host.ts';
 
 async function openText(uri: vscode.Uri, node?: string): Promise<vscode.TextEditor> {
@@ -253,14 +254,22 @@ describe('The text view', () => {
     }
   });
 
-  it('offers to clean initializers that do nothing, all at once', async () => {
+  it('offers to clean initializers that do nothing, all at once, and float64', async () => {
     const uri = inWorkspace('waste.onnx');
     const biases = [1, 2, 3].map((i) => `bias${i}`);
     const g = graph({
       inputs: [value('x', ['batch', 1000])],
-      outputs: [value('x3', ['batch', 1000])],
-      initializers: [floats('spare', [2000]), ...biases.map((name) => floats(name, [1000]))],
-      nodes: biases.map((name, i) => node('Add', [i === 0 ? 'x' : `x${i}`, name], [`x${i + 1}`])),
+      outputs: [value('x3', ['batch', 1000]), value('wider', ['batch', 1000], DataType.double)],
+      initializers: [
+        floats('spare', [2000]),
+        ...biases.map((name) => floats(name, [1000])),
+        tensor('wide', DataType.double, [1000], new Uint8Array(8000)),
+      ],
+      nodes: [
+        ...biases.map((name, i) => node('Add', [i === 0 ? 'x' : `x${i}`, name], [`x${i + 1}`])),
+        node('Cast', ['x'], ['x_double'], { to: DataType.double }),
+        node('Add', ['x_double', 'wide'], ['wider']),
+      ],
     });
     await vscode.workspace.fs.writeFile(uri, await encode(model(g)));
     const { document } = await openText(uri);
@@ -283,12 +292,14 @@ describe('The text view', () => {
     };
     await fix(/used by no node/, 'Remove unused initializers');
     await fix(/initializers are equal to others/, 'Merge duplicate initializers');
+    await fix(/of float64 weights/, 'Make float32 of all that is float64');
     const { estimate } = await viewOf(uri);
     assert.deepEqual(
       estimate.edits.map((e) => [e.label, e.beforeBytes, e.afterBytes]),
       [
         ['Remove unused initializers', 8000, 0],
         ['Merge 2 duplicate initializers', 8000, 0],
+        ['Make float32 of float64', 8000, 4000],
       ],
     );
   });

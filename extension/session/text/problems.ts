@@ -19,6 +19,6 @@ export function problems(shown: Shown): ProblemView[] {
   return [
     ...modelView(shown).diagnostics.filter((d) => !isWaste(d.code)),
     ...wasteProblems(shown),
-    ...weights.map(({ node, message }) => ({ severity: 'warning' as const, message, node })),
+    ...weights.map(({ node, message, code }) => ({ severity: 'warning' as const, message, node, code })),
   ];
 }

@@ -4,6 +4,7 @@ import { weightBehaviour } from '../../../src/analysis/index.ts';
 import { formatBytes } from '../../../src/format.ts';
 import { DataType, tensorByteLength } from '../../../src/onnx/index.ts';
 import { recommendForm, weightFormOf, type FormChoice } from '../../../src/transforms/index.ts';
+import { WIDE } from '../../text/waste.ts';
 import { localize } from '../../l10n/domain-text.ts';
 import { changeLabel } from '../../views/edit-label.ts';
 import type { LayerState } from '../../views/layers.ts';
@@ -13,6 +14,7 @@ export interface WeightProblem {
   readonly node: string;
   readonly layerId: string;
   readonly message: string;
+  readonly code?: string | undefined;
   /** The form that stays small where the present one does not. */
   readonly better?: FormChoice | undefined;
 }
@@ -46,7 +48,7 @@ function doubleWeights(doubles: ReadonlyMap<string, number>, layer: LayerState):
   const bytes = layer.nodes.reduce((sum, id) => sum + (doubles.get(id) ?? 0), 0);
   if (bytes === 0) return [];
   const message = l10n.t('{0} of float64 weights: twice the memory of float32', formatBytes(bytes));
-  return [{ node: layer.nodes[0] ?? layer.id, layerId: layer.id, message }];
+  return [{ node: layer.nodes[0] ?? layer.id, layerId: layer.id, message, code: WIDE }];
 }
 
 /** Bytes of float64 weights by node id, where there are any. */

@@ -5,6 +5,7 @@ import { buildModel } from '../graph/build.ts';
 import { Workspace, type Entry, type Scope } from '../graph/workspace.ts';
 import type { CleanEdit, Recipe, TensorChange } from '../recipe/recipe.ts';
 import { agreed, equalUnread, isAlike } from './equal.ts';
+import { narrow } from './narrow.ts';
 import { homeOf, usages, whyKept, type Usage } from './usage.ts';
 
 export interface Cleaned {
@@ -19,8 +20,12 @@ export function cleanModel(model: Model, recipe: Recipe): Cleaned {
   const tensors = recipe.edits.flatMap((edit, index) =>
     edit.type === 'clean' ? cleanOnce(ws, edit, index) : [],
   );
-  if (tensors.every((t) => t.status === 'blocked')) return { model, tensors };
-  return { model: buildModel(ws, model.metadata).model, tensors };
+  const isSame = tensors.every((t) => t.status === 'blocked');
+  const tidy = isSame ? model : buildModel(ws, model.metadata).model;
+  const first = recipe.edits.findIndex((edit) => edit.type === 'clean' && edit.narrow === true);
+  if (first < 0) return { model: tidy, tensors };
+  const narrowed = narrow(tidy, first);
+  return { model: narrowed.model, tensors: [...tensors, ...narrowed.tensors] };
 }
 
 function cleanOnce(ws: Workspace, edit: CleanEdit, index: number): TensorChange[] {

@@ -2,7 +2,7 @@ import { array, boolean, optional, RecipeError, strings } from './checks.ts';
 import type { EditCodec } from './codec.ts';
 
 /**
- * Takes out initializers that do nothing. It looks at the file as it is: where it stands among the edits does not
+ * Takes out initializers that do nothing, and float64 that need not be. It looks at the file as it is: where it stands among the edits does not
  * matter. What the caller may replace (a graph input, too), graph outputs, and sparse initializers stay.
  */
 export interface CleanEdit {
@@ -15,6 +15,11 @@ export interface CleanEdit {
    * checked when the model is written.
    */
   readonly duplicates?: readonly (readonly string[])[] | undefined;
+  /**
+   * What is float64 becomes float32, also what is computed: half the bytes, and fewer digits. The model's inputs and
+   * outputs keep their types, with Casts.
+   */
+  readonly narrow?: boolean | undefined;
 }
 
 export const clean: EditCodec<CleanEdit> = {
@@ -23,17 +28,20 @@ export const clean: EditCodec<CleanEdit> = {
       type: 'clean',
       unused: boolean(edit['unused'], `${field}.unused`),
       ...optional(edit, 'duplicates', field, parseGroups),
+      ...optional(edit, 'narrow', field, boolean),
     };
-    if (!parsed.unused && parsed.duplicates === undefined)
-      throw new RecipeError(field, 'expected "unused": true or "duplicates"');
+    if (!parsed.unused && parsed.duplicates === undefined && parsed.narrow !== true)
+      throw new RecipeError(field, 'expected "unused": true, "duplicates" or "narrow": true');
     return parsed;
   },
-  describe: ({ unused, duplicates = [] }) => {
-    const count = duplicateCount(duplicates);
+  describe: ({ unused, duplicates, narrow = false }) => {
+    const count = duplicateCount(duplicates ?? []);
+    const isForHidden = duplicates !== undefined && count === 0 && !unused;
     return [
       ...(unused ? ['remove unused initializers'] : []),
       ...(count > 0 ? [`merge ${count} duplicate initializers`] : []),
-      ...(count === 0 && !unused ? ['remove initializers that others of their names hide'] : []),
+      ...(isForHidden ? ['remove initializers that others of their names hide'] : []),
+      ...(narrow ? ['float64 to float32'] : []),
     ].join(', ');
   },
 };

@@ -49,4 +49,21 @@ describe('initializers on the command line', function () {
     assert.equal(code, 2);
     assert.match(stderr, /nothing to clean/);
   });
+
+  it('are made float32 where they are float64', async () => {
+    const wide = tensor('w', DataType.double, [64, 64], bytesOf(Float64Array.from(ramp(4096))));
+    const g = graph({
+      inputs: [value('x', ['batch', 64], DataType.double)],
+      outputs: [value('y', ['batch', 64], DataType.double)],
+      nodes: [node('MatMul', ['x', 'w'], ['y'])],
+      initializers: [wide],
+    });
+    await cli.save('wide.onnx', model(g));
+    const { code, stdout } = await cli.run('clean', 'wide.onnx', '-o', 'narrow.onnx', '--narrow');
+    assert.equal(code, 0);
+    assert.match(stdout, /^w +32\.0 KiB +float32: 16\.0 KiB$/m);
+    const again = await cli.run('clean', 'narrow.onnx', '-o', 'twice.onnx', '--narrow');
+    assert.equal(again.code, 2);
+    assert.match(again.stderr, /nothing to clean; asked for: float64 to float32/);
+  });
 });

@@ -92,6 +92,7 @@ describe('recipe text', () => {
   const badCleaning: [string, unknown, string][] = [
     ['neither unused nor duplicates', cleaning({ unused: false }), 'edits[0]'],
     ['unused that is no yes or no', cleaning({ unused: 'w' }), 'edits[0].unused'],
+    ['narrow that is no yes or no', cleaning({ narrow: 'float32' }), 'edits[0].narrow'],
     ['duplicates by themselves', cleaning({ duplicates: true }), 'edits[0].duplicates'],
     ['a duplicate of nothing', cleaning({ duplicates: [['a', 'b'], ['c']] }), 'edits[0].duplicates[1]'],
     [
@@ -116,6 +117,8 @@ describe('recipe text', () => {
     assert.deepEqual(parseRecipe(serializeRecipe(both)), both);
     assert.equal(describeEdit(both.edits[0]!), 'remove unused initializers, merge 2 duplicate initializers');
     assert.deepEqual(removeLayers(both, ['a']), both);
+    const narrow = recipe({ type: 'clean', unused: false, narrow: true });
+    assert.deepEqual(parseRecipe(serializeRecipe(narrow)), narrow);
   });
 
   it('is refused where it is no JSON', () => {
