@@ -51,7 +51,7 @@ const sources: readonly Source[] = [
     name: 'PP-OCRv4 det',
     path: `${ocr}/ch_PP-OCRv4_det_infer.onnx`,
     dims: paddle(320, 320),
-    batches: [1, 4],
+    batches: all,
   },
   {
     name: 'Silero VAD, legacy',
@@ -59,7 +59,7 @@ const sources: readonly Source[] = [
     dims: (n) => ({ batch: n, sequence: 1536 }),
     batches: all,
   },
-  { name: 'Silero VAD v5', path: `${vad}/silero_vad_v5.onnx`, dims: speech, batches: [1, 4] },
+  { name: 'Silero VAD v5', path: `${vad}/silero_vad_v5.onnx`, dims: speech, batches: all },
 ];
 
 const dynamicInt8 = (granularity: 'per-tensor' | 'per-channel'): Edit => ({

@@ -4,16 +4,20 @@ import { editorViewType } from '../editor/view-type.ts';
 import type { Services } from '../services.ts';
 
 /**
- * @param selection as VS Code calls the command: a list where it comes from the Explorer, which means files
+ * @param argument as VS Code calls the command, and `selection`, too: from the palette with neither, from the editor's
+ * title with the file and what is known of the editor; anything else (the Explorer, the view of models, another
+ * extension) means files
  * @returns true where the dialog is open now
  */
 export async function startForChosen(
   { documents, editors }: Services,
   uri: Uri,
   edit: 'quantize' | 'prune',
+  argument: unknown,
   selection: unknown,
 ): Promise<boolean> {
-  if (Array.isArray(selection) || !isActiveEditor(uri)) return false;
+  const isOfFiles = Array.isArray(selection) || (argument !== undefined && selection === undefined);
+  if (isOfFiles || !isActiveEditor(uri)) return false;
   return documents.use(uri, async (document) => {
     for (const page of editors.pagesOf(document)) if (await page.startForChosen(edit)) return true;
     return false;

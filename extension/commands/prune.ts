@@ -16,7 +16,7 @@ export const prune: Command = {
     const [first] = models;
     if (first === undefined) return;
     const known = givenPruning(given);
-    if (known === undefined && (await startForChosen(services, first, 'prune', selection))) return;
+    if (known === undefined && (await startForChosen(services, first, 'prune', argument, selection))) return;
     const options = known ?? (await askPruning());
     if (options === undefined) return;
     const edit = pruneEdit({ all: true }, options);

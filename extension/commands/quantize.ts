@@ -22,7 +22,8 @@ export const quantize: Command = {
     const [first] = models;
     if (first === undefined) return;
     const known = givenQuantization(given, first);
-    if (known === undefined && (await startForChosen(services, first, 'quantize', selection))) return;
+    if (known === undefined && (await startForChosen(services, first, 'quantize', argument, selection)))
+      return;
     await services.processor.known();
     const asked = known ?? (await askQuantization(services, first, models.length > 1));
     if (asked === undefined) return;
