@@ -12,7 +12,7 @@ import { page } from './page.ts';
 import { vscodePort } from './port.ts';
 import { open } from './state/actions.ts';
 import { complain, connect, host } from './state/host.ts';
-import { listenForKeys } from './state/page-keys.ts';
+import { listenForKeys } from './page-keys.ts';
 import { isWide, theme, viewState } from './state/store.ts';
 import { parseViewState } from './state/view-state.ts';
 

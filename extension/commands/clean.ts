@@ -1,4 +1,4 @@
-/** Unused and duplicate initializers go, and float64: "Clean Up Initializers", and the fixes of their problems in the text view. */
+/** Unused and duplicate initializers go: "Clean Up Initializers"; these and float64: the fixes in the text view. */
 import { l10n, ProgressLocation, Uri, ViewColumn, window } from 'vscode';
 import type { CleanEdit } from '../../src/transforms/index.ts';
 import { applyEdit, showEditor } from '../apply-edit.ts';

@@ -1,4 +1,4 @@
-/** "Prune…" on a file: removes channels or zeroes weights of all layers. Chosen layers are pruned in the editor's dialog. */
+/** "Prune…": of all layers of a file, asked for here; of layers that are chosen in the editor, by its own dialog. */
 import type { PruneOptions } from '../../src/protocol.ts';
 import { CHANNEL_IMPORTANCES, CHANNEL_REPAIRS, PRUNE_METHODS } from '../../src/transforms/index.ts';
 import { applyEdit } from '../apply-edit.ts';

@@ -1,4 +1,4 @@
-/** `vram-lens clean IN -o OUT`: takes out initializers that nothing uses, makes one of equal ones, float32 of float64. */
+/** `vram-lens clean IN -o OUT`: takes out unused initializers, makes one of equal ones, and float32 of float64. */
 import { Command } from 'commander';
 import type { Model } from '../onnx/index.ts';
 import { findDuplicates, type CleanEdit, type Recipe } from '../transforms/index.ts';
@@ -16,9 +16,7 @@ interface Flags {
 
 export function cleanCommand(signal: AbortSignal): Command {
   return new Command('clean')
-    .description(
-      'remove initializers that nothing uses, and merge equal ones; without options both, and no more',
-    )
+    .description('remove initializers that nothing uses, and merge equal ones: both, unless options say what')
     .argument('<model>', 'an .onnx file; it is not changed')
     .requiredOption('-o, --output <file>', 'where to write the new model')
     .option('--unused', 'remove those that nothing uses')

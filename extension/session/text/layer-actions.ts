@@ -42,13 +42,14 @@ export function layerActions(shown: Shown, node: string): ActionsView | undefine
 
 function fixesOf(shown: Shown, layer: LayerState): readonly FixView[] {
   const view = sideView(shown, 'current');
-  return weightProblems(view, [layer]).flatMap(({ better, message, layerId }) => {
+  const own = weightProblems(view, [layer]);
+  // of all layers, where this one has a fix only: the light bulb asks at each move of the cursor
+  const all = own.some((p) => p.better !== undefined) ? weightProblems(view) : [];
+  return own.flatMap(({ better, message, layerId }) => {
     if (better === undefined) return [];
     const form = nameOfChoice(better);
     const one = { message, title: insteadTitle(better), form, layerIds: [layerId] };
-    const alike = weightProblems(view).filter(
-      (p) => p.better !== undefined && nameOfChoice(p.better) === form,
-    );
+    const alike = all.filter((p) => p.better !== undefined && nameOfChoice(p.better) === form);
     const layerIds = [...new Set(alike.map((p) => p.layerId))];
     if (layerIds.length < 2) return [one];
     return [one, { ...one, layerIds, title: l10n.t('{0}: all {1} layers', one.title, layerIds.length) }];

@@ -1,8 +1,8 @@
 /**
  * What an execution provider really does with each form of weight: "int8" is no promise by itself. Rows marked
- * `measured` are what `npm run calibrate` and `scripts/proof/memory.ts` found (onnxruntime-node 1.30.0, Linux x64; WebGPU on
- * SwiftShader): memory in use after two runs, per stored byte. The other rows are read from ONNX Runtime's sources and documents: docs/memory.md says from
- * which.
+ * `measured` are what `npm run calibrate` and `scripts/proof/memory.ts` found (onnxruntime-node 1.30.0, Linux x64;
+ * WebGPU on SwiftShader): memory in use after two runs, per stored byte. The other rows are read from ONNX Runtime's
+ * sources and documents: docs/memory.md says from which.
  */
 import type { EpName, EpWeightBehaviour, WeightFate, WeightForm } from '../types.ts';
 

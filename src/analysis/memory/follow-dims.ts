@@ -1,4 +1,7 @@
-/** Follows what ONNX Runtime knows of one graph's values while that is rewritten: only what an edit reaches is found anew. */
+/**
+ * Follows what ONNX Runtime knows of one graph's values while that is rewritten: only what an edit reaches is found
+ * anew.
+ */
 import { constantDims, declaredDims, dependsOnContent, inferred, merged, sameSizes } from './known-dims.ts';
 import type { KnownDims, KnownSizes } from './known-dims.ts';
 import type { Block } from './program.ts';

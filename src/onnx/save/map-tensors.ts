@@ -74,18 +74,20 @@ function mapSparse(sparse: SparseTensorRef, map: MapTensor, role: Role = 'attrib
 }
 
 /** `object` itself where no property changes. */
-function changed<T extends Ranged>(object: T, properties: Partial<T>): T {
+export function changed<T extends Ranged>(object: T, properties: Partial<T>): T {
   const keys = Object.keys(properties) as (keyof T)[];
   if (keys.every((key) => object[key] === properties[key])) return object;
   return { ...object, ...properties, range: undefined };
 }
 
-function mapEach<T>(items: readonly T[], map: (item: T) => T): readonly T[] {
+/** The very list where no item changes. */
+export function mapEach<T>(items: readonly T[], map: (item: T) => T): readonly T[] {
   const mapped = items.map(map);
   return mapped.every((item, i) => item === items[i]) ? items : mapped;
 }
 
-function mapValues<T>(items: ReadonlyMap<string, T>, map: (item: T) => T): ReadonlyMap<string, T> {
+/** The very map where no value changes. */
+export function mapValues<T>(items: ReadonlyMap<string, T>, map: (item: T) => T): ReadonlyMap<string, T> {
   let isChanged = false;
   const mapped = new Map<string, T>();
   for (const [key, item] of items) {

@@ -6,11 +6,8 @@ import { elementChunks } from '../weights/stream.ts';
 const LARGEST = 3.4028234663852886e38;
 const SMALLEST = 2 ** -149;
 
-/**
- * The tensor in float32, its data made when they are read; the very tensor given where it is not float64.
- * @param node that it is read for, to name where something is wrong
- */
-export function narrowTensor(model: Model, tensor: TensorRef, node: string): TensorRef {
+/** The tensor in float32, its data made when they are read; the very tensor given where it is not float64. */
+export function narrowTensor(model: Model, tensor: TensorRef): TensorRef {
   if (tensor.dataType !== DataType.double) return tensor;
   const { smallData } = tensor;
   const made = { ...tensor, dataType: DataType.float, range: undefined, smallData: undefined };
@@ -18,7 +15,8 @@ export function narrowTensor(model: Model, tensor: TensorRef, node: string): Ten
     const bytes = narrowBytes(smallData);
     return { ...made, smallData: bytes, location: { kind: 'inline', bytes } };
   }
-  const source = { model, tensor, name: tensor.name, node };
+  // read for the model as a whole: it goes by its own name
+  const source = { model, tensor, name: tensor.name, node: tensor.name };
   const location = {
     kind: 'computed',
     byteLength: 4 * elementCount(tensor.dims),

@@ -10,6 +10,7 @@ import {
   DataType,
   nodeIds,
   operatorOf,
+  subgraphs,
   type Attribute,
   type Graph,
   type LocalFunction,
@@ -20,6 +21,7 @@ import {
   type TypeInfo,
   type Value,
 } from '../../onnx/model.ts';
+import { changed, mapEach, mapTensors, mapValues } from '../../onnx/save/map-tensors.ts';
 import { intAttribute, makeNode } from '../graph/nodes.ts';
 import type { TensorChange } from '../recipe/recipe.ts';
 import { narrowTensor } from './narrow-tensor.ts';
@@ -75,22 +77,18 @@ function tensorsIn(a: Attribute): readonly TensorRef[] {
 }
 
 function graphsOf(graph: Graph): Graph[] {
-  return [graph, ...graph.nodes.flatMap(bodiesOf).flatMap(graphsOf)];
+  return [graph, ...graph.nodes.flatMap(bodiesOf)];
 }
 
-function bodiesOf({ attributes }: Node): readonly Graph[] {
-  return [...attributes.values()].flatMap((a) =>
-    a.kind === 'graph' ? [a.value] : a.kind === 'graphs' ? a.value : [],
-  );
+/** Those in them, too. */
+function bodiesOf(node: Node): Graph[] {
+  return subgraphs(node).flatMap(({ graph }) => graphsOf(graph));
 }
 
 function allNodes({ graph, functions }: Model): Node[] {
-  const bodies = functions.flatMap((f) => f.nodes.flatMap(bodiesOf)).flatMap(graphsOf);
-  return [
-    graphsOf(graph).flatMap((g) => g.nodes),
-    functions.flatMap((f) => f.nodes),
-    bodies.flatMap((g) => g.nodes),
-  ].flat();
+  const own = functions.flatMap((f) => f.nodes);
+  const graphs = [...graphsOf(graph), ...own.flatMap(bodiesOf)];
+  return [...graphs.flatMap((g) => g.nodes), ...own];
 }
 
 /** Why the model keeps its float64; undefined where it can go. */
@@ -119,15 +117,18 @@ function whyWide(model: Model): string | undefined {
 
 /** The very type where nothing in it is float64. */
 function narrowType(type: TypeInfo): TypeInfo {
-  if (type.kind === 'tensor' || type.kind === 'sparseTensor')
-    return type.elemType === DataType.double ? { ...type, elemType: DataType.float, range: undefined } : type;
-  if (type.kind === 'sequence' || type.kind === 'optional') {
-    const elem = type.elem === undefined ? undefined : narrowType(type.elem);
-    return elem === type.elem ? type : { ...type, elem, range: undefined };
+  switch (type.kind) {
+    case 'tensor':
+    case 'sparseTensor':
+      return type.elemType === DataType.double ? changed(type, { elemType: DataType.float }) : type;
+    case 'sequence':
+    case 'optional':
+      return changed(type, { elem: type.elem && narrowType(type.elem) });
+    case 'map':
+      return changed(type, { value: type.value && narrowType(type.value) });
+    case 'other':
+      return type;
   }
-  if (type.kind !== 'map' || type.value === undefined) return type;
-  const value = narrowType(type.value);
-  return value === type.value ? type : { ...type, value, range: undefined };
 }
 
 type Names = ReadonlyMap<string, string>;
@@ -147,7 +148,7 @@ class Narrowing {
   }
 
   model(): Model {
-    const { graph, functions } = this.original;
+    const { graph, functions } = mapTensors(this.original, (tensor) => narrowTensor(this.original, tensor));
     const inputs = graph.inputs
       .filter((v) => isWide(v) && !graph.initializers.has(v.name))
       .map((v) => v.name);
@@ -161,7 +162,7 @@ class Narrowing {
         const type = intAttribute('to', toFloat64 ? DataType.double : DataType.float);
         return makeNode('Cast', [from], [to], this.unique(`${to}_Cast`), [type]);
       });
-    const made = this.graph(graph, names);
+    const made = narrowGraph(graph, names);
     const isMoved = inputs.length > 0;
     const nodes = isMoved ? withIds(made.nodes, nodeIds(graph.nodes)) : made.nodes;
     return {
@@ -176,7 +177,7 @@ class Narrowing {
         nodes: [...casts(inputs, false), ...nodes, ...casts(outputs, true)],
         range: undefined,
       },
-      functions: mapped(functions, (f) => this.localFunction(f)),
+      functions: mapEach(functions, narrowFunction),
       range: undefined,
     };
   }
@@ -197,122 +198,67 @@ class Narrowing {
     this.taken.add(found);
     return found;
   }
+}
 
-  /** @param names new ones of values of the graphs around, and of its own where it is the main one */
-  private graph(graph: Graph, names: Names): Graph {
-    const constants = [...graph.initializers].map(([name, tensor]) => {
-      const made = this.tensor(tensor, name);
-      const now = names.get(name) ?? name;
-      return [now, now === name ? made : { ...made, name: now, range: undefined }] as const;
-    });
-    const made: Graph = {
-      ...graph,
-      nodes: mapped(graph.nodes, (n) => this.node(n, names)),
-      initializers: new Map(constants),
-      shadowedInitializers: graph.shadowedInitializers?.map((t) => this.tensor(t, t.name)),
-      sparseInitializers: mapped(graph.sparseInitializers, (s) => this.sparse(s)),
-      inputs: mapped(graph.inputs, narrowValue),
-      outputs: mapped(graph.outputs, (v) => renamedValue(narrowValue(v), names)),
-      valueInfo: new Map(
-        [...graph.valueInfo.values()].map((v) => {
-          const value = renamedValue(narrowValue(v), names);
-          return [value.name, value] as const;
-        }),
-      ),
-      range: undefined,
-    };
-    const parts = ['nodes', 'sparseInitializers', 'inputs', 'outputs'] as const;
-    const isSame =
-      parts.every((part) => made[part] === graph[part]) &&
-      constants.every(([name, t]) => graph.initializers.get(name) === t) &&
-      [...made.valueInfo].every(([name, v]) => graph.valueInfo.get(name) === v);
-    return isSame ? graph : made;
-  }
+/** @param names new ones of values of the graphs around, and of its own where it is the main one */
+function narrowGraph(graph: Graph, names: Names): Graph {
+  return changed(graph, {
+    nodes: mapEach(graph.nodes, (n) => narrowNode(n, names)),
+    initializers: renamedAll(graph.initializers, names),
+    sparseInitializers: mapEach(graph.sparseInitializers, (s) => renamedSparse(s, names)),
+    inputs: mapEach(graph.inputs, narrowValue),
+    outputs: mapEach(graph.outputs, (v) => renamed(narrowValue(v), names)),
+    valueInfo: renamedAll(mapValues(graph.valueInfo, narrowValue), names),
+  });
+}
 
-  private localFunction(f: LocalFunction): LocalFunction {
-    const none: Names = new Map();
-    const nodes = mapped(f.nodes, (n) => this.node(n, none));
-    const attributeDefaults = mapped(f.attributeDefaults, (a) => this.attribute(a, '', none));
-    const values = mapped([...f.valueInfo.values()], narrowValue);
-    const isSame =
-      nodes === f.nodes &&
-      attributeDefaults === f.attributeDefaults &&
-      values.every((v) => f.valueInfo.get(v.name) === v);
-    if (isSame) return f;
-    const valueInfo = new Map(values.map((v) => [v.name, v]));
-    return { ...f, nodes, attributeDefaults, valueInfo, range: undefined };
-  }
+function narrowFunction(f: LocalFunction): LocalFunction {
+  const none: Names = new Map();
+  return changed(f, {
+    nodes: mapEach(f.nodes, (n) => narrowNode(n, none)),
+    attributeDefaults: mapEach(f.attributeDefaults, (a) => narrowAttribute(a, none)),
+    valueInfo: mapValues(f.valueInfo, narrowValue),
+  });
+}
 
-  private node(node: Node, names: Names): Node {
-    const rename = (name: string): string => names.get(name) ?? name;
-    const inputs = mapped(node.inputs, rename);
-    const outputs = mapped(node.outputs, rename);
-    const attributes = [...node.attributes.values()];
-    const narrowed = mapped(attributes, (a) => this.attribute(a, node.outputs[0] ?? '', names));
-    if (inputs === node.inputs && outputs === node.outputs && narrowed === attributes) return node;
-    return {
-      ...node,
-      ...{ inputs, outputs, range: undefined },
-      attributes: new Map(narrowed.map((a) => [a.name, a])),
-    };
-  }
+function narrowNode(node: Node, names: Names): Node {
+  const rename = (name: string): string => names.get(name) ?? name;
+  return changed(node, {
+    inputs: mapEach(node.inputs, rename),
+    outputs: mapEach(node.outputs, rename),
+    attributes: mapValues(node.attributes, (a) => narrowAttribute(a, names)),
+  });
+}
 
-  /** @param reader the value that it makes, to name where a tensor cannot be read */
-  private attribute(a: Attribute, reader: string, names: Names): Attribute {
-    switch (a.kind) {
-      case 'int':
-        return TYPE_ATTRIBUTES.has(a.name) && a.value === BigInt(DataType.double)
-          ? { ...a, value: BigInt(DataType.float), range: undefined }
-          : a;
-      case 'tensor':
-        return changed(a, this.tensor(a.value, reader));
-      case 'tensors':
-        return changed(
-          a,
-          mapped(a.value, (t) => this.tensor(t, reader)),
-        );
-      case 'sparseTensor':
-        return changed(a, this.sparse(a.value));
-      case 'sparseTensors':
-        return changed(
-          a,
-          mapped(a.value, (s) => this.sparse(s)),
-        );
-      case 'type':
-        return changed(a, narrowType(a.value));
-      case 'types':
-        return changed(a, mapped(a.value, narrowType));
-      case 'graph':
-        return changed(a, this.body(a.value, names));
-      case 'graphs':
-        return changed(
-          a,
-          mapped(a.value, (g) => this.body(g, names)),
-        );
-      default:
-        return a;
-    }
+/** Tensors are narrow by then. */
+function narrowAttribute(a: Attribute, names: Names): Attribute {
+  switch (a.kind) {
+    case 'int':
+      return TYPE_ATTRIBUTES.has(a.name) && a.value === BigInt(DataType.double)
+        ? changed(a, { value: BigInt(DataType.float) })
+        : a;
+    case 'type':
+      return changed(a, { value: narrowType(a.value) });
+    case 'types':
+      return changed(a, { value: mapEach(a.value, narrowType) });
+    case 'graph':
+      return changed(a, { value: narrowBody(a.value, names) });
+    case 'graphs':
+      return changed(a, { value: mapEach(a.value, (g) => narrowBody(g, names)) });
+    default:
+      return a;
   }
+}
 
-  /** A name that the body gives to a value of its own means that one in it. */
-  private body(graph: Graph, names: Names): Graph {
-    const own = new Set([
-      ...graph.inputs.map((v) => v.name),
-      ...graph.initializers.keys(),
-      ...graph.sparseInitializers.map((s) => s.values.name),
-      ...graph.nodes.flatMap((n) => n.outputs),
-    ]);
-    return this.graph(graph, new Map([...names].filter(([name]) => !own.has(name))));
-  }
-
-  private sparse(tensor: SparseTensorRef): SparseTensorRef {
-    const values = this.tensor(tensor.values, tensor.values.name);
-    return values === tensor.values ? tensor : { ...tensor, values, range: undefined };
-  }
-
-  private tensor(tensor: TensorRef, reader: string): TensorRef {
-    return narrowTensor(this.original, tensor, reader);
-  }
+/** A name that the body gives to a value of its own means that one in it. */
+function narrowBody(graph: Graph, names: Names): Graph {
+  const own = new Set([
+    ...graph.inputs.map((v) => v.name),
+    ...graph.initializers.keys(),
+    ...graph.sparseInitializers.map((s) => s.values.name),
+    ...graph.nodes.flatMap((n) => n.outputs),
+  ]);
+  return narrowGraph(graph, new Map([...names].filter(([name]) => !own.has(name))));
 }
 
 function isWide({ type }: Value): boolean {
@@ -320,27 +266,28 @@ function isWide({ type }: Value): boolean {
 }
 
 function narrowValue(value: Value): Value {
-  const type = value.type === undefined ? undefined : narrowType(value.type);
-  return type === value.type ? value : { ...value, type, range: undefined };
+  return changed(value, { type: value.type && narrowType(value.type) });
 }
 
-function renamedValue(value: Value, names: Names): Value {
-  const name = names.get(value.name);
-  return name === undefined ? value : { ...value, name, range: undefined };
+function renamed<T extends Value | TensorRef>(named: T, names: Names): T {
+  const name = names.get(named.name);
+  return name === undefined ? named : { ...named, name, range: undefined };
+}
+
+function renamedSparse(tensor: SparseTensorRef, names: Names): SparseTensorRef {
+  return changed(tensor, { values: renamed(tensor.values, names) });
+}
+
+/** By their new names; the very map where none has one. */
+function renamedAll<T extends Value | TensorRef>(
+  all: ReadonlyMap<string, T>,
+  names: Names,
+): ReadonlyMap<string, T> {
+  if (![...all.keys()].some((name) => names.has(name))) return all;
+  return new Map([...all].map(([name, item]) => [names.get(name) ?? name, renamed(item, names)]));
 }
 
 /** Nodes are counted where they have no name of their own: with others before them, they get the one they went by. */
 function withIds(nodes: readonly Node[], ids: readonly string[]): Node[] {
   return nodes.map((n, i) => (n.name === ids[i] ? n : { ...n, name: ids[i] ?? n.name, range: undefined }));
-}
-
-function changed<A extends Attribute>(attribute: A, value: A['value' & keyof A]): A {
-  const known = 'value' in attribute ? attribute.value : undefined;
-  return known === value ? attribute : { ...attribute, value, range: undefined };
-}
-
-/** The very list where nothing in it changes. */
-function mapped<T>(list: readonly T[], change: (item: T) => T): readonly T[] {
-  const made = list.map(change);
-  return made.every((item, i) => item === list[i]) ? list : made;
 }

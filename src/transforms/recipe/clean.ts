@@ -2,8 +2,9 @@ import { array, boolean, optional, RecipeError, strings } from './checks.ts';
 import type { EditCodec } from './codec.ts';
 
 /**
- * Takes out initializers that do nothing, and float64 that need not be. It looks at the file as it is: where it stands among the edits does not
- * matter. What the caller may replace (a graph input, too), graph outputs, and sparse initializers stay.
+ * Takes out initializers that do nothing, and float64 that need not be. It looks at the file as it is: where it stands
+ * among the edits does not matter. What the caller may replace (a graph input, too), graph outputs, and sparse
+ * initializers stay where they do nothing.
  */
 export interface CleanEdit {
   readonly type: 'clean';

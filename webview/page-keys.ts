@@ -1,5 +1,5 @@
 /** Keys that mean the page where no part of it has the focus, as after the file was opened; and its search. */
-import { viewState } from './store.ts';
+import { viewState } from './state/store.ts';
 
 const intoTable: ReadonlySet<string> = new Set(['ArrowDown', 'ArrowUp', 'Home', 'End', 'PageDown', 'PageUp']);
 
