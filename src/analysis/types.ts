@@ -161,7 +161,7 @@ export interface MemoryEstimate {
   readonly totalPeak: Figure;
   /**
    * `totalPeak` from the second run at the same dims on: ONNX Runtime then takes one block for what the first run held (its
-   * memory pattern), which may be more or less. On the CPU, where `isRepeated` asks for it, of models without subgraphs.
+   * memory pattern), which may be more or less. On the CPU, where `isRepeated` asks for it, of models without Loop and Scan.
    */
   readonly repeatedPeakBytes?: number | undefined;
   /** Everything held at the peak: weights inside and outside the allocator, activations, workspace, overhead. */

@@ -2,7 +2,17 @@
  * Follows what ONNX Runtime knows of one graph's values while that is rewritten: only what an edit reaches is found
  * anew.
  */
-import { constantDims, declaredDims, dependsOnContent, inferred, merged, sameSizes } from './known-dims.ts';
+import { attributeInt } from '../../onnx/model.ts';
+import { draftOf } from './draft.ts';
+import {
+  commonSizes,
+  constantDims,
+  declaredDims,
+  dependsOnContent,
+  inferred,
+  merged,
+  sameSizes,
+} from './known-dims.ts';
 import type { KnownDims, KnownSizes } from './known-dims.ts';
 import type { Block } from './program.ts';
 import type { Draft } from './runtime.ts';
@@ -57,6 +67,7 @@ export class FollowedDims {
   private readonly before: KnownDims;
   /** Their sizes may change though nothing does that they read. */
   private readonly onContent = new Set<Draft>();
+  private readonly inner = new Map<Block, KnownDims>();
 
   /**
    * @param nodes in topological order
@@ -126,7 +137,44 @@ export class FollowedDims {
 
   private found(n: Draft, v: Value): KnownSizes | undefined {
     const said = this.before.get(v) ?? declaredDims(this.graph.valueInfo.get(v.name)?.type);
-    return merged(inferred(n, v, this.table), said);
+    return merged(n.source.bodies.length > 0 ? this.ofBodies(n, v) : inferred(n, v, this.table), said);
+  }
+
+  /**
+   * What is the same in all branches of an If; the state of a Scan, and what it or a Loop collects: of that, all but the
+   * number of a Loop's turns. A Loop's state may change with each turn: nothing is known.
+   */
+  private ofBodies(n: Draft, v: Value): KnownSizes | undefined {
+    const { bodies } = n.source;
+    const at = n.outputs.indexOf(v);
+    if (n.opType === 'If') return commonSizes(bodies.map(({ block }) => this.ofBody(block, at)));
+    const isLoop = n.opType === 'Loop';
+    const states = isLoop
+      ? Math.max(0, n.inputs.length - 2)
+      : n.inputs.length - attributeInt(n.node, 'num_scan_inputs', 1);
+    if (at < states) return isLoop ? undefined : this.knownOf(n.inputs[at]);
+    const [body] = bodies;
+    const each = body && this.ofBody(body.block, at + (isLoop ? 1 : 0));
+    return each && [isLoop ? undefined : this.knownOf(n.inputs[states])?.[0], ...each];
+  }
+
+  private knownOf(v: Value | undefined): KnownSizes | undefined {
+    return v && this.table.get(v);
+  }
+
+  private ofBody(block: Block, output: number): KnownSizes | undefined {
+    const value = block.outputs[output];
+    return value && this.dimsIn(block).get(value);
+  }
+
+  private dimsIn(block: Block): KnownDims {
+    let known = this.inner.get(block);
+    if (known === undefined) {
+      const nodes = block.nodes.map(draftOf);
+      known = new FollowedDims(block, nodes, this.table).table;
+      this.inner.set(block, known);
+    }
+    return known;
   }
 }
 

@@ -46,6 +46,13 @@ export function merged(found: KnownSizes | undefined, said: KnownSizes | undefin
   return found.map((d, i) => (typeof d === 'number' ? d : (said[i] ?? d)));
 }
 
+/** Dims that are the same in all; of another rank in one of them, or unknown, nothing is known. */
+export function commonSizes(all: readonly (KnownSizes | undefined)[]): KnownSizes | undefined {
+  const [first, ...others] = all;
+  if (others.some((o) => o?.length !== first?.length)) return undefined;
+  return first?.map((d, axis) => (others.every((o) => o?.[axis] === d) ? d : undefined));
+}
+
 /** Inputs whose content the output's shape depends on. */
 const contentInputs: Readonly<Record<string, readonly number[]>> = {
   Reshape: [1],

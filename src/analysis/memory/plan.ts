@@ -64,14 +64,15 @@ interface State {
   lastStep: number;
 }
 
-/** `nodes` in the order they run; `outputs` are the graph's. */
+/** `nodes` in the order they run; `outputs` are the graph's, of which `handedOn` lie in memory that is there already. */
 export function planBuffers(
   nodes: readonly PlannedNode[],
   outputs: readonly (Value | undefined)[],
   known: KnownDims,
   counter: BufferCounter,
+  handedOn: ReadonlySet<Value>,
 ): Plan {
-  return new Planner(nodes, outputs, known, counter).run();
+  return new Planner(nodes, outputs, known, counter, handedOn).run();
 }
 
 /** Gives each buffer its index. */
@@ -91,16 +92,19 @@ class Planner {
   /** What was given back, the latest last, by size. */
   private readonly freeLists = new Map<string, State[]>();
   private readonly counter: BufferCounter;
+  private readonly handedOn: ReadonlySet<Value>;
 
   constructor(
     nodes: readonly PlannedNode[],
     outputs: readonly (Value | undefined)[],
     known: KnownDims,
     counter: BufferCounter,
+    handedOn: ReadonlySet<Value>,
   ) {
     this.nodes = nodes;
     this.known = known;
     this.counter = counter;
+    this.handedOn = handedOn;
     this.graphOutputs = new Set(outputs.filter((v) => v !== undefined));
     for (const n of nodes) {
       for (const v of n.inputs) this.use(v);
@@ -143,7 +147,7 @@ class Planner {
   private place(node: PlannedNode, step: number): StepPlan & { freed: readonly Buffer[] } {
     const allocated: Buffer[] = [];
     const outputs = node.outputs.map((value, i) => {
-      if (!value) return undefined;
+      if (!value || this.handedOn.has(value)) return undefined;
       const state = this.stateFor(node, value, i, allocated);
       if (!state) return undefined;
       put(this.states, value.slot, state, undefined);

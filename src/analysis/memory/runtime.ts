@@ -2,6 +2,7 @@
  * The graph as ONNX Runtime runs it: nodes rewritten as it rewrites them, in its order, with the buffers they take.
  */
 import type { Node } from '../../onnx/model.ts';
+import { draftOf } from './draft.ts';
 import { inplaceRule } from './inplace.ts';
 import { scratchOf } from './kernels/index.ts';
 import type { Scratch } from './kernels/kernel.ts';
@@ -98,7 +99,7 @@ class RuntimeBuilder implements ValueFactory {
     return value;
   }
 
-  block(block: Block, outer: KnownDims): RuntimeBlock {
+  block(block: Block, outer: KnownDims, holder?: Draft): RuntimeBlock {
     const drafts = block.nodes.map(draftOf);
     const rewritten = rewrite(drafts, block, { ...this.options, outer }, this);
     const { nodes, known } = rewritten;
@@ -106,7 +107,7 @@ class RuntimeBuilder implements ValueFactory {
     return {
       nodes: planned,
       isPlain: Uint8Array.from(planned, (n) => (n.bodies.length === 0 && n.scratch === undefined ? 1 : 0)),
-      plan: planBuffers(planned, rewritten.outputs, known, this.buffers),
+      plan: planBuffers(planned, rewritten.outputs, known, this.buffers, handedOn(block, planned, holder)),
       inputs: block.inputs,
       outputs: rewritten.outputs,
       constants: rewritten.constants,
@@ -129,29 +130,26 @@ class RuntimeBuilder implements ValueFactory {
       implicit: hasBodies ? [...new Set(bodies.flatMap((b) => b.block.captured))] : noValues,
       scratch: scratchOf(draft),
       inplace: inplaceRule(domain, opType),
-      bodies: hasBodies ? bodies.map((b) => this.body(b, known)) : noBodies,
+      bodies: hasBodies ? bodies.map((b) => this.body(b, known, draft)) : noBodies,
     };
   }
 
-  private body({ attribute, taken, block }: Body, known: KnownDims): RuntimeBody {
-    return { attribute, taken, block: this.block(block, known) };
+  private body({ attribute, taken, block }: Body, known: KnownDims, holder: Draft): RuntimeBody {
+    return { attribute, taken, block: this.block(block, known, holder) };
   }
 }
 
+/** What a Loop's body gives on as it came in, but for the number of the turn, is not copied (allocation_planner.cc). */
+function handedOn({ inputs }: Block, nodes: readonly RuntimeNode[], holder?: Draft): ReadonlySet<Value> {
+  if (holder?.opType !== 'Loop') return noHandedOn;
+  const made = new Set(nodes.flatMap((n) => n.outputs));
+  const found = nodes.flatMap(({ opType, inputs: [value], outputs: [output] }) => {
+    const isThere = value && value.kind !== 'constant' && value !== inputs[0] && !made.has(value);
+    return opType === 'Identity' && isThere && output ? [output] : [];
+  });
+  return new Set(found);
+}
+
+const noHandedOn: ReadonlySet<Value> = new Set();
 const noValues: readonly Value[] = [];
 const noBodies: readonly RuntimeBody[] = [];
-
-/** The node as the model has it. */
-export function draftOf(source: ExecutedNode, index: number): Draft {
-  const { node, inputs, outputs } = source;
-  return {
-    source,
-    sources: [source],
-    index,
-    domain: node.domain,
-    opType: node.opType,
-    node,
-    inputs,
-    outputs,
-  };
-}

@@ -3,13 +3,14 @@
  * the kernels ask for them. What it finds is what the profile of the first run calls `mem_in_use_peak`; on demand also
  * what it is from the second run on, when the memory pattern holds.
  */
-import { isUnknown } from '../dim.ts';
 import { Arena } from './arena.ts';
 import { roundUp } from './arena.ts';
 import type { Chunk } from './arena.ts';
 import type { Scratch, ScratchItem } from './kernels/kernel.ts';
+import { runBodies } from './run-bodies.ts';
+import type { BodyRun } from './run-bodies.ts';
 import { MemoryPattern } from './memory-pattern.ts';
-import type { Buffer, BufferLists } from './plan.ts';
+import type { Buffer, BufferLists, StepPlan } from './plan.ts';
 import type { Runtime, RuntimeBlock, RuntimeNode } from './runtime.ts';
 import type { Sizes } from './sizes.ts';
 import type { Value } from './values.ts';
@@ -22,7 +23,7 @@ export interface Simulation {
   readonly workspaceBytes: number;
   /** Scratch space of the kernels that take any. */
   readonly workspaces: ReadonlyMap<RuntimeNode, number>;
-  /** `peakBytes` from the second run on. Undefined where not asked for, and with subgraphs, which are not followed there. */
+  /** `peakBytes` from the second run on. Undefined where not asked for, and with a Loop or Scan, not followed there. */
   readonly repeatedPeakBytes: number | undefined;
 }
 
@@ -40,47 +41,81 @@ export function simulate(
   sizes: Sizes,
   options: SimulationOptions,
 ): Simulation {
-  const run = new Run(sizes, bufferCount, options);
+  const { isRepeated = false } = options;
+  const run = new Run(sizes, bufferCount, options.threads, isRepeated || hasLoop(main));
   run.arena.reserve(options.reservedBytes);
   for (const bytes of options.chunks) run.arena.allocate(bytes);
   run.block(main);
   const { arena, atPeak } = run;
   const first = { peakBytes: arena.peakBytes, workspaces: run.workspaces, ...atPeak };
-  const isRepeated = options.isRepeated === true && main.nodes.every((n) => n.bodies.length === 0);
   if (isRepeated) run.again(main);
   return { ...first, repeatedPeakBytes: isRepeated ? arena.peakBytes : undefined };
 }
 
-class Run {
+/** One graph's memory: traced as it runs first, laid out in the pattern's block from then on. */
+interface Frame {
+  readonly pattern: MemoryPattern;
+  readonly isPlanned: boolean;
+}
+
+/** Where what a body gives is to lie: in a buffer of the graph around it. */
+interface Room {
+  readonly outer: Buffer;
+  readonly frame: Frame | undefined;
+}
+
+const nothingPlanned: StepPlan = { outputs: [], allocated: [], freed: [] };
+
+function hasLoop({ nodes }: RuntimeBlock): boolean {
+  return nodes.some((n) => n.bodies.some(({ block }) => n.opType !== 'If' || hasLoop(block)));
+}
+
+class Run implements BodyRun {
   readonly arena = new Arena();
   atPeak: Pick<Simulation, 'activationBytes' | 'workspaceBytes'> = { activationBytes: 0, workspaceBytes: 0 };
   readonly workspaces = new Map<RuntimeNode, number>();
-  private readonly sizes: Sizes;
+  readonly sizes: Sizes;
   private readonly threads: number;
   /** By buffer: its chunk; null where it takes none, undefined while it does not exist. */
   private readonly held: (Chunk | null | undefined)[];
   private requested = 0;
-  private readonly pattern: MemoryPattern | undefined;
-  /** What is no output lies in the pattern's block. */
-  private isPlanned = false;
+  /** Of each graph that ran; undefined where none runs again. */
+  private readonly frames: Map<RuntimeBlock, Frame> | undefined;
+  /** Of the graph that runs. */
+  private frame: Frame | undefined;
+  /** By the body's buffer; made once the body makes its own. */
+  private readonly rooms = new Map<number, Room>();
 
-  constructor(sizes: Sizes, bufferCount: number, { threads, isRepeated }: SimulationOptions) {
+  constructor(sizes: Sizes, bufferCount: number, threads: number, isTraced: boolean) {
     this.sizes = sizes;
     this.held = Array<Chunk | null | undefined>(bufferCount).fill(undefined);
     this.threads = threads;
-    this.pattern = isRepeated ? new MemoryPattern() : undefined;
+    this.frames = isTraced ? new Map() : undefined;
   }
 
-  /** Once more, with the pattern of the run before, whose outputs the caller has let go of. */
+  /** Once more, with the patterns of the run before, whose outputs the caller has let go of. */
   again(main: RuntimeBlock): void {
     for (const chunk of this.held) if (chunk) this.arena.free(chunk);
     this.held.fill(undefined);
-    this.arena.allocate(this.pattern?.bytes ?? 0);
-    this.isPlanned = true;
     this.block(main);
   }
 
   block(block: RuntimeBlock): void {
+    if (this.frames === undefined) {
+      this.steps(block);
+      return;
+    }
+    const around = this.frame;
+    const { pattern = new MemoryPattern() } = this.frames.get(block) ?? {};
+    this.frame = { pattern, isPlanned: this.frames.has(block) };
+    this.frames.set(block, this.frame);
+    const planned = this.frame.isPlanned ? this.arena.allocate(pattern.bytes) : undefined;
+    this.steps(block);
+    this.arena.free(planned);
+    this.frame = around;
+  }
+
+  private steps(block: RuntimeBlock): void {
     const { isPlain } = block;
     const { allocated, freed } = block.plan;
     // plain loops, which leave the objects of plain nodes alone: this runs for the whole model at each move of a slider
@@ -94,35 +129,67 @@ class Run {
 
   private allocateAt(lists: BufferLists, step: number): void {
     const end = lists.start[step + 1] ?? 0;
-    for (let k = lists.start[step] ?? 0; k < end; k++)
+    for (let k = lists.start[step] ?? 0; k < end; k++) {
+      if (lists.isOutput[k] === 1) this.makeRoom(lists.buffer[k] ?? 0);
       if (!this.isInPattern(lists, k)) this.allocate(lists.buffer[k] ?? 0, lists.slot[k] ?? 0);
+    }
   }
 
   private special({ nodes, plan }: RuntimeBlock, step: number): void {
     const node = nodes[step];
     if (node === undefined) return;
-    if (node.bodies.length > 0) this.controlFlow(node, plan.steps[step]?.allocated ?? []);
+    if (node.bodies.length > 0) runBodies(this, node, plan.steps[step] ?? nothingPlanned);
     else if (node.scratch) this.withScratch(node, node.scratch, () => this.allocateAt(plan.allocated, step));
     else this.allocateAt(plan.allocated, step);
   }
 
-  /** Whether the memory is there already; if not, it is traced. */
   private isInPattern({ buffer, slot, isOutput }: BufferLists, k: number): boolean {
-    if (this.pattern === undefined || isOutput[k] === 1) return false;
-    const index = buffer[k] ?? 0;
-    if (!this.isPlanned && this.held[index] === undefined)
-      this.pattern.allocate(index, roundUp(this.sizes.known[slot[k] ?? 0] ?? 0));
-    return this.isPlanned;
+    return isOutput[k] === 0 && this.isPlaced(buffer[k] ?? 0, slot[k] ?? 0);
+  }
+
+  /** Whether the memory is there already; if not, it is traced. */
+  private isPlaced(buffer: number, slot: number): boolean {
+    if (this.frame?.isPlanned === false && this.held[buffer] === undefined)
+      this.frame.pattern.allocate(buffer, roundUp(this.sizes.known[slot] ?? 0));
+    return this.frame?.isPlanned === true;
+  }
+
+  allocateOutput({ index, first, isOutput }: Buffer): void {
+    if (isOutput) this.makeRoom(index);
+    if (isOutput || !this.isPlaced(index, first.slot)) this.allocate(index, first.slot);
+  }
+
+  layIn(outer: Buffer, inner: Buffer): void {
+    this.rooms.set(inner.index, { outer, frame: this.frame });
+  }
+
+  makeRoom(inner: number): void {
+    const room = this.rooms.get(inner);
+    if (room === undefined) return;
+    this.rooms.delete(inner);
+    const { frame } = this;
+    this.frame = room.frame;
+    this.allocateOutput(room.outer);
+    this.frame = frame;
+    this.held[inner] = null;
+  }
+
+  handOut(buffer: Buffer): Chunk | undefined {
+    const chunk = this.held[buffer.index] ?? undefined;
+    this.held[buffer.index] = undefined;
+    if (chunk) this.requested -= this.sizes.known[buffer.first.slot] ?? 0;
+    return chunk;
   }
 
   private allocate(buffer: number, slot: number): void {
-    this.held[buffer] ??= this.take(this.sizes.known[slot] ?? 0) ?? null;
+    // null: its memory is there already
+    if (this.held[buffer] === undefined) this.held[buffer] = this.take(this.sizes.known[slot] ?? 0) ?? null;
   }
 
   private free(buffer: number, slot: number): void {
     const chunk = this.held[buffer];
     this.held[buffer] = undefined;
-    this.pattern?.free(buffer);
+    this.frame?.pattern.free(buffer);
     if (!chunk) return;
     this.arena.free(chunk);
     this.requested -= this.sizes.known[slot] ?? 0;
@@ -134,64 +201,6 @@ class Run {
     if (chunk) this.requested += bytes;
     if (this.arena.peakBytes > before) this.atPeak = { activationBytes: this.requested, workspaceBytes: 0 };
     return chunk;
-  }
-
-  private controlFlow(node: RuntimeNode, outputs: readonly Buffer[]): void {
-    if (node.opType === 'If') this.branch(node, outputs);
-    else this.loop(node, outputs);
-  }
-
-  /**
-   * The branch that needs most. What it gives is the node's output itself: made beforehand where the size is fixed,
-   * else handed over; a value from around the branch is copied.
-   */
-  private branch(node: RuntimeNode, outputs: readonly Buffer[]): void {
-    const block = this.heaviest(node);
-    const pairs = outputs.map((buffer) => {
-      const value = block?.outputs[node.outputs.indexOf(buffer.first)];
-      return { buffer, inner: value && block.plan.bufferOf(value) };
-    });
-    const ready = new Set<Buffer>();
-    for (const { buffer, inner } of pairs) {
-      if (!isFixed(buffer.first)) continue;
-      this.allocate(buffer.index, buffer.first.slot);
-      if (inner?.isOutput !== true) continue;
-      this.held[inner.index] = null; // lies in the node's output
-      ready.add(inner);
-    }
-    if (block) this.block(block);
-    for (const { buffer, inner } of pairs) {
-      if (inner?.isOutput === true && !ready.has(inner)) this.held[buffer.index] = this.held[inner.index];
-      else this.allocate(buffer.index, buffer.first.slot);
-      if (inner) this.held[inner.index] = undefined;
-    }
-  }
-
-  /** The body once; what it gives in each iteration stays until the node's outputs are made of it. */
-  private loop(node: RuntimeNode, outputs: readonly Buffer[]): void {
-    const carried = node.opType === 'Loop' ? Math.max(0, node.inputs.length - 2) : node.outputs.length;
-    for (const { block } of node.bodies) this.block(block);
-    const collected = node.outputs.slice(carried).map((v) => this.take(this.bytesOf(v)));
-    for (const buffer of outputs) this.allocate(buffer.index, buffer.first.slot);
-    node.outputs.slice(carried).forEach((v, i) => {
-      this.arena.free(collected[i]);
-      if (collected[i]) this.requested -= this.bytesOf(v);
-    });
-    for (const { block } of node.bodies)
-      for (const v of block.outputs) {
-        const buffer = v && block.plan.bufferOf(v);
-        if (buffer) this.free(buffer.index, buffer.first.slot);
-      }
-  }
-
-  private heaviest(node: RuntimeNode): RuntimeBlock | undefined {
-    let heaviest: RuntimeBlock | undefined;
-    let most = -1;
-    for (const { block, taken } of node.bodies) {
-      const bytes = taken ? this.weightOf(block) : -1;
-      if (bytes > most) [heaviest, most] = [block, bytes];
-    }
-    return heaviest;
   }
 
   private withScratch(node: RuntimeNode, scratch: Scratch, allocateOutputs: () => void): void {
@@ -235,20 +244,6 @@ class Run {
   private bytesOf(value: Value | undefined): number {
     return value ? this.sizes.knownBytes(value) : 0;
   }
-
-  /** Its peak, without the arena's rounding. */
-  private weightOf(block: RuntimeBlock): number {
-    let bytes = 0;
-    let peak = 0;
-    block.nodes.forEach((node, i) => {
-      const step = block.plan.steps[i];
-      for (const b of step?.allocated ?? []) bytes += this.sizes.knownBytes(b.first);
-      const inner = node.bodies.filter((b) => b.taken).map((b) => this.weightOf(b.block));
-      peak = Math.max(peak, bytes + Math.max(0, ...inner));
-      for (const b of step?.freed ?? []) bytes -= this.sizes.knownBytes(b.first);
-    });
-    return peak;
-  }
 }
 
 function isEarly(item: ScratchItem): boolean {
@@ -258,8 +253,4 @@ function isEarly(item: ScratchItem): boolean {
 function bytesOfScratch(item: ScratchItem): number {
   if (typeof item === 'number') return item;
   return 'reserved' in item ? item.reserved : item.early;
-}
-
-function isFixed({ type }: Value): boolean {
-  return type.kind === 'tensor' && !isUnknown(type.shape) && type.shape.every((d) => typeof d === 'number');
 }

@@ -6,7 +6,7 @@ import type { Block } from '../memory/program.ts';
 import { GraphEditor } from '../memory/rewrite/editor.ts';
 import { fuseGelu, fuseQuickGelu } from '../memory/rewrite/fusions.ts';
 import { fuseLayerNormalization } from '../memory/rewrite/normalizations.ts';
-import { draftOf } from '../memory/runtime.ts';
+import { draftOf } from '../memory/draft.ts';
 import type { Draft, ValueFactory } from '../memory/runtime.ts';
 
 /** A node of the trained graph. */
