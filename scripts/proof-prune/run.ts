@@ -135,7 +135,11 @@ async function main(): Promise<void> {
     ratios: () => ratioTable(runner, networks, python),
     global: () => globalTable(runner, networks, python),
     residual: () => residualStream(runner, networks),
-    measured: () => measuredTable(runner, networks),
+    measured: () =>
+      measuredTable(
+        runner,
+        named.map((n) => n.name),
+      ),
     processor: () => processorTable(networks),
     blocks: () => blockTable(runner, networks),
     torch: async () => (python === undefined ? undefined : groupTable(python)),
