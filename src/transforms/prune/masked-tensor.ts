@@ -59,22 +59,16 @@ export function maskObstacle(
     return `its ${layout.inputs} inputs are no multiple of ${pattern.of}`;
   if (edit.method !== 'wanda' && edit.method !== 'sparsegpt') return undefined;
   if (!CALIBRATED.has(node.opType)) return `${edit.method} does not apply to ${node.opType}`;
-  if (attributeInt(node, 'group', 1) !== 1) return `${edit.method} does not apply to grouped Conv`;
   if (node.opType !== 'Conv' && tensor.dims.length !== 2) return 'its weight is no matrix';
   if (attributeInt(node, 'transA', 0) !== 0) return 'its input is transposed';
-  return edit.method === 'sparsegpt' ? gptObstacle(node, layout, pattern) : undefined;
+  return edit.method === 'sparsegpt' ? gptObstacle(node, layout) : undefined;
 }
 
 const CALIBRATED: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Conv']);
 
-function gptObstacle(
-  node: Node,
-  { inputs, kernel }: Layout,
-  pattern: SparsityPattern | undefined,
-): string | undefined {
+function gptObstacle(node: Node, { inputs, kernel }: Layout): string | undefined {
   if (inputs * kernel > MAX_COLUMNS)
     return `SparseGPT takes ${MAX_COLUMNS} inputs at most, not ${inputs * kernel}`;
-  if (pattern !== undefined && kernel > 1) return 'SparseGPT makes no pattern in kernels: choose wanda';
   const autoPad = attributeString(node, 'auto_pad') ?? 'NOTSET';
   return autoPad === 'NOTSET' || autoPad === 'VALID' ? undefined : `auto_pad ${autoPad}`;
 }
@@ -104,9 +98,14 @@ function gramTarget(node: Node, { dims }: TensorRef, seen: SeenBody | undefined)
     strides: attributeInts(node, 'strides') ?? kernel.map(() => 1),
     dilations: attributeInts(node, 'dilations') ?? kernel.map(() => 1),
     pads: attributeInts(node, 'pads') ?? [...kernel, ...kernel].map(() => 0),
-    groups: 1,
+    groups: groupsOf(node),
   };
   return seenRows(target, seen);
+}
+
+/** Of a Conv: each sees its own inputs, `layout.inputs` of them. */
+function groupsOf(node: Node): number {
+  return node.opType === 'Conv' ? attributeInt(node, 'group', 1) : 1;
 }
 
 function layoutOf(node: Node, input: number, dims: readonly number[]): Layout | undefined {
@@ -143,7 +142,9 @@ export function maskZeros(node: Node, input: number, { dims }: TensorRef, edit: 
   if (pattern !== undefined) return (count / pattern.of) * (pattern.of - pattern.keep);
   const size = layout.inputs * layout.kernel;
   const outputs = count / size;
-  if (edit.method === 'sparsegpt') return zerosOf({ size, outputs, ratio: edit.ratio });
+  const groups = groupsOf(node);
+  if (edit.method === 'sparsegpt')
+    return groups * zerosOf({ size, outputs: outputs / groups, ratio: edit.ratio });
   return outputs * Math.round(edit.ratio * size);
 }
 
@@ -189,9 +190,15 @@ function scoresOf(plan: MaskPlan, values: Float32Array, layout: Layout): Float32
   if (edit.method === 'magnitude') return values.map(Math.abs);
   const input = seenValue(node.inputs[0] ?? '', seen);
   const moments = calibration?.statistics(input, channelAxis(node, seen))?.channels?.meanSquare;
-  if (moments?.length !== layout.inputs) throw noCalibration(plan, input);
+  const groups = groupsOf(node);
+  const { inputs, inner } = layout;
+  if (moments?.length !== groups * inputs) throw noCalibration(plan, input);
   const norms = moments.map(Math.sqrt);
-  return values.map((v, i) => Math.abs(v) * (norms[Math.floor(i / layout.inner) % layout.inputs] ?? 0));
+  const perGroup = values.length / groups;
+  return values.map((v, i) => {
+    const channel = Math.floor(i / perGroup) * inputs + (Math.floor(i / inner) % inputs);
+    return Math.abs(v) * (norms[channel] ?? 0);
+  });
 }
 
 /** Of each `of` neighbours along the inputs, the `keep` with the highest scores stay. */
@@ -230,16 +237,48 @@ async function byGpt(plan: MaskPlan, values: Float32Array, layout: Layout): Prom
   const { source, node, edit, calibration, seen } = plan;
   const input = seenValue(node.inputs[0] ?? '', seen);
   const gram = await calibration?.gram(input, gramTarget(node, source.tensor, seen));
-  const [matrix] = gram?.matrices ?? [];
-  const size = layout.inputs * layout.kernel;
-  if (matrix === undefined || gram?.size !== size) throw noCalibration(plan, input);
-  const outputs = values.length / size;
+  const { inputs, kernel, inner } = layout;
+  const size = inputs * kernel;
+  const groups = groupsOf(node);
+  if (gram?.matrices.length !== groups || gram.size !== size) throw noCalibration(plan, input);
   // [inputs, outputs] of a MatMul is turned around, and back
-  const isTurned = layout.inner > 1 && layout.kernel === 1;
-  const weights = isTurned ? turned(values, size, outputs) : values;
-  const args = { gram: matrix, size, weights, outputs, ratio: edit.ratio, pattern: patternOf(edit) };
-  const result = await executor().run('sparseGpt', args);
-  return isTurned ? turned(result, outputs, size) : result;
+  const isTurned = inner > 1 && kernel === 1;
+  const pattern = patternOf(edit);
+  // neighbours of a pattern are input channels: [inputs, kernel] is turned around, too, and back
+  const order = pattern === undefined || kernel === 1 ? undefined : transposition(inputs, kernel);
+  const outputs = values.length / size / groups;
+  const result = new Float32Array(values.length);
+  for (const [g, matrix] of gram.matrices.entries()) {
+    const own = values.subarray(g * outputs * size, (g + 1) * outputs * size);
+    const weights = isTurned ? turned(own, size, outputs) : reordered(own, size, order);
+    const square = order === undefined ? matrix : reorderedBothWays(matrix, size, order);
+    const args = { gram: square, size, weights, outputs, ratio: edit.ratio, pattern };
+    const found = await executor().run('sparseGpt', args);
+    const back = order && transposition(kernel, inputs);
+    result.set(isTurned ? turned(found, outputs, size) : reordered(found, size, back), g * outputs * size);
+  }
+  return result;
+}
+
+/** Where each element of [columns, rows] is in [rows, columns]. */
+function transposition(rows: number, columns: number): Int32Array {
+  return Int32Array.from({ length: rows * columns }, (_, i) => (i % rows) * columns + Math.floor(i / rows));
+}
+
+/** The elements of each row of `size` in that order; as they are without one. */
+function reordered(values: Float32Array, size: number, order: Int32Array | undefined): Float32Array {
+  if (order === undefined) return values;
+  return values.map((_, i) => {
+    const column = i % size;
+    return values[i - column + (order[column] ?? 0)] ?? 0;
+  });
+}
+
+/** [size, size]. */
+function reorderedBothWays(matrix: Float32Array, size: number, order: Int32Array): Float32Array {
+  return matrix.map(
+    (_, i) => matrix[(order[Math.floor(i / size)] ?? 0) * size + (order[i % size] ?? 0)] ?? 0,
+  );
 }
 
 function turned(values: Float32Array, rows: number, columns: number): Float32Array {

@@ -103,6 +103,20 @@ describe('N:M sparsity', () => {
   });
 });
 
+/** Channels of images of very unequal size, each half like another one. */
+function leaning(dims: readonly [number, number, number, number]): Feeds {
+  const images = feeds({ x: [...dims] });
+  const data = images['x']!.data as Float32Array;
+  const [, channels, height, width] = dims;
+  const area = height * width;
+  for (let i = 0; i < data.length; i++) {
+    const channel = Math.floor(i / area) % channels;
+    if (channel % 2 === 1) data[i] = 0.9 * data[i - area]! + 0.1 * data[i]!;
+  }
+  for (let i = 0; i < data.length; i++) if (Math.floor(i / area) % channels > 5) data[i]! *= 4;
+  return images;
+}
+
 describe('calibrated pruning', () => {
   /** Inputs that lean on each other, and of unequal size. */
   const input: Feeds = feeds({ x: [64, 16] });
@@ -155,6 +169,43 @@ describe('calibrated pruning', () => {
     const after = await numbers(applyRecipe(m, edit, { calibration }).model, 'W');
     for (let o = 0; o < 6; o++) assert.equal(after.filter((v, i) => i % 6 === o && v === 0).length, 4);
   });
+
+  for (const group of [1, 2, 8])
+    for (const pattern of group === 8 ? [undefined] : [undefined, '2:4'])
+      it(`of a Conv with ${group} groups, ${pattern ?? 'half'}`, async () => {
+        const images = leaning([16, 8, 5, 5]);
+        const conv = model(
+          graph({
+            inputs: [value('x', [16, 8, 5, 5])],
+            outputs: [value('y')],
+            initializers: [floats('W', [16, 8 / group, 3, 3], ramp((16 * 8 * 9) / group))],
+            nodes: [node('Conv', ['x', 'W'], ['y'], { name: 'layer', group })],
+          }),
+        );
+        const errors: number[] = [];
+        for (const method of ['magnitude', 'wanda', 'sparsegpt'] as const) {
+          const edit = recipe(prune({ method, pattern }));
+          const calibration = await calibrate(conv, images, applyRecipe(conv, edit).calibrationTargets);
+          const applied = applyRecipe(conv, edit, { calibration });
+          const after = await numbers(applied.model, 'W');
+          const zeros = after.filter((v) => v === 0).length;
+          assert.ok(Math.abs(zeros / after.length - 0.5) < 0.06, `${zeros} zeros`);
+          if (pattern !== undefined)
+            for (let line = 0; line < 16 * 9; line++)
+              for (let k = 0; k < 8 / group; k += 4) {
+                const at = (i: number) => (Math.floor(line / 9) * (8 / group) + k + i) * 9 + (line % 9);
+                assert.equal([0, 1, 2, 3].filter((i) => after[at(i)] === 0).length, 2, `${line}, ${k}`);
+              }
+          const [a, b] = [
+            (await run(conv, images))['y']!.data,
+            (await run(applied.model, images))['y']!.data,
+          ];
+          errors.push([...(a as Float32Array)].reduce((sum, v, i) => sum + (v - Number(b[i])) ** 2, 0));
+        }
+        const [magnitude, wanda, gpt] = errors as [number, number, number];
+        // a depthwise kernel sees one channel, whose size tells nothing
+        assert.ok((group === 8 || wanda < magnitude) && gpt < wanda, errors.join());
+      });
 
   it('says what is missing', async () => {
     const plan = applyRecipe(m, recipe(prune({ method: 'wanda' })));
