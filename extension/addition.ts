@@ -13,6 +13,7 @@ import { withJobProgress } from './document/job-progress.ts';
 import type { OnnxDocument } from './document/onnx-document.ts';
 import { editFor, namedLayers } from './edits.ts';
 import { localize } from './l10n/domain-text.ts';
+import { editsByLayer } from './layer-ratios.ts';
 import type { RunSettings } from './session/protocol.ts';
 
 export interface Addition {
@@ -36,6 +37,10 @@ export async function additionFor(
   if (request.type === 'cast' || request.type === 'prune-blocks') return { edits: [editFor(request)] };
   if (request.type === 'prune') {
     const { options } = request;
+    if (options.ratios !== undefined) {
+      const edits = editsByLayer(options.ratios, options, await document.ask('channelGroups'));
+      return withData(edits, options.calibration);
+    }
     const edit = editFor(request);
     if (edit.type !== 'prune-channels' || options.kind !== 'channels' || options.scope !== 'global')
       return withData([edit], options.calibration);

@@ -19,6 +19,7 @@ import type {
 } from './protocol/edits.ts';
 import type { DeviceView, EditorView, ErrorView, EstimateView } from './protocol/model.ts';
 import type {
+  FittedRatiosView,
   GraphView,
   ImportanceView,
   PictureFile,
@@ -96,6 +97,8 @@ export interface HostApi {
   /** Runs the model with each layer pruned alone, on data that the person is asked for; see `showSensitivity`. */
   sensitivity(layerIds: readonly string[], options: PruneOptions): Promise<void>;
   stopSensitivity(): Promise<void>;
+  /** From the sensitivity: runs the model with all its layers pruned, some times; undefined where it was given up. */
+  fitRatios(maxLoss: number): Promise<FittedRatiosView | undefined>;
   /** The graph at the chosen dims. */
   graph(): Promise<GraphView>;
   /** Asks where, and writes; false where the person gave up. */

@@ -8,6 +8,7 @@ import { compareWithOriginal } from './compare.ts';
 import { installCudaSupport, removeCudaSupport } from './cuda.ts';
 import { estimateMemory } from './estimate.ts';
 import { findLargestBatch } from './find-largest.ts';
+import { fitRatios } from './fit-ratios.ts';
 import { pruneLayer, quantizeLayer, requantizeLayers, revealLayer, revertLayer } from './layer-commands.ts';
 import { measure } from './measure.ts';
 import { measureError } from './measure-error.ts';
@@ -48,6 +49,7 @@ export const commandList: readonly Command[] = [
   revertAllEdits,
   sensitivity,
   stopSensitivity,
+  fitRatios,
   openSample,
   showLog,
   showCheck,

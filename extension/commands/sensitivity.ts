@@ -3,20 +3,16 @@ import { l10n, ProgressLocation, window, type CancellationToken } from 'vscode';
 import type { EpName } from '../../src/analysis/index.ts';
 import type { PruneOptions, SensitivityView } from '../../src/protocol.ts';
 import type { DataSpec, RunnerOptions } from '../../src/runtime/index.ts';
-import type { SensitivityPoint } from '../../src/sensitivity.ts';
 import { showEditor } from '../apply-edit.ts';
 import { withSignal } from '../document/abort.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
-import { pruneEdit } from '../edits.ts';
-import { localize } from '../l10n/domain-text.ts';
 import type { Services } from '../services.ts';
-import type { QueryAnswer } from '../session/protocol.ts';
 import { targetModel } from '../target.ts';
-import { changeName } from '../views/edit-label.ts';
 import { askData } from './ask-data.ts';
 import { withModelFiles } from './check-files.ts';
 import type { Command } from './command.ts';
 import { runnableEp } from './measure.ts';
+import { MeasuredSensitivity } from './measured-sensitivity.ts';
 
 const ratios = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7];
 /** Small: many runs, of which each is to be short. */
@@ -24,6 +20,10 @@ const samples = 256;
 const batchSize = 16;
 
 const running = new WeakMap<OnnxDocument, AbortController>();
+/** For what goes on from there. */
+const last = new WeakMap<OnnxDocument, { readonly run: Run; readonly measured: MeasuredSensitivity }>();
+
+export const lastSensitivity = (document: OnnxDocument) => last.get(document);
 
 /** `{ layerIds, options }`, and for those who ask nothing `data`: the path of a .npz, or 'random'. */
 export const sensitivity: Command = {
@@ -76,7 +76,7 @@ function fewer(data: DataSpec): DataSpec {
   return data.kind === 'random' ? data : { ...data, limit: Math.min(samples, data.limit ?? samples) };
 }
 
-interface Run {
+export interface Run {
   readonly runner: RunnerOptions;
   readonly ep: EpName;
   readonly data: DataSpec;
@@ -91,13 +91,15 @@ async function measure(
   running.get(document)?.abort();
   const own = new AbortController();
   running.set(document, own);
-  const state = new Measured(await document.ask('layerNames'), plan, run.ep);
+  const state = new MeasuredSensitivity(await document.ask('layerNames'), { ...plan, ratios }, run.ep);
+  last.set(document, { run, measured: state });
   const show = (): void => {
     for (const page of services.editors.pagesOf(document)) page.showSensitivity(state.view());
   };
   show();
   try {
-    await withProgress(document.fileName, (progress, token) =>
+    const title = l10n.t('Measuring how sensitive the layers of {0} are', document.fileName);
+    await withProgress(title, (progress, token) =>
       withSignal(token, (outer) => {
         const signal = AbortSignal.any([outer, own.signal]);
         return withOriginal(document, run.data, signal, (modelPath) =>
@@ -137,7 +139,7 @@ async function measure(
 }
 
 /** Compared with itself, so that the edits of the document are not written for nothing. */
-function withOriginal<T>(
+export function withOriginal<T>(
   document: OnnxDocument,
   data: DataSpec,
   signal: AbortSignal,
@@ -149,7 +151,7 @@ function withOriginal<T>(
   );
 }
 
-function dimsOf(document: OnnxDocument) {
+export function dimsOf(document: OnnxDocument) {
   const batch = document.batchSymbols;
   const dims = Object.entries(document.options.dims).filter(([name]) => !batch.includes(name));
   return {
@@ -159,70 +161,12 @@ function dimsOf(document: OnnxDocument) {
   };
 }
 
-function withProgress(
-  name: string,
+export function withProgress<T>(
+  title: string,
   work: (
     progress: { report(value: { increment: number; message: string }): void },
     token: CancellationToken,
-  ) => Promise<void>,
-): Thenable<void> {
-  return window.withProgress(
-    {
-      location: ProgressLocation.Notification,
-      title: l10n.t('Measuring how sensitive the layers of {0} are', name),
-      cancellable: true,
-    },
-    work,
-  );
-}
-
-/** What is known so far. */
-class Measured {
-  readonly total: number;
-  state: SensitivityView['state'] = 'running';
-  readonly #names: QueryAnswer<'layerNames'>;
-  readonly #plan: Plan;
-  readonly #ep: EpName;
-  readonly #points: SensitivityPoint[] = [];
-
-  constructor(names: QueryAnswer<'layerNames'>, plan: Plan, ep: EpName) {
-    this.#names = names;
-    this.#plan = plan;
-    this.#ep = ep;
-    this.total = plan.layerIds.length * ratios.length;
-  }
-
-  get done(): number {
-    return this.#points.length;
-  }
-
-  add(point: SensitivityPoint): void {
-    this.#points.push(point);
-  }
-
-  view(): SensitivityView {
-    const ran = this.#points.find((p) => p.samples !== undefined);
-    const isLabelled = ran?.originalAccuracy !== undefined;
-    const value = (p: SensitivityPoint | undefined) => (isLabelled ? p?.accuracy : p?.cosine) ?? null;
-    return {
-      what: changeName(pruneEdit({ all: true }, this.#plan.options)),
-      measure: isLabelled ? 'accuracy' : 'similarity',
-      original: isLabelled ? ran.originalAccuracy : ran && 1,
-      data: localize(ran?.data ?? ''),
-      samples: ran?.samples ?? 0,
-      ep: this.#ep,
-      ratios,
-      layers: this.#plan.layerIds.map((layerId) => {
-        const own = this.#points.filter((p) => p.layer === layerId);
-        const reason = own.find((p) => p.reason !== undefined)?.reason;
-        return {
-          layerId,
-          name: this.#names.get(layerId)?.name ?? layerId,
-          values: ratios.map((ratio) => value(own.find((p) => p.ratio === ratio))),
-          reason: reason === undefined ? undefined : localize(reason),
-        };
-      }),
-      ...{ done: this.done, total: this.total, state: this.state },
-    };
-  }
+  ) => Promise<T>,
+): Thenable<T> {
+  return window.withProgress({ location: ProgressLocation.Notification, title, cancellable: true }, work);
 }

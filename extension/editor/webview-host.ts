@@ -1,6 +1,5 @@
 /** Answers what one page asks, and tells it what changed. */
 import { commands, type Uri } from 'vscode';
-import type { EpName } from '../../src/analysis/index.ts';
 import type {
   BlockOptions,
   CalibrationView,
@@ -35,12 +34,13 @@ import { namedLayers } from '../edits.ts';
 import { log } from '../log.ts';
 import type { Processor } from '../processor.ts';
 import type { RunSettings } from '../session/protocol.ts';
-import { isEpName, settings } from '../settings.ts';
+import { settings } from '../settings.ts';
 import { checkView } from '../views/check-view.ts';
 import type { Fact } from '../views/describe.ts';
 import { earlyPage, pageView, type EditorViewParts, type PageView } from '../views/editor-view.ts';
 import { cardsView } from '../views/training-view.ts';
 import { pickCalibration } from '../commands/ask-calibration.ts';
+import { checkedDims, checkedEp } from './checked.ts';
 import { savePicture } from './save-picture.ts';
 import { saveReport } from './save-report.ts';
 import type { ViewStates } from './view-state.ts';
@@ -251,6 +251,10 @@ export class WebviewHost implements Answering<HostApi> {
     return run('vramLens.sensitivity.stop', this.#document.uri);
   }
 
+  async fitRatios(maxLoss: number): ReturnType<HostApi['fitRatios']> {
+    return commands.executeCommand('vramLens.sensitivity.fit', this.#document.uri, maxLoss);
+  }
+
   async graph(): ReturnType<Answering<HostApi>['graph']> {
     return new JsonText(await this.#document.ask('graphText'));
   }
@@ -381,18 +385,4 @@ export class WebviewHost implements Answering<HostApi> {
 
 async function run(command: string, uri: Uri, ...args: readonly unknown[]): Promise<void> {
   await commands.executeCommand(command, uri, ...args);
-}
-
-/** The page is code of ours, but what it sends is checked where it would be calculated with. */
-function checkedDims(dims: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
-  for (const [name, size] of Object.entries(dims)) {
-    if (!Number.isSafeInteger(size) || size < 1)
-      throw new RangeError(`${name}: expected a whole number of at least 1, got ${String(size)}`);
-  }
-  return dims;
-}
-
-function checkedEp(ep: string): EpName {
-  if (!isEpName(ep)) throw new RangeError(`unknown execution provider ${ep}`);
-  return ep;
 }

@@ -15,6 +15,11 @@ const CALIBRATED_AT_RANDOM: Warning = {
   message: 'calibrated on random inputs: choose data like those the model will see',
 };
 
+/** What the dialog of an edit says itself, beside its choices. */
+export function isSaidByDialog({ code }: Warning): boolean {
+  return code === CALIBRATED_AT_RANDOM.code || code === 'no-dense-saving';
+}
+
 /** One list per edit. */
 export function editWarnings(
   model: Model,

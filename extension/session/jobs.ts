@@ -1,9 +1,5 @@
 /** What takes its time: reading weights, running models, writing files. Each can be cancelled, and says how far it is. */
-import type { EpName } from '../../src/analysis/index.ts';
 import { modelStream, saveModel, type Model } from '../../src/onnx/index.ts';
-import type { DataSpec } from '../../src/runtime/index.ts';
-import type { PruneOptions } from '../../src/protocol.ts';
-import { measureSensitivity } from '../../src/sensitivity.ts';
 import {
   chooseForms as choose,
   findDuplicates as find,
@@ -12,7 +8,6 @@ import {
   type DuplicateGroup,
   type LayerSelector,
 } from '../../src/transforms/index.ts';
-import { pruneEdit } from '../edits.ts';
 import type { Base } from './base.ts';
 import type { Job, RunSettings } from './protocol.ts';
 import { runnerFor } from './runners.ts';
@@ -124,34 +119,4 @@ async function write(model: Model, target: Target, { signal, report }: Job): Pro
     at += chunk.length;
   }
   return bytes;
-}
-
-export interface SensitivityRequest extends RunSettings {
-  readonly layers: readonly string[];
-  readonly ratios: readonly number[];
-  readonly options: PruneOptions;
-  readonly ep: EpName;
-  readonly data: DataSpec;
-  /** A file with the original's content. */
-  readonly modelPath: string;
-  readonly dims: Readonly<Record<string, number>>;
-  readonly batchSymbols: readonly string[];
-  readonly batchSize: number;
-}
-
-/** Each point is reported as it comes. */
-export async function sensitivity(
-  { snapshot: { base, recipe } }: Shown,
-  { signal, report }: Job,
-  request: SensitivityRequest,
-): Promise<void> {
-  const { layers, ratios, options } = request;
-  let done = 0;
-  await measureSensitivity(base.model, {
-    ...request,
-    ...{ signal, recipe },
-    runner: () => runnerFor(request.runner),
-    editAt: (layer, ratio) => pruneEdit({ nodes: [layer] }, { ...options, ratio }),
-    onPoint: (point) => report({ done: ++done, total: layers.length * ratios.length, point }),
-  });
 }

@@ -42,6 +42,8 @@ export interface JobProgress {
   readonly message?: string | undefined;
   /** Of a sensitivity: what was measured. */
   readonly point?: SensitivityPoint | undefined;
+  /** Of a search for ratios: what the last try came to. */
+  readonly value?: number | undefined;
 }
 
 /** How a job hears that it is no longer wanted, and says how far it is. */

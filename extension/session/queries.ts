@@ -16,8 +16,10 @@ import { previewView } from '../views/preview-view.ts';
 import { trainingView } from '../views/training-view.ts';
 import { weightsView } from '../views/weights-view.ts';
 import { channelRatios } from './channel-ratios.ts';
+import { namedGroups } from './named-groups.ts';
 import * as figures from './figures.ts';
 import * as jobList from './jobs.ts';
+import * as sensitivityJobs from './sensitivity.ts';
 import type { Shown } from './shown.ts';
 import { changeMarks } from './text/change-marks.ts';
 import { hoverView } from './text/hover-view.ts';
@@ -54,9 +56,18 @@ export const queries = {
   layerActions,
   changeMarks,
   weightNotes,
+  channelGroups: ({ snapshot }: Shown) => namedGroups(snapshot),
 };
 
-export const jobs = { ...jobList, channelRatios, weightsView, importanceView, blocksView, coarseView };
+export const jobs = {
+  ...jobList,
+  ...sensitivityJobs,
+  channelRatios,
+  weightsView,
+  importanceView,
+  blocksView,
+  coarseView,
+};
 
 export type Queries = typeof queries;
 export type Jobs = typeof jobs;

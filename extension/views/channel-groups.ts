@@ -34,14 +34,17 @@ export interface GroupsInput {
 
 type Member = ChannelGroupView['layers'][number];
 
-/** The groups of the layers that the edit names, those that stay behind those that go. */
+/** The groups of the layers that the edit names in the order of the model, those that stay behind those that go. */
 export function channelGroups(input: GroupsInput): ChannelGroupView[] {
   const { edit, groups, before } = input;
   const changes = new Map(input.changes.map((c) => [c.node, c]));
   const changeOf = (id: string): LayerChange | undefined => changes.get(before.originalNode(id));
+  const places = new Map(before.analysis.nodes.map(({ id }, i) => [id, i]));
+  const placeOf = (group: PruneGroup): number => places.get(group.layers[0] ?? '') ?? places.size;
   const shapes = { before: weightShapes(before), after: weightShapes(input.after) };
   return groups
     .filter((group) => group.layers.some((id) => isAskedFor(changeOf(id), edit)))
+    .sort((a, b) => placeOf(a) - placeOf(b))
     .map((group) => {
       const makers = group.layers.map(changeOf);
       // a maker may have changed with another group, whose channels it reads: of this one, all lose channels

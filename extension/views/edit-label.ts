@@ -55,7 +55,9 @@ export function editsLabel(edits: readonly Edit[]): string {
   if (first === undefined) return l10n.t('Revert layers');
   if (others.length === 0) return editLabel(first);
   const layers = edits.flatMap((e) => (e.type !== 'clean' && 'nodes' in e.layers ? e.layers.nodes : []));
-  return l10n.t('Quantize {0} layers, each to its own form', layers.length);
+  return first.type === 'prune'
+    ? l10n.t('Prune the weights of {0} layers, each with a ratio of its own', layers.length)
+    : l10n.t('Quantize {0} layers, each to its own form', layers.length);
 }
 
 function cleanLabel({ unused, duplicates, narrow = false }: CleanEdit): string {
@@ -107,7 +109,7 @@ export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
       reconstruction: l10n.t('by reconstruction'),
       random: l10n.t('at random'),
     }[edit.importance];
-    const by = edit.ratios === undefined ? one : l10n.t('{0}, one ratio for all groups', one);
+    const by = edit.ratios === undefined ? one : l10n.t('{0}, each group with a ratio of its own', one);
     return {
       none: by,
       bias: l10n.t('{0}, biases repaired', by),
@@ -126,7 +128,10 @@ export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
 /** e.g. `int8`, `int4`, `pruned 50 %` */
 export function changeLabel(edit: Edit): string {
   if (edit.type === 'clean') return l10n.t('cleaned');
-  if (edit.type === 'prune-channels') return l10n.t('channels −{0}', formatPercent(edit.ratio));
+  if (edit.type === 'prune-channels')
+    return edit.ratios === undefined
+      ? l10n.t('channels −{0}', formatPercent(edit.ratio))
+      : l10n.t('fewer channels');
   if (edit.type === 'prune-blocks') return l10n.t('block removed');
   return edit.type === 'prune'
     ? l10n.t('pruned {0}', edit.pattern ?? formatPercent(edit.ratio))

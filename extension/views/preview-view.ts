@@ -8,6 +8,7 @@ import {
   type PruneChannelsEdit,
 } from '../../src/transforms/index.ts';
 import type { Addition } from '../addition.ts';
+import { isSaidByDialog } from '../session/edit-warnings.ts';
 import type { Shown } from '../session/shown.ts';
 import type { KeptTimes } from '../kernel-times.ts';
 import type { Snapshot } from '../session/snapshot.ts';
@@ -51,6 +52,7 @@ export function previewView(
       .warnings(document.options.ep)
       .slice(first)
       .flat()
+      .filter((w) => !isSaidByDialog(w))
       .map((w) => localize(w.message)),
     needsCalibration: needsData(next.applied()),
     macs: { before: sum(now.nodes.map((n) => n.macs)), after: sum(after.nodes.map((n) => n.macs)) },

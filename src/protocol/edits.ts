@@ -67,6 +67,8 @@ export interface ZeroOptions {
   readonly method: 'magnitude' | 'random' | 'wanda' | 'sparsegpt';
   /** Share of the elements that become zero, 0..1; with `pattern`, that decides. */
   readonly ratio: number;
+  /** Of each layer by its id, in place of `ratio`; layers that are not named keep all. */
+  readonly ratios?: Readonly<Record<string, number>> | undefined;
   /** `global`: one threshold of magnitude for all layers of the edit together; goes with no other method or pattern. */
   readonly scope: 'layer' | 'global';
   /** `N:M`, e.g. `2:4`: of each M neighbours along the inputs N stay. */
@@ -84,6 +86,8 @@ export interface ChannelOptions {
   readonly importance: 'l1' | 'l2' | 'batch-norm' | 'activation' | 'reconstruction' | 'random';
   /** Share of the channels of each group that goes, 0..1; at least one stays. */
   readonly ratio: number;
+  /** Of each layer by its id, in place of `ratio` and `scope`; layers that are not named keep all. */
+  readonly ratios?: Readonly<Record<string, number>> | undefined;
   /** `global`: one ratio for all groups of the edit together, those that matter least of all go. Left out: one for each. */
   readonly scope?: 'global' | undefined;
   /** For `global`: at most such a share of a single group, 0..1. Left out: 0.9. */

@@ -1,5 +1,7 @@
 /** What is drawn: the graph, how weights spread and matter, what pruning costs. */
 
+import type { PruneOptions } from './edits.ts';
+
 /** The graph as it is drawn: executed nodes of the changed model, and the tensors between them by index. */
 export interface GraphView {
   /** In execution order. */
@@ -81,6 +83,8 @@ export interface ImportanceView {
 
 /** What pruning each layer alone costs, at several ratios; sent again as more is known. */
 export interface SensitivityView {
+  /** What was varied; its ratio does not matter. */
+  readonly options: PruneOptions;
   /** e.g. "channels by l1" */
   readonly what: string;
   /** Against labels where the data have some; else how close the outputs stay to the original's. */
@@ -104,6 +108,15 @@ export interface SensitivityView {
   readonly total: number;
   /** 'stopped' where it was cancelled before the end. */
   readonly state: 'running' | 'done' | 'stopped';
+}
+
+/** What each layer can lose, so that the model keeps within a loss. */
+export interface FittedRatiosView {
+  /** By layer id; empty where none can lose any. */
+  readonly ratios: Readonly<Record<string, number>>;
+  /** With all of them pruned: accuracy or similarity, as the sensitivity was measured. */
+  readonly value: number;
+  readonly original: number;
 }
 
 /** A picture that the page made, to be saved where a person chooses. */

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { EstimateAnswer } from '../../extension/views/estimate-answer.ts';
 import type { FoundBatch } from '../../extension/commands/find-largest.ts';
-import type { LayerErrorsView, MeasurementView, SensitivityView } from '../../src/protocol.ts';
+import type {
+  FittedRatiosView,
+  LayerErrorsView,
+  MeasurementView,
+  SensitivityView,
+} from '../../src/protocol.ts';
 import type { CheckReport } from '../../src/runtime/index.ts';
 import { closeAll, copyOfFile, copyOfSample, extension, inWorkspace, tabOf, viewOf } from './host.ts';
 
@@ -115,6 +120,30 @@ describe('Commands', () => {
     assert.ok((conv?.values[0] ?? 0) > (conv?.values[6] ?? 1));
     assert.ok(last?.values.every((v) => v === null));
     assert.equal(last?.reason, 'graph output "logits" has these channels');
+  });
+
+  it('ratios by layer: within what the model may lose, found by running all layers together', async function () {
+    this.timeout(240_000);
+    const uri = await copyOfSample('ratios.onnx');
+    await extension().activate();
+    const found = (loss: unknown) =>
+      vscode.commands.executeCommand<FittedRatiosView | undefined>('vramLens.sensitivity.fit', uri, loss);
+    assert.equal(await found(0.02), undefined, 'nothing is measured yet');
+    await vscode.commands.executeCommand('vramLens.sensitivity', uri, {
+      layerIds: ['/f/f.6/f.6.0/Conv', '/fc1/Gemm', '/fc2/Gemm'],
+      options: { kind: 'channels', importance: 'l1', ratio: 0.5, repair: 'none' },
+      data: inWorkspace('fmnist-test-2000.npz').fsPath,
+    });
+    const tight = await found(0.02);
+    const wide = await found(0.2);
+    assert.ok(tight !== undefined && wide !== undefined && tight.original > 0.9);
+    assert.ok(tight.original - tight.value <= 0.02 && wide.original - wide.value <= 0.2);
+    const ratio = (v: FittedRatiosView) => v.ratios['/fc1/Gemm'] ?? 0;
+    assert.ok(ratio(tight) > 0 && ratio(wide) > ratio(tight), `${ratio(tight)}, ${ratio(wide)}`);
+    assert.equal(tight.ratios['/fc2/Gemm'], undefined, 'its channels are the output');
+    assert.equal(await found('all'), undefined);
+    // nothing is changed until the person says so
+    assert.deepEqual((await viewOf(uri)).estimate.edits, []);
   });
 
   it('prune of one layer opens its dialog in the editor, and changes nothing yet', async () => {

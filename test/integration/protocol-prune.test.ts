@@ -100,7 +100,38 @@ describe('Pruning by the page', () => {
     assert.ok(
       Object.values(edit.ratios ?? {}).every((r) => r <= 0.75) && Math.abs((gone[0] ?? NaN) - 16) > 1,
     );
-    assert.match(document.recipe.edits.map(editLabel).join(), /one ratio for all groups/);
+    assert.match(document.recipe.edits.map(editLabel).join(), /each group with a ratio of its own/);
+  });
+
+  it('takes a ratio for each layer, of channels as one edit, of zeros as one step', async () => {
+    const { document, host } = opened();
+    const ratios = { [conv]: 0.25, [fc1]: 0.5 };
+    const request = { type: 'prune', layerIds: [conv, fc1], options: { ...channels, ratios } } as const;
+    const { groups = [] } = await host.preview(request);
+    assert.deepEqual(
+      groups.map((g) => g.channels),
+      [
+        { before: 64, after: 48 },
+        { before: 128, after: 64 },
+      ],
+    );
+    await host.prune(request.layerIds, request.options);
+    const [edit] = document.recipe.edits;
+    assert.ok(edit?.type === 'prune-channels');
+    assert.deepEqual(edit.ratios, ratios);
+    // (16 + 64) of (64 + 128)
+    assert.equal(edit.ratio, 0.417);
+    const zeros = { kind: 'zeros', method: 'magnitude', ratio: 0.5, scope: 'layer', ratios } as const;
+    await host.prune(request.layerIds, zeros);
+    assert.deepEqual(
+      document.recipe.edits.slice(1).map((e) => e.type === 'prune' && [e.layers, e.ratio]),
+      [
+        [{ nodes: [conv] }, 0.25],
+        [{ nodes: [fc1] }, 0.5],
+      ],
+    );
+    await assert.rejects(host.prune([conv], { ...channels, ratios: {} }), /no layer was chosen/);
+    await assert.rejects(host.prune([conv], { ...channels, ratios: { [conv]: 2 } }), /from 0 to 1/);
   });
 
   it('learns what stands in the way of removing channels', async () => {

@@ -41,6 +41,7 @@ describe('Reports for the page', () => {
   it('is told the last measurement when it is loaded anew', async () => {
     const { host, page, webviewHost } = opened();
     const view: SensitivityView = {
+      options: { kind: 'channels', importance: 'l1', ratio: 0.5, repair: 'none' },
       ...{ what: '', measure: 'similarity', original: 1, data: '', samples: 64, ep: 'cpu', ratios: [0.1] },
       ...{ layers: [], done: 1, total: 1, state: 'done' },
     };

@@ -84,6 +84,7 @@ function Blocks({ view: { blocks }, chosen, choose }: BlocksProps) {
         value={chosen.length}
         {...{ min: 0, max: ranked.length, step: 1, onChange: takeLeast }}
       />
+      {chosen.length === 0 && <p class="muted">{t('blocks.choose')}</p>}
       <div class="blocks">
         <table class="plain">
           <thead>

@@ -2,6 +2,7 @@
 import type { ChannelGroupView } from '../../src/protocol.ts';
 import { Icon } from '../components/icon.tsx';
 import { t } from '../l10n/index.ts';
+import { someNames } from '../lib/names.ts';
 
 /** Further ones are told by their number. */
 const shownGroups = 6;
@@ -30,7 +31,8 @@ function Group({ group }: { readonly group: ChannelGroupView }) {
           <>{t('groups.channels', { before: channels.before, after: channels.after })}</>
         ) : (
           <span class="group-blocked">
-            <Icon name="circle-slash" /> {t('groups.blocked', { n: channels.before, reason: blocked })}
+            <Icon name="circle-slash" />{' '}
+            {t('groups.blocked', { n: channels.before, names: makers(group), reason: blocked })}
           </span>
         )}
       </caption>
@@ -42,10 +44,11 @@ function Group({ group }: { readonly group: ChannelGroupView }) {
               <td class="muted">{t(layer.isMaker ? 'groups.maker' : 'groups.pulled')}</td>
               <td class="numeric">
                 {layer.before === layer.after ? (
-                  layer.after
+                  <span class="shape">{layer.after}</span>
                 ) : (
                   <>
-                    <span class="before">{layer.before}</span> → {layer.after}
+                    <span class="shape before">{layer.before}</span>{' '}
+                    <span class="shape">→ {layer.after}</span>
                   </>
                 )}
               </td>
@@ -62,4 +65,8 @@ function Group({ group }: { readonly group: ChannelGroupView }) {
       )}
     </table>
   );
+}
+
+function makers({ layers }: ChannelGroupView): string {
+  return someNames(layers.filter((l) => l.isMaker).map((l) => l.name));
 }

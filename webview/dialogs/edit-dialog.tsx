@@ -1,7 +1,10 @@
 /** An edit being thought about: its options, what it would save, what it warns of; then it is applied or not. */
 import { useEffect, useRef } from 'preact/hooks';
+import { Change } from '../components/change.tsx';
 import { Icon, IconButton } from '../components/icon.tsx';
 import { t } from '../l10n/index.ts';
+import { peakOf } from '../lib/causes.ts';
+import { someNames } from '../lib/names.ts';
 import { keepTabInside } from '../lib/roving.ts';
 import { applyDraft } from '../state/actions.ts';
 import { measureSensitivity } from '../state/sensitivity.ts';
@@ -58,16 +61,13 @@ function Dialog({ current }: { readonly current: Draft }) {
           <h2 id="edit-title">{isPrune ? t('prune.title') : t('quantize.title')}</h2>
           <IconButton icon="close" label={t('cancel')} onClick={cancelDraft} />
         </header>
-        {edit.type !== 'prune-blocks' && <p class="dialog-layers muted">{layerNames(edit.layerIds)}</p>}
+        <p class="dialog-layers muted">{edit.type === 'prune-blocks' ? null : layerNames(edit.layerIds)}</p>
         <div class="dialog-columns">
           {isPrune ? <PruneFields edit={edit} /> : <QuantizeFields edit={edit} />}
-          {isEmpty ? (
-            <p class="muted">{t('blocks.choose')}</p>
-          ) : (
-            <PreviewPanel preview={preview} edit={edit} />
-          )}
+          {!isEmpty && <PreviewPanel preview={preview} edit={edit} />}
         </div>
         <footer>
+          <Peak preview={preview} />
           {edit.type === 'prune' && isTrusted.value && (
             <button
               type="button"
@@ -95,10 +95,17 @@ function Dialog({ current }: { readonly current: Draft }) {
   );
 }
 
-const namedLayers = 3;
+/** Where the preview is below the choices, and so out of sight while they change. */
+function Peak({ preview }: Pick<Draft, 'preview'>) {
+  if (preview.kind !== 'known') return null;
+  const [before, after] = [peakOf(preview.view.before), peakOf(preview.view.after)];
+  return (
+    <p class="dialog-peak" aria-hidden="true">
+      {t('preview.peak')} <Change before={before.bytes} after={after.bytes} isAtLeast={after.isAtLeast} />
+    </p>
+  );
+}
 
 function layerNames(ids: readonly string[]): string {
-  const names = ids.slice(0, namedLayers).map((id) => layerById.value.get(id)?.name ?? id);
-  const rest = ids.length - names.length;
-  return rest === 0 ? names.join(', ') : t('layers.andMore', { names: names.join(', '), n: rest });
+  return someNames(ids.map((id) => layerById.value.get(id)?.name ?? id));
 }

@@ -32,12 +32,18 @@ export function Importance({ edit }: { readonly edit: PruneRequest }) {
           </span>
         )}
       </header>
-      <Body answer={answer} edit={edit} />
+      <Body answer={answer} ratio={cutOf(edit, chosen)} />
     </section>
   );
 }
 
-function Body({ answer, edit }: { readonly answer: Answer<ImportanceView>; readonly edit: PruneRequest }) {
+interface BodyProps {
+  readonly answer: Answer<ImportanceView>;
+  /** Undefined where no single line tells what goes: a threshold of all layers, or a choice among neighbours. */
+  readonly ratio: number | undefined;
+}
+
+function Body({ answer, ratio }: BodyProps) {
   if (answer.kind === 'pending') return <p class="muted">{t('spread.reading')}</p>;
   if (answer.kind === 'failed')
     return (
@@ -50,14 +56,14 @@ function Body({ answer, edit }: { readonly answer: Answer<ImportanceView>; reado
   return (
     <>
       {parts.map((part, i) => (
-        <Part key={i} part={part} ratio={cutOf(edit)} />
+        <Part key={i} part={part} ratio={ratio} />
       ))}
     </>
   );
 }
 
-/** Undefined where no single line tells what goes: a threshold of all layers, or a choice among neighbours. */
-function cutOf({ options }: PruneRequest): number | undefined {
+function cutOf({ options }: PruneRequest, layerId: string): number | undefined {
+  if (options.ratios !== undefined) return options.ratios[layerId] ?? 0;
   if (options.kind === 'channels') return options.scope === 'global' ? undefined : options.ratio;
   return options.scope === 'global' || options.pattern !== undefined ? undefined : options.ratio;
 }

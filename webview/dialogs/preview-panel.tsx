@@ -80,11 +80,17 @@ function Known({ view, type }: { readonly view: PreviewView; readonly type: Edit
       {view.warnings.map((warning) => (
         <Line key={warning} icon="warning" text={warning} />
       ))}
-      {view.blocked.map((b) => (
+      {notInGroups(view).map((b) => (
         <Line key={b.layerId} icon="circle-slash" text={`${b.name}: ${b.reason}`} />
       ))}
     </>
   );
+}
+
+/** A group that stays says so itself. */
+function notInGroups({ blocked, groups = [] }: PreviewView): PreviewView['blocked'] {
+  const said = groups.filter((g) => g.blocked !== undefined).flatMap((g) => g.layers.map((l) => l.layerId));
+  return blocked.filter((b) => !said.includes(b.layerId));
 }
 
 /** More would be no list to read; the table has them all. */

@@ -7,6 +7,7 @@ import { BlockFields, type BlocksRequest } from './block-fields.tsx';
 import { CalibrationField } from './calibration-field.tsx';
 import { Choice } from './choice.tsx';
 import { Importance } from './importance.tsx';
+import { LayerRatios } from './layer-ratios.tsx';
 import { type Named, Select } from './select.tsx';
 
 export type PruneRequest = EditRequest & { readonly type: 'prune' };
@@ -71,11 +72,19 @@ function LayerFields({ edit, choose }: LayerFieldsProps) {
           <ZeroFields options={options} choose={choose} />
         )}
       </div>
-      {!('pattern' in options && options.pattern !== undefined) && (
-        <Ratio
-          label={t(options.kind === 'channels' ? 'prune.channelRatio' : 'prune.ratio')}
-          ratio={options.ratio}
-          onChange={(ratio) => choose({ ...options, ratio })}
+      {options.ratios === undefined ? (
+        !('pattern' in options && options.pattern !== undefined) && (
+          <Ratio
+            label={t(options.kind === 'channels' ? 'prune.channelRatio' : 'prune.ratio')}
+            ratio={options.ratio}
+            onChange={(ratio) => choose({ ...options, ratio })}
+          />
+        )
+      ) : (
+        <LayerRatios
+          options={options}
+          ratios={options.ratios}
+          onDrop={() => choose({ ...options, ratios: undefined })}
         />
       )}
       {looksAtData(options) && (
@@ -204,6 +213,7 @@ function ChannelFields({ options, choose }: FieldsProps<ChannelOptions>) {
             ...options,
             scope: options.scope === 'global' ? undefined : 'global',
             maxRatio: undefined,
+            ratios: undefined,
           })
         }
       />

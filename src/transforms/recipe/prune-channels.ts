@@ -34,8 +34,8 @@ export interface PruneChannelsEdit {
   /** Share of the channels of each group that goes, 0..1; at least one stays. */
   readonly ratio: number;
   /**
-   * One ratio for all groups together: by group (its id in `pruneGroups`) the share that it has of it; `ratio` is what
-   * was asked for in all, and that of groups which are not named.
+   * By group (its id in `pruneGroups`): its part of one ratio for all groups together, or what its layers bear; `ratio`
+   * is that of all in all, and of groups which are not named.
    */
   readonly ratios?: Readonly<Record<string, number>> | undefined;
   /** For `random`. */
@@ -67,7 +67,7 @@ export const pruneChannels: EditCodec<PruneChannelsEdit> = {
     const repair = edit.repair === undefined || edit.repair === 'none' ? '' : `, ${edit.repair} repair`;
     const means = edit.approximate === true ? ', also where a mean is taken over them' : '';
     const share = `${Number((100 * edit.ratio).toFixed(2))} %`;
-    const all = edit.ratios === undefined ? '' : ', one ratio for all groups together';
+    const all = edit.ratios === undefined ? '' : ', each group with a ratio of its own';
     return `remove ${share} of the channels (${by}${all}${repair}${means}) of ${describeLayers(edit.layers)}`;
   },
 };

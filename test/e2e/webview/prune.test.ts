@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Locator, Page } from 'playwright-core';
+import type { Locator } from 'playwright-core';
 import { formatBytes } from '../../../src/format.ts';
 import type { ChannelOptions, PruneOptions, ZeroOptions } from '../../../src/protocol.ts';
-import { sampleSensitivity } from './support/checks.ts';
+import { openPrune as openDialog } from './support/prune-dialog.ts';
 import {
   branchesHost,
   plain,
@@ -11,16 +11,7 @@ import {
   transformerHost,
   until,
   withEditor,
-  type Editor,
 } from './support/harness.ts';
-
-async function openDialog({ page, row }: Editor, name: string) {
-  await row(name).click();
-  await page.locator('.selection-tools').getByRole('button', { name: 'Prune…' }).click();
-  const dialog = page.getByRole('dialog', { name: 'Prune weights' });
-  await dialog.locator('.preview-figures').waitFor();
-  return dialog;
-}
 
 describe('webview: removing channels', () => {
   it('tells the channels that go from those that stay, though the layer that makes them reads of the others', async () => {
@@ -31,7 +22,7 @@ describe('webview: removing channels', () => {
       const dialog = editor.page.getByRole('dialog', { name: 'Prune weights' });
       const captions = dialog.locator('.channel-group caption');
       const stay =
-        '96 channels stay: LayerNormalization "/n1/LayerNormalization" takes the mean over those that stay';
+        '96 channels of .+ stay: LayerNormalization "/n1/LayerNormalization" takes the mean over those that stay';
       await textBecomes(captions.nth(1), new RegExp(stay));
       assert.equal(plain(await captions.nth(0).innerText()), '384 → 192 channels in');
       await dialog.getByLabel(/Residual streams/).check();
@@ -129,7 +120,7 @@ describe('webview: removing channels', () => {
       const dialog = await openDialog(editor, 'fc2');
       await textBecomes(
         dialog.locator('.group-blocked'),
-        /^10 channels stay: graph output "logits" has these channels$/,
+        /^10 channels of fc2 stay: graph output "logits" has these channels$/,
       );
       assert.equal(await dialog.getByRole('button', { name: 'Prune', exact: true }).isDisabled(), true);
       assert.equal(await editor.page.locator('.grid-row.touched').count(), 0);
@@ -327,59 +318,6 @@ describe('webview: zeroing weights', () => {
       await dialog.waitFor({ state: 'detached' });
       const options = host.calls.findLast((c) => c.method === 'prune')?.args[1];
       assert.equal((options as ZeroOptions).sparse, true);
-    });
-  });
-});
-
-describe('webview: sensitivity', () => {
-  const table = (page: Page) => page.getByRole('group', { name: 'Sensitivity, all figures' });
-
-  it('is measured from the dialog, with its choices', async () => {
-    const host = await sampleHost();
-    await withEditor(host, {}, async (editor) => {
-      const dialog = await openDialog(editor, 'f.3.0');
-      await dialog.getByLabel('Which channels').selectOption('l2');
-      await dialog.getByRole('button', { name: 'Measure Sensitivity…' }).click();
-      await dialog.waitFor({ state: 'detached' });
-      await textBecomes(editor.page.locator('.empty-text'), /^Nothing measured yet/);
-      const options: PruneOptions = { kind: 'channels', importance: 'l2', ratio: 0.5, repair: 'none' };
-      assert.deepEqual(host.calls.findLast((c) => c.method === 'sensitivity')?.args, [
-        ['/f/f.3/f.3.0/Conv'],
-        options,
-      ]);
-    });
-  });
-
-  it('is drawn as it comes, told as a table, and stopped', async () => {
-    const host = await sampleHost();
-    await withEditor(host, {}, async ({ page, remote, tab, row }) => {
-      await row('fc1').waitFor();
-      await tab('sensitivity');
-      await page.getByRole('button', { name: 'Measure Sensitivity…' }).click();
-      const asked = host.calls.findLast((c) => c.method === 'sensitivity')?.args[0] as string[] | undefined;
-      assert.equal(asked?.length, 7);
-      await remote.showSensitivity(sampleSensitivity);
-      await textBecomes(page.locator('.pane-tools [role=status]'), 'by L1 norm: measuring, 9 of 21');
-      assert.equal(await page.locator('.plots li').count(), 2, 'nothing is drawn of what cannot go');
-      assert.equal(await page.locator('.plots circle').count(), 9);
-      await page.getByRole('img', { name: 'f.3.0: 40 % at 70 %' }).waitFor();
-      assert.deepEqual((await table(page).locator('tbody tr').allInnerTexts()).map(plain), [
-        'f.3.0 93.4 % 93 % 92.5 % 92 % 90 % 86 % 70 % 40 %',
-        'fc1 93.4 % 93.4 % 93 %',
-        'fc2 93.4 % graph output "logits" has these channels',
-      ]);
-      await page.getByRole('button', { name: 'Stop' }).click();
-      assert.ok(host.calls.some((c) => c.method === 'stopSensitivity'));
-      await remote.showSensitivity({
-        ...sampleSensitivity,
-        measure: 'similarity',
-        original: 1,
-        state: 'stopped',
-      });
-      await textBecomes(page.locator('.sensitivity > p'), /^The data have no labels: similarity/);
-      await page.locator('.plots').getByRole('button', { name: 'fc1' }).click();
-      await page.locator('#tab-layers[aria-selected=true]').waitFor();
-      assert.match((await row('fc1').getAttribute('class')) ?? '', /selected/);
     });
   });
 });

@@ -87,7 +87,7 @@ export const dialogs = {
   'calibration.title': 'Calibration data',
   'calibration.random': 'Random inputs',
   'calibration.random.hint':
-    'Random inputs show what it saves; for ranges that hold, give samples like those the model will see.',
+    'Random inputs show what it saves, and tell little else: choose samples like those the model will see.',
   'calibration.hint': 'Up to {n} samples run through the model before it is saved or checked.',
   'calibration.file': 'File…',
   'calibration.folder': 'Folder…',
@@ -163,7 +163,7 @@ export const dialogs = {
   'importance.noCut': 'No single line: what goes depends on the neighbours or on other layers.',
   'groups.title': 'What goes together',
   'groups.channels': '{before} → {after} channels in',
-  'groups.blocked': '{n} channels stay: {reason}',
+  'groups.blocked': '{n} channels of {names} stay: {reason}',
   'groups.maker': 'makes them',
   'groups.pulled': 'pulled along',
   'groups.more': '… and {n} more {n?group:groups}',

@@ -1,9 +1,10 @@
 /** What pruning each layer alone costs, at several ratios: a small picture for each layer, and all figures as a table. */
 import type { SensitivityView } from '../../../src/protocol.ts';
 import { Icon } from '../../components/icon.tsx';
-import { t, type TextKey, wholeNumber } from '../../l10n/index.ts';
+import { t, type TextKey } from '../../l10n/index.ts';
 import { measureUsual, stopSensitivity } from '../../state/sensitivity.ts';
 import { isTrusted, layers, sensitivity } from '../../state/store.ts';
+import { KeepWithin } from './keep-within.tsx';
 import { SensitivityPlots } from './sensitivity-plots.tsx';
 import { SensitivityTable } from './sensitivity-table.tsx';
 
@@ -14,6 +15,7 @@ export function SensitivityPane() {
     <div class="sensitivity">
       <Tools view={view} />
       <p class="muted">{explanation(view)}</p>
+      {view.state !== 'running' && view.original !== undefined && <KeepWithin view={view} />}
       <SensitivityPlots view={view} />
       <SensitivityTable view={view} />
     </div>
@@ -22,7 +24,7 @@ export function SensitivityPane() {
 
 function explanation({ measure, samples, data, ep }: SensitivityView): string {
   if (samples === 0) return t('sensitivity.waiting');
-  const of = { samples: wholeNumber(samples), data, ep };
+  const of = { data, ep };
   return measure === 'accuracy' ? t('sensitivity.accuracy', of) : t('sensitivity.similarity', of);
 }
 

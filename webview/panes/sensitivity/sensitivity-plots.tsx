@@ -2,10 +2,14 @@
 import type { SensitivityView } from '../../../src/protocol.ts';
 import { t } from '../../l10n/index.ts';
 import { selectLayer } from '../../state/actions.ts';
+import { maxLoss, pruneAsMeasured } from '../../state/sensitivity.ts';
 import { sharePercent } from '../../lib/quantity.ts';
 import { figureOf, valueScale, type Scale } from './scale.ts';
 
 const [width, height] = [160, 72];
+
+/** A line that is level, where it is within the picture. */
+const level = (y: number) => ({ y1: Math.min(height, y), y2: Math.min(height, y) });
 /** Room for the scale's ends beside the picture. */
 const labels = 34;
 
@@ -39,7 +43,7 @@ interface PlotProps {
 }
 
 function Plot({ layer, view, scale }: PlotProps) {
-  const { ratios, original } = view;
+  const { ratios, original, measure } = view;
   const widest = ratios.at(-1) ?? 1;
   const x = (ratio: number): number => (width * ratio) / widest;
   const y = (value: number): number => height * (1 - (value - scale.min) / (scale.max - scale.min));
@@ -67,10 +71,19 @@ function Plot({ layer, view, scale }: PlotProps) {
       {original !== undefined && (
         <line class="plot-original" x1={0} x2={width} y1={y(original)} y2={y(original)} />
       )}
+      {original !== undefined && view.state !== 'running' && (
+        <line class="plot-least" x1={0} x2={width} {...level(y(original - maxLoss(measure)))} />
+      )}
       <polyline points={points.map((p) => `${x(p.ratio).toFixed(1)},${y(p.value).toFixed(1)}`).join(' ')} />
       {known.map((p) => (
-        <circle key={p.ratio} cx={x(p.ratio)} cy={y(p.value)} r={2.5}>
-          <title>{`${sharePercent(p.ratio, 1)}: ${figureOf(view, p.value)}`}</title>
+        <circle
+          key={p.ratio}
+          cx={x(p.ratio)}
+          cy={y(p.value)}
+          r={2.5}
+          onClick={() => pruneAsMeasured(view, layer.layerId, p.ratio)}
+        >
+          <title>{pointText(view, p)}</title>
         </circle>
       ))}
       <text x={-4} y={4}>
@@ -81,4 +94,11 @@ function Plot({ layer, view, scale }: PlotProps) {
       </text>
     </svg>
   );
+}
+
+function pointText(
+  view: SensitivityView,
+  { ratio, value }: { readonly ratio: number; readonly value: number },
+): string {
+  return `${sharePercent(ratio, 1)}: ${figureOf(view, value)}. ${t('sensitivity.pruneSo')}`;
 }

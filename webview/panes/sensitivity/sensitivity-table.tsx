@@ -2,6 +2,8 @@
 import type { SensitivityView } from '../../../src/protocol.ts';
 import { t } from '../../l10n/index.ts';
 import { sharePercent } from '../../lib/quantity.ts';
+import { moveFocus } from '../../lib/roving.ts';
+import { maxLoss, pruneAsMeasured } from '../../state/sensitivity.ts';
 import { figureOf } from './scale.ts';
 
 export function SensitivityTable({ view }: { readonly view: SensitivityView }) {
@@ -27,7 +29,7 @@ export function SensitivityTable({ view }: { readonly view: SensitivityView }) {
         </thead>
         <tbody>
           {layers.map((layer) => (
-            <tr key={layer.layerId}>
+            <tr key={layer.layerId} onKeyDown={(e) => moveFocus(e, 'button')}>
               <th scope="row">{layer.name}</th>
               <td class="numeric">{original === undefined ? '' : figureOf(view, original)}</td>
               {layer.reason !== undefined && layer.values.every((v) => v === null) ? (
@@ -37,7 +39,17 @@ export function SensitivityTable({ view }: { readonly view: SensitivityView }) {
               ) : (
                 layer.values.map((value, i) => (
                   <td key={i} class="numeric">
-                    {value === null ? '' : figureOf(view, value)}
+                    {value !== null && (
+                      <button
+                        type="button"
+                        class={isLess(view, value) ? 'link figure below' : 'link figure'}
+                        title={t('sensitivity.pruneSo')}
+                        tabIndex={i === 0 ? 0 : -1}
+                        onClick={() => pruneAsMeasured(view, layer.layerId, ratios[i] ?? 0)}
+                      >
+                        {figureOf(view, value)}
+                      </button>
+                    )}
                   </td>
                 ))
               )}
@@ -47,4 +59,9 @@ export function SensitivityTable({ view }: { readonly view: SensitivityView }) {
       </table>
     </div>
   );
+}
+
+/** Worse than what a person allows the model to lose. */
+function isLess({ original, measure }: SensitivityView, value: number): boolean {
+  return original !== undefined && original - value > maxLoss(measure) + 1e-9;
 }

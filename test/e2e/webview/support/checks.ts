@@ -71,6 +71,7 @@ export const sampleCheck: CheckView = {
 const layerValues = [0.93, 0.925, 0.92, 0.9, 0.86, 0.7, 0.4];
 /** Three layers, the second under way, the third one that cannot be pruned. */
 export const sampleSensitivity: SensitivityView = {
+  options: { kind: 'channels', importance: 'l1', ratio: 0.5, repair: 'none' },
   what: 'by L1 norm',
   measure: 'accuracy',
   original: 0.934,

@@ -24,6 +24,7 @@ import type {
   EditRequest,
   EstimateView,
   FormView,
+  FittedRatiosView,
   GraphView,
   HostApi,
   ImportanceView,
@@ -56,7 +57,7 @@ import {
 import { blockList } from '../../../../extension/views/block-list.ts';
 import { gridView } from '../../../../extension/views/grid-view.ts';
 import { editFor } from '../../../../extension/edits.ts';
-import { scoredGroups, withRatios } from '../../../../src/global-ratios.ts';
+import { pruningEdits } from './pruning-edits.ts';
 import { editorView, estimateView, formsView, graphView, previewView, type State } from './views.ts';
 import { cardsView, trainingView } from '../../../../extension/views/training-view.ts';
 
@@ -72,6 +73,8 @@ export class ModelHost implements HostApi {
   readonly saved: Readonly<Record<string, unknown>>[] = [];
   /** Told what the host would tell a page; set by the harness. */
   page: WebviewApi | undefined;
+  /** What `fitRatios` finds. */
+  fitted: FittedRatiosView | undefined;
   readonly #model: Model;
   readonly #options: ModelHostOptions;
   readonly #original: Analysis;
@@ -264,6 +267,12 @@ export class ModelHost implements HostApi {
     return this.#noted('stopSensitivity');
   }
 
+  /** Runs nothing: what each layer can lose is said by the test. */
+  fitRatios(maxLoss: number): Promise<FittedRatiosView | undefined> {
+    this.#note('fitRatios', maxLoss);
+    return Promise.resolve(this.fitted);
+  }
+
   graph(): Promise<GraphView> {
     this.#note('graph');
     return Promise.resolve(graphView(this.#state(), this.#dims));
@@ -328,7 +337,7 @@ export class ModelHost implements HostApi {
   }
 
   async #addition(request: EditRequest): Promise<{ edits: readonly Edit[]; chosen?: ChosenForms['layers'] }> {
-    if (request.type === 'prune') return { edits: [await this.#pruning(request)] };
+    if (request.type === 'prune') return { edits: await pruningEdits(this.#model, this.#recipe, request) };
     if (request.type !== 'quantize') return { edits: [editFor(request)] };
     const { options, layerIds } = request;
     if (options.form !== 'auto') return { edits: [editFor({ type: 'quantize', layerIds, options })] };
@@ -336,18 +345,6 @@ export class ModelHost implements HostApi {
     const settings = { ep: this.#ep, layers: { nodes: [...layerIds] }, minSqnrDb };
     const { edits, layers } = await chooseForms(this.#model, settings);
     return { edits, chosen: layers };
-  }
-
-  async #pruning(request: EditRequest & { readonly type: 'prune' }): Promise<Edit> {
-    const { options } = request;
-    const edit = editFor(request);
-    if (edit.type !== 'prune-channels' || options.kind !== 'channels' || options.scope !== 'global')
-      return edit;
-    const runner = () => {
-      throw new Error('no data are run');
-    };
-    const groups = await scoredGroups(this.#model, this.#recipe, edit, { runner, ep: 'cpu', dims: {} });
-    return withRatios(edit, groups, options.maxRatio);
   }
 
   /** The extension tells every page of a change before it answers the one that asked. */

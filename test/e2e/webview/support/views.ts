@@ -10,7 +10,7 @@ import {
   type MemoryEstimate,
 } from '../../../../src/analysis/index.ts';
 import { formNames, usualEdit } from '../../../../extension/forms.ts';
-import { editWarnings } from '../../../../extension/session/edit-warnings.ts';
+import { editWarnings, isSaidByDialog } from '../../../../extension/session/edit-warnings.ts';
 import { formOutcome } from '../../../../extension/views/form-outcome.ts';
 import { channelGroups, type Side } from '../../../../extension/views/channel-groups.ts';
 import { formatShape } from '../../../../src/format.ts';
@@ -306,6 +306,7 @@ export function previewView(now: State, next: State, chosen: ChosenForms['layers
     warnings: editWarnings(now.model, next.recipe, next.applied, next.estimate.ep)
       .slice(first)
       .flat()
+      .filter((w) => !isSaidByDialog(w))
       .map((w) => w.message),
     needsCalibration: needsData(next.applied),
     macs: { before: macsOf(now), after: macsOf(next) },
