@@ -11,6 +11,7 @@ import type { OnnxDocument } from '../document/onnx-document.ts';
 import { log } from '../log.ts';
 import { settings } from '../settings.ts';
 import { weightTypeOf } from '../views/edit-label.ts';
+import { saveDecision } from './save-decision.ts';
 import { editorViewType } from './view-type.ts';
 
 type Answer = 'overwrite' | 'new file' | undefined;
@@ -20,18 +21,24 @@ export class Saving {
   readonly #asked = new Set<OnnxDocument>();
   /** Documents whose original may be overwritten, by a person's word. */
   readonly #allowed = new WeakSet<OnnxDocument>();
-  /** Documents with a message in sight that they are not saved. */
-  readonly #pending = new Set<OnnxDocument>();
+  /** The original of which a person was told that it is not overwritten by itself. */
+  readonly #told = new WeakMap<OnnxDocument, string>();
 
   /**
    * What VS Code calls, for whatever reason.
    * @throws CancellationError where nothing was saved; the document stays unsaved
    */
   async save(document: OnnxDocument, token: CancellationToken): Promise<void> {
-    if (this.#mayOverwrite(document)) return document.save(token);
-    const isAutoSave = isAutoSaveOn(document.uri) && !this.#asked.has(document);
-    if (isAutoSave) {
-      this.#putOff(document);
+    const decision = saveDecision({
+      mayOverwrite: this.#mayOverwrite(document),
+      isAutoSaveOn: isAutoSaveOn(document.uri),
+      isAsked: this.#asked.has(document),
+      original: document.stamp,
+      toldOf: this.#told.get(document),
+    });
+    if (decision === 'write') return document.save(token);
+    if (decision !== 'ask') {
+      if (decision === 'tell') this.#tell(document);
       throw new CancellationError();
     }
     const answer = await ask(document, true);
@@ -55,26 +62,21 @@ export class Saving {
     return file.isCompressed || !hasEdits || !settings.confirmOverwrite || this.#allowed.has(document);
   }
 
-  /** One message per document at a time, which does not stand in the way. */
-  #putOff(document: OnnxDocument): void {
-    if (this.#pending.has(document)) return;
-    this.#pending.add(document);
+  /** One message for each original, which does not stand in the way. */
+  #tell(document: OnnxDocument): void {
+    if (document.stamp !== undefined) this.#told.set(document, document.stamp);
     void this.#askLater(document).catch((error: unknown) => {
       log().error(`${document.fileName}: not saved:`, error);
     });
   }
 
   async #askLater(document: OnnxDocument): Promise<void> {
-    try {
-      const answer = await ask(document, false);
-      if (answer === undefined || !document.isDirty) return;
-      await commands.executeCommand('vscode.openWith', document.uri, editorViewType, { preview: false });
-      if (answer === 'overwrite') this.#allowed.add(document);
-      if (answer === 'overwrite') await commands.executeCommand('workbench.action.files.save');
-      else await commands.executeCommand('vramLens.saveCompressed', document.uri);
-    } finally {
-      this.#pending.delete(document);
-    }
+    const answer = await ask(document, false);
+    if (answer === undefined || !document.isDirty) return;
+    await commands.executeCommand('vscode.openWith', document.uri, editorViewType, { preview: false });
+    if (answer === 'overwrite') this.#allowed.add(document);
+    if (answer === 'overwrite') await commands.executeCommand('workbench.action.files.save');
+    else await commands.executeCommand('vramLens.saveCompressed', document.uri);
   }
 }
 

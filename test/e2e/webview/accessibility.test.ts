@@ -227,7 +227,7 @@ describe('webview: Chinese', () => {
         '算子',
         '输出形状',
         '权重',
-        '激活',
+        '激活值',
         'MACs',
       ]);
       await page.locator('.selection-tools').getByRole('button', { name: '量化…' }).click();

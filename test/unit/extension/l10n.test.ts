@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { domainTemplates } from '../../../extension/l10n/domain-templates.ts';
 import { headTemplates } from '../../../src/analysis/index.ts';
@@ -32,6 +32,21 @@ describe('The words of the extension', () => {
   it('keep their placeholders', () => {
     for (const [text, translation] of Object.entries(bundle))
       assert.deepEqual(placeholders(translation), placeholders(text), text);
+  });
+});
+
+describe('Chinese', () => {
+  it('has one word for activations: 激活值, but in what functions and checkpoints are called', () => {
+    const files = [
+      ...[bundleFile, 'package.nls.zh-cn.json', 'README.zh-cn.md'],
+      ...['dialogs', 'frame', 'panes'].map((name) => `webview/l10n/zh-cn/${name}.ts`),
+      ...readdirSync(path.join(root, 'media'), { recursive: true, encoding: 'utf8' })
+        .filter((file) => /zh-cn.*\.md$/.test(file))
+        .map((file) => path.join('media', file)),
+    ];
+    const text = files.map((file) => readFileSync(path.join(root, file), 'utf8')).join('\n');
+    assert.match(text, /激活值/);
+    assert.deepEqual(text.match(/.{0,9}激活(?!值|函数|检查点).{0,9}/g) ?? [], []);
   });
 });
 

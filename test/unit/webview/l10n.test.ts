@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { en } from '../../../webview/l10n/en.ts';
+import { dialogs as english1 } from '../../../webview/l10n/en/dialogs.ts';
+import { frame as english2 } from '../../../webview/l10n/en/frame.ts';
+import { panes as english3 } from '../../../webview/l10n/en/panes.ts';
 import { fill } from '../../../webview/l10n/index.ts';
+import { dialogs as chinese1 } from '../../../webview/l10n/zh-cn/dialogs.ts';
+import { frame as chinese2 } from '../../../webview/l10n/zh-cn/frame.ts';
+import { panes as chinese3 } from '../../../webview/l10n/zh-cn/panes.ts';
 import { zhCn } from '../../../webview/l10n/zh-cn.ts';
 
 const folder = path.resolve(import.meta.dirname, '../../../webview');
@@ -26,6 +32,19 @@ describe('webview: texts', () => {
 
   it('has each key in both languages', () => {
     assert.deepEqual(Object.keys(zhCn).sort(), Object.keys(en).sort());
+  });
+
+  it('has each key in one table alone', () => {
+    for (const tables of [
+      [english1, english2, english3],
+      [chinese1, chinese2, chinese3],
+    ]) {
+      const keys = tables.flatMap((table) => Object.keys(table));
+      assert.deepEqual(
+        keys.filter((key, i) => keys.indexOf(key) !== i),
+        [],
+      );
+    }
   });
 
   it('uses every key', () => {
