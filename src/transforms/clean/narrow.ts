@@ -143,6 +143,7 @@ class Narrowing {
     const nodes = graphs.flatMap((g) => g.nodes);
     this.taken = new Set([
       ...graphs.flatMap((g) => [...g.initializers.keys(), ...g.inputs.map((i) => i.name)]),
+      ...graphs.flatMap((g) => g.sparseInitializers.map((s) => s.values.name)),
       ...nodes.flatMap((n) => [n.name, ...n.inputs, ...n.outputs]),
     ]);
   }
