@@ -77,6 +77,15 @@ const contentInputs: Readonly<Record<string, readonly number[]>> = {
   ),
 };
 
+/** Inputs that alone tell the output's shape, where others are no part of it. */
+const shapeInputs: Readonly<Record<string, readonly number[]>> = {
+  GroupQueryAttention: [0, 2],
+  MultiHeadAttention: [0, 2],
+  RotaryEmbedding: [0],
+  SkipLayerNormalization: [0],
+  SkipSimplifiedLayerNormalization: [0],
+};
+
 /** The shape depends on what is computed as the graph runs. */
 export function dependsOnContent({ opType, inputs }: Draft): boolean {
   for (const i of contentInputs[opType] ?? []) {
@@ -92,9 +101,10 @@ export function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | und
   if (ours === undefined) return undefined;
   if (n.source.bodies.length > 0) return rankOf(ours); // what a branch or a loop gives
   const content = contentInputs[n.opType];
+  const telling = shapeInputs[n.opType];
   for (let i = 0; i < n.inputs.length; i++) {
     const input = n.inputs[i];
-    if (input === undefined || input.kind === 'constant') continue;
+    if (input === undefined || input.kind === 'constant' || telling?.includes(i) === false) continue;
     const isContent = content?.includes(i) === true;
     if (isContent ? isStaticShape(input, known) : known.has(input)) continue;
     if (n.opType === 'Reshape' && n.inputs[1]?.kind === 'constant') return writtenSizes(n.inputs[1], ours);
@@ -234,6 +244,13 @@ const moved: Rule = (_, data, ours) => {
 
 const shape: Rule = (_, [data = []], ours) => ours.map((d) => (typeof d === 'number' ? d : data.length));
 
+/** Queries and their number; of the caches that are given on nothing is known. */
+const attention: Rule = (_, [query = []], ours) => {
+  const width = ours.at(-1);
+  if (ours.length !== 3) return rankOf(ours);
+  return [query[0], query[1], typeof width === 'number' ? width : undefined];
+};
+
 /** [N, C, 1, …]. */
 const globalPool: Rule = (_, [image = []]) => image.map((d, axis) => (axis < 2 ? d : 1));
 
@@ -278,6 +295,7 @@ const rules: Readonly<Record<string, Rule>> = {
   ...words(resized, 'Resize Upsample'),
   ...words(matMul, 'MatMul MatMulInteger FusedMatMul'),
   ...words(rowsOfFirst, 'MatMulNBits DynamicQuantizeMatMul MatMulIntegerToFloat'),
+  ...words(attention, 'GroupQueryAttention MultiHeadAttention'),
   ...words(moved, 'Squeeze Unsqueeze'),
   ...words(globalPool, 'GlobalAveragePool GlobalMaxPool GlobalLpPool'),
   ...words(

@@ -8,6 +8,8 @@ import { packedFloats, packedInt8 } from './matmul.ts';
 const level2CacheBytes = 2 ** 20;
 /** One description of a product per head. */
 const productBytes = 56;
+/** The same, where products come with a cache. */
+const tileBytes = 64;
 
 interface Heads {
   readonly batch: number;
@@ -45,15 +47,24 @@ const fused: Scratch = (c) => {
   ];
 };
 
-/** Q, K and V turned to heads apart, then flash attention. */
+/**
+ * Q, K and V turned to heads apart; then flash attention, which takes no mask, bias or cache, else all scores and the
+ * output before heads are joined (multihead_attention.cc).
+ */
 const multiHead: Scratch = (c) => {
+  const { node, inputs, outputs } = c.node;
   const [batch = 0, seq = 0, hidden = 0] = c.inputDims(0);
   const key = c.inputDims(1);
-  const heads = attributeInt(c.node.node, 'num_heads', 1);
-  const total = (key.length === 4 ? key[2] : key[1]) ?? seq;
+  const heads = attributeInt(node, 'num_heads', 1);
+  const own = (key.length === 4 ? key[2] : key[1]) ?? seq;
+  const total = own + (c.inputDims(6)[2] ?? 0);
   const h: Heads = { batch, heads, seq, total, size: hidden / heads };
   const turned = [0, 1, 2].map((i) => (c.inputDims(i).length === 3 ? c.inputBytes(i) : 0));
-  return [...turned, flash(c, h)];
+  const isCausal = attributeInt(node, 'unidirectional', 0) === 1;
+  const isPlain = [4, 5, 6, 7].every((i) => inputs[i] === undefined) && outputs[1] === undefined;
+  if (isPlain && !isCausal) return [...turned, flash(c, h)];
+  const mask = inputs[4] !== undefined || (isCausal && seq > 1) ? [batch * seq * total * 4] : [];
+  return [...turned, scores(h), ...mask, batch * seq * hidden * 4, batch * heads * tileBytes];
 };
 
 const groupQuery: Scratch = (c) => {
@@ -61,7 +72,10 @@ const groupQuery: Scratch = (c) => {
   const heads = attributeInt(c.node.node, 'num_heads', 1);
   const total = c.outputDims(1)[2] ?? seq;
   const h: Heads = { batch, heads, seq, total, size: hidden / heads };
-  return [c.inputBytes(0), c.inputBytes(1), c.inputBytes(2), flash(c, h)];
+  const turned = [0, 1, 2].map((i) => c.inputBytes(i));
+  // positions are worked into copies of Q and K; of what is packed, V is copied with them
+  const rotated = attributeInt(c.node.node, 'do_rotary', 0) === 1 ? turned.slice(0, 2) : [];
+  return [...turned, ...rotated, flash(c, h)];
 };
 
 /** ai.onnx Attention: all scores at once; a causal mask is made as a matrix. */
