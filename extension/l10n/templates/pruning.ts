@@ -15,6 +15,8 @@ export const pruningTemplates: readonly string[] = [
   'takes the mean over those that stay',
   'normalizes over values that are not zero',
   'it gives its mean',
+  'its {0} channels are tied to one another: none can go without the rest, as no smaller set was found that has equally many in each group of {1}',
+  'channel shuffles become a Gather each, so that fewer channels are tied to one another: {0}',
   'without channels of {0} the model is not exactly what it is with them zeroed: {1}; repair is recommended',
   'it has one head',
   'the size of its heads is not static',

@@ -16,11 +16,21 @@ export interface Axis {
   /** Only a size in a shape makes it so long (Expand, ConstantOfShape): every index holds the same. */
   readonly isFill?: boolean | undefined;
   readonly factor?: Factor | undefined;
+  /**
+   * Of the weight of a Conv with so many groups, the channels that it reads: those of one group after those of another.
+   * Where an output stands among the outputs decides which of them the dim's `atoms.length / groups` indices are.
+   */
+  readonly groups?: number | undefined;
   /** Why it must stay. */
   readonly why?: Blocker | undefined;
 }
 
 export type Tracked = Axis & { readonly atoms: Int32Array };
+
+/** Indices of the dim itself, of `count` of its atoms. */
+export function indicesOf({ groups = 1 }: Axis, count: number): number {
+  return count / groups;
+}
 
 export const FIXED: Axis = { atoms: undefined, zero: false };
 

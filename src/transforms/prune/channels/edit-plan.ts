@@ -20,7 +20,8 @@ import { firstMismatch, rewriteGraph } from './rewrite.ts';
 import { elementBytes } from './select-tensor.ts';
 import { seenBody } from '../seen-body.ts';
 import { settle, type Settled } from './settle.ts';
-import { traceChannels, type Trace } from './trace.ts';
+import type { Trace } from './trace.ts';
+import { traceChannels } from './untie.ts';
 import { unshareConstants, type Unshared } from './unshare.ts';
 
 export interface EditPlan {

@@ -4,6 +4,7 @@
  * A weight is streamed once per group; all tensors of the group share the result.
  */
 import type { Calibration } from '../../../analysis/calibration.ts';
+import { elementCount } from '../../../onnx/index.ts';
 import type { Model, TensorRef } from '../../../onnx/model.ts';
 import { hashText } from '../../kernels/select.ts';
 import type { ChannelImportance } from '../../recipe/prune-channels.ts';
@@ -34,6 +35,8 @@ interface Part {
   readonly name: string;
   readonly axis: number;
   readonly atoms: Int32Array;
+  /** As in `Axis`. */
+  readonly groups?: number | undefined;
 }
 
 export function selectionBy(context: ImportanceContext): Selection {
@@ -93,7 +96,7 @@ function weightParts({ trace, tensor, grouping }: ImportanceContext, group: Chan
   for (const name of trace.constants) {
     for (const [axis, own] of (trace.valueAxes.get(name) ?? []).entries())
       if (isTracked(own) && grouping.within(own.atoms).has(group.index))
-        parts.push({ name, axis, atoms: own.atoms });
+        parts.push({ name, axis, atoms: own.atoms, groups: own.groups });
   }
   const large = parts.filter((p) => (tensor(p.name)?.dims.filter((d) => d > 1).length ?? 0) > 1);
   return large.length > 0 ? large : parts;
@@ -159,7 +162,7 @@ async function norms(
 /** Σ|w| or Σw² of each index of one dim. @throws OnnxError where the weight holds NaN or an infinity */
 async function indexNorms(
   { model, tensor, trace }: ImportanceContext,
-  { name, axis, atoms }: Part,
+  { name, axis, atoms, groups = 1 }: Part,
   power: 1 | 2,
   signal: AbortSignal | undefined,
 ): Promise<Float64Array> {
@@ -168,19 +171,23 @@ async function indexNorms(
   const user = [...trace.ids.keys()].find((n) => n.inputs.includes(name));
   const source: WeightSource = { model, tensor: found, name, node: trace.ids.get(user as never) ?? '' };
   const inner = found.dims.slice(axis + 1).reduce((n, d) => n * d, 1);
-  const size = atoms.length;
-  const sums = new Float64Array(size);
+  const size = atoms.length / groups;
+  const sums = new Float64Array(atoms.length);
+  const rowsOfGroup = elementCount(found.dims.slice(0, axis)) / groups;
   for await (const { start, bytes } of elementChunks(source, elementBytes(found.dataType) ?? 1, signal)) {
     const values = decodeFloats(bytes, found.dataType);
     let left = inner - (start % inner);
     let index = Math.floor(start / inner) % size;
+    let row = Math.floor(start / (inner * size));
+    let first = Math.floor(row / rowsOfGroup) * size;
     for (let i = 0; i < values.length; i++) {
       const v = values[i] ?? 0;
-      sums[index] = (sums[index] ?? 0) + (power === 1 ? Math.abs(v) : v * v);
-      if (--left === 0) {
-        left = inner;
-        index = index + 1 === size ? 0 : index + 1;
-      }
+      sums[first + index] = (sums[first + index] ?? 0) + (power === 1 ? Math.abs(v) : v * v);
+      if (--left > 0) continue;
+      left = inner;
+      if (++index < size) continue;
+      index = 0;
+      first = groups === 1 ? 0 : Math.floor(++row / rowsOfGroup) * size;
     }
   }
   if (!sums.every(Number.isFinite)) throw notFinite(source, 0);

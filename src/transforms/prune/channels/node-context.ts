@@ -95,6 +95,11 @@ export class NodeContext implements RuleContext {
     }
   }
 
+  evenly: RuleContext['evenly'] = (atoms, groups, side) => {
+    const weight = side.name === 'read' ? this.name(side.weight) : undefined;
+    return this.tracer.evenly(this.node, side.name, { atoms, groups }, weight);
+  };
+
   block(axis: Axis | undefined, reason: string): void {
     this.tracer.blockAxis(axis, this.blocker(reason));
   }

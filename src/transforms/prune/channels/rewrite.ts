@@ -2,7 +2,7 @@
 import { isUnknown } from '../../../analysis/dim.ts';
 import { inferShapes } from '../../../analysis/shapes/index.ts';
 import { DataType, type Graph, type Model, type Node, type TensorRef } from '../../../onnx/model.ts';
-import { isTracked } from './axis.ts';
+import { indicesOf, isTracked } from './axis.ts';
 import { makeNode } from '../../graph/nodes.ts';
 import { withOriginal } from '../../weights/original.ts';
 import { decodeFloats, encodeFloats } from './floats.ts';
@@ -35,17 +35,18 @@ export function rewriteGraph(plan: ChannelPlan, names: GraphNames, repairs?: Rep
   const reshaped: string[] = [];
   for (const [name, axes] of trace.valueAxes) {
     const touched = axes.flatMap((a, axis) =>
-      isTracked(a) && plan.isTouched(a.atoms) ? [{ axis, atoms: a.atoms }] : [],
+      isTracked(a) && plan.isTouched(a.atoms) ? [{ axis, own: a }] : [],
     );
     if (touched.length === 0) continue;
     reshaped.push(name);
     const tensor = trace.constants.has(name) ? names.tensor(name) : undefined;
     if (tensor === undefined) continue;
     const user = [...trace.ids].find(([n]) => n.inputs.includes(name))?.[1] ?? '';
-    const kept = touched.map(({ axis, atoms }) => ({
+    const kept = touched.map(({ axis, own }) => ({
       axis,
-      count: plan.count(atoms),
-      positions: (signal?: AbortSignal) => plan.kept(atoms, signal),
+      groups: own.groups,
+      count: indicesOf(own, plan.count(own.atoms)),
+      positions: (signal?: AbortSignal) => plan.kept(own.atoms, signal),
     }));
     const selected = selectedTensor({ model: names.model, tensor, name, node: user }, kept, tensor.name);
     const scaled = trace.scaled.get(name);
@@ -180,7 +181,7 @@ export function firstMismatch(plan: ChannelPlan, model: Model, rewritten: Rewrit
     const { shape } = after;
     const isAsPlanned = before.shape.every((dim, k) => {
       const axis = axes[k];
-      const planned = isTracked(axis) ? plan.count(axis.atoms) : dim;
+      const planned = isTracked(axis) ? indicesOf(axis, plan.count(axis.atoms)) : dim;
       return typeof planned !== 'number' || planned === shape[k];
     });
     if (!isAsPlanned || shape.length !== before.shape.length) return name;

@@ -39,6 +39,17 @@ export interface RuleContext {
   /** The dims are one: united index by index. Where one must stay, all must. Zero where all are. */
   join(axes: readonly Axis[]): Axis;
   uniteAll(atoms: Iterable<number>): void;
+  /**
+   * Each of `groups` equal parts of `atoms` must lose as many as the others: those at the same place of each are united,
+   * or, where a shuffle would then tie too many, any that go together are found in the end.
+   * @param side of the node; `weight` is the input whose dim 1 holds the channels that it reads
+   * @returns whether those at the same place are united
+   */
+  evenly(
+    atoms: Int32Array,
+    groups: number,
+    side: { readonly name: 'made' } | { readonly name: 'read'; readonly weight: number },
+  ): boolean;
   block(axis: Axis | undefined, reason: string): void;
   /** What the node gives for the others is not exactly the same without indices of this dim. */
   approximates(axis: Axis, reason: string): void;

@@ -7,6 +7,8 @@ import { elementChunks, type WeightSource } from '../../weights/stream.ts';
 /** Positions that stay along one dim; how many there will be is known before. */
 export interface KeptAxis {
   readonly axis: number;
+  /** As in `Axis`: positions are counted through all groups, and which of them a row has its place along dim 0 tells. */
+  readonly groups?: number | undefined;
   readonly count: number;
   readonly positions: (signal?: AbortSignal) => Promise<Int32Array>;
 }
@@ -47,8 +49,12 @@ async function* selected(
   const last = Math.max(...axes.map((a) => a.axis));
   const inner = dims.slice(last + 1).reduce((n, d) => n * d, 1);
   const masks = await Promise.all(dims.map((size, k) => maskOf(axes, k, size, signal)));
-  const runs = runsOf(masks[last]).map(([from, to]) => [from * inner, to * inner] as const);
+  const groups = axes.find((a) => a.axis === last)?.groups ?? 1;
+  const runsOfGroup = inGroups(masks[last], groups).map((mask) =>
+    runsOf(mask).map(([from, to]) => [from * inner, to * inner] as const),
+  );
   const rowLength = (dims[last] ?? 1) * inner;
+  const rowsOfGroup = dims.slice(0, last).reduce((n, d) => n * d, 1) / groups;
   const isKept = rowFilter(dims.slice(0, last), masks);
   for await (const chunk of elementChunks(source, bytes, signal)) {
     const out = new Uint8Array(chunk.bytes.length);
@@ -57,7 +63,7 @@ async function* selected(
     for (let row = Math.floor(chunk.start / rowLength); row * rowLength < end; row++) {
       if (!isKept(row)) continue;
       const base = row * rowLength - chunk.start;
-      for (const [from, to] of runs) {
+      for (const [from, to] of runsOfGroup[Math.floor(row / rowsOfGroup)] ?? []) {
         const a = Math.max(0, base + from);
         const b = Math.min(end - chunk.start, base + to);
         if (a >= b) continue;
@@ -77,9 +83,14 @@ async function maskOf(
 ): Promise<Uint8Array | undefined> {
   const kept = axes.find((a) => a.axis === axis);
   if (kept === undefined) return undefined;
-  const mask = new Uint8Array(size);
+  const mask = new Uint8Array(size * (kept.groups ?? 1));
   for (const position of await kept.positions(signal)) mask[position] = 1;
   return mask;
+}
+
+function inGroups(mask: Uint8Array | undefined, groups: number): (Uint8Array | undefined)[] {
+  const each = (mask?.length ?? 0) / groups;
+  return Array.from({ length: groups }, (_, g) => mask?.subarray(g * each, (g + 1) * each));
 }
 
 /** Neighbours that stay together: [from, to). */

@@ -7,6 +7,8 @@ import type { PruneChannelsEdit, Warning } from '../../recipe/recipe.ts';
 import { allConstantBytes, type Blocked } from '../../weights/find.ts';
 import { editPlan, type EditPlan } from './edit-plan.ts';
 import { channelsOf } from './edit-plan.ts';
+import { isTracked } from './axis.ts';
+import type { ChannelGroup } from './groups.ts';
 import { groupReaders, importanceOf, seenInput } from './importance.ts';
 import type { ScoredGroup } from './budget.ts';
 import { reconstructionNeeds } from './reconstruction.ts';
@@ -57,12 +59,28 @@ function whyNot({ groupsOf, blockers, plan }: EditPlan, entry: Entry): string {
   const [group] = groups;
   if (group !== undefined && plan.keep.has(group)) {
     const channels = channelsOf(plan.trace, plan.grouping, group);
-    return group.units.length === 1 && channels > 1
+    if (group.units.length > 1 || channels === 1) return `the ratio leaves all of its ${channels} channels`;
+    const unmet = unmetBy(plan, group);
+    return unmet.length === 0
       ? `its ${channels} channels are tied to one another: none can go without the rest`
-      : `the ratio leaves all of its ${channels} channels`;
+      : `its ${channels} channels are tied to one another: none can go without the rest, as no smaller set was found that has equally many in each group of ${listed(unmet)}`;
   }
   return 'it has no weights of its own that make channels';
 }
+
+/** Nodes whose groups of channels were to be met in another way than by the places in them, and were not. */
+function unmetBy({ trace }: EditPlan['plan'], { units: [unit] }: ChannelGroup): string[] {
+  const { classes, unmet } = trace;
+  const near = unmet.filter((d) => d.atoms.some((a) => classes.find(a) === unit));
+  return [...new Set(near.map((d) => d.node))];
+}
+
+/** The first few. */
+function listed(ids: readonly string[]): string {
+  return [...ids.slice(0, MAX_LISTED), ...(ids.length > MAX_LISTED ? ['…'] : [])].join(', ');
+}
+
+const MAX_LISTED = 3;
 
 function bytesAfter(ws: Workspace, entry: Entry, { rewritten, tracedOf }: EditPlan): number {
   const [node] = entry.nodes;
@@ -89,7 +107,7 @@ function apply(context: StepContext, plan: EditPlan, afterBytes: number): Outcom
     return { code: 'repair-left-out', message: `${node} is not repaired: ${reason}`, node };
   });
   const { stages } = plan.repaired;
-  const said = [...warnings, ...unrepaired(context, plan), ...approximations(plan)];
+  const said = [...warnings, ...unrepaired(context, plan), ...approximations(plan), ...gathered(plan)];
   const scores = (signal?: AbortSignal) => scoredGroups(plan, signal);
   return { afterBytes, warnings: said, pulled, repairs: stages, scores };
 }
@@ -133,6 +151,18 @@ function approximations({ plan, entryOf }: EditPlan): Warning[] {
   });
 }
 
+function gathered({ plan, entryOf }: EditPlan): Warning[] {
+  const { trace } = plan;
+  const ids = [...trace.gathered].flatMap(({ nodes: [, , close], input, axis }) => {
+    const own = trace.valueAxes.get(input)?.[axis];
+    const isChanged = isTracked(own) && plan.isTouched(own.atoms);
+    return isChanged ? [entryOf.get(close)?.id ?? close.name] : [];
+  });
+  if (ids.length === 0) return [];
+  const message = `channel shuffles become a Gather each, so that fewer channels are tied to one another: ${listed(ids)}`;
+  return [{ code: 'shuffle-gathered', message, node: ids[0] }];
+}
+
 /** Layers that were not selected and get smaller all the same. */
 function pulledAlong({ ws, selected }: StepContext, plan: EditPlan): PulledEntry[] {
   return plan.scope.entries.flatMap((entry) => {
@@ -152,12 +182,14 @@ function applyToWorkspace(ws: Workspace, { scope, rewritten, entryOf }: EditPlan
   for (const [node, changed] of rewritten.nodes) {
     const entry = entryOf.get(node);
     if (entry === undefined) continue;
-    const before = node.inputs;
     ws.replace(
       entry,
       entry.nodes.flatMap((n) => (n === node ? changed : [n])),
     );
-    for (const name of before)
+  }
+  for (const [node, changed] of rewritten.nodes) {
+    if (!entryOf.has(node)) continue;
+    for (const name of node.inputs)
       if (!changed.some((n) => n.inputs.includes(name))) ws.dropIfUnused(scope, name);
   }
   for (const name of rewritten.reshaped) scope.reshaped.add(name);

@@ -1,22 +1,21 @@
 /**
  * Follows every dim of every constant through the main graph: which of them are the same dim, and what changes in each
- * node when indices go. Reads no weight.
- *
- *     const trace = traceChannels(graph);
- *     trace.valueAxes.get('conv1.weight'); // [{ atoms: [0, 1, …] }, …]
+ * node when indices go. Reads no weight. One walk; `untie.ts` says how many there are.
  */
 import { isUnknown } from '../../../analysis/dim.ts';
 import type { InferredType, ModelInference } from '../../../analysis/inference.ts';
-import { inferShapes } from '../../../analysis/shapes/index.ts';
 import type { Dim } from '../../../analysis/types.ts';
-import { DataType, subgraphs, type Graph, type Model, type Node } from '../../../onnx/model.ts';
+import { DataType, subgraphs, type Model, type Node } from '../../../onnx/model.ts';
 import { FIXED, fixed, isTracked, type Axis } from './axis.ts';
 import { makeNode, smallTensor } from '../../graph/nodes.ts';
 import { Classes, type Blocker } from './classes.ts';
 import { encodeFloats } from './floats.ts';
 import { Refusal, type Reader, type Rewrite, type Rule } from './rule.ts';
 import { NodeContext } from './node-context.ts';
+import { namesInside } from './names-inside.ts';
+import { pairUp, uniteByPlace, type GroupDemand } from './pairing.ts';
 import { ruleOf } from './rules/index.ts';
+import { traceShuffle, type Shuffle } from './shuffle.ts';
 import { isShapeInput, shapeSizes, sizesAfter, type Sizes } from './sizes.ts';
 
 /** A node that changes when one of `atoms` loses an index. */
@@ -48,33 +47,32 @@ export interface Trace {
   /** Constants to be multiplied by √(size before / after): by name, their own channels. */
   readonly scaled: ReadonlyMap<string, Int32Array>;
   readonly ids: ReadonlyMap<Node, string>;
+  /** What Convs with groups ask for. */
+  readonly demands: readonly GroupDemand[];
+  /** Those of them that no units meet, in the end. */
+  readonly unmet: readonly GroupDemand[];
+  /** Shuffles that become a Gather where their channels go. */
+  readonly gathered: ReadonlySet<Shuffle>;
 }
 
-/** Which factor of a dim a Reshape takes apart shrinks, decided by what follows: a head rather than its size. */
-type Preferences = Map<string, number>;
+/** What is to be taken otherwise than node by node, so that fewer channels are tied to one another. */
+export interface Untied {
+  readonly shuffles: ReadonlySet<Shuffle>;
+  /** Keys of demands for which units are found in the end. */
+  readonly demands: ReadonlySet<string>;
+}
 
-/** Heads show only after the Reshape that makes them; then the trace begins anew. */
-const MAX_PASSES = 4;
+export const NOTHING_UNTIED: Untied = { shuffles: new Set(), demands: new Set() };
+
+/** Which factor of a dim a Reshape takes apart shrinks, decided by what follows: a head rather than its size. */
+export type Preferences = Map<string, number>;
+
 const FLOATS: ReadonlySet<number> = new Set([
   DataType.float,
   DataType.float16,
   DataType.bfloat16,
   DataType.double,
 ]);
-
-export function traceChannels(
-  model: Model,
-  ids: ReadonlyMap<Node, string>,
-  inference: ModelInference = inferShapes(model),
-): Trace {
-  const preferences: Preferences = new Map();
-  for (let pass = 1; ; pass++) {
-    const before = preferences.size;
-    const tracer = new Tracer(model, inference, ids, preferences);
-    const trace = tracer.run();
-    if (preferences.size === before || pass === MAX_PASSES) return trace;
-  }
-}
 
 export class Tracer {
   private readonly model: Model;
@@ -91,7 +89,12 @@ export class Tracer {
   readonly scales: { name: string; atoms: Int32Array }[] = [];
   readonly sizes = new Map<string, Sizes>();
   readonly scaled = new Map<string, Int32Array>();
+  private readonly demands: GroupDemand[] = [];
+  private readonly untied: Untied;
+  /** By the last of its nodes. */
+  private readonly shuffles: ReadonlyMap<Node, Shuffle>;
   private readonly users = new Map<string, Node[]>();
+  private readonly captured = new Set<string>();
   private readonly producers = new Map<string, Node>();
 
   constructor(
@@ -99,12 +102,16 @@ export class Tracer {
     inference: ModelInference,
     ids: ReadonlyMap<Node, string>,
     preferences: Preferences,
+    untied: Untied,
   ) {
     this.model = model;
     this.inference = inference;
     this.ids = ids;
     this.preferences = preferences;
+    this.untied = untied;
+    this.shuffles = new Map([...untied.shuffles].map((s) => [s.nodes[2], s]));
     for (const node of model.graph.nodes) {
+      for (const { graph: body } of subgraphs(node)) namesInside(body, (name) => this.captured.add(name));
       for (const name of new Set(node.inputs)) {
         const users = this.users.get(name);
         if (users === undefined) this.users.set(name, [node]);
@@ -137,11 +144,16 @@ export class Tracer {
           dims.map(() => fixed(undefined, `graph input "${name}" has these channels`)),
         );
     }
-    for (const node of this.inference.main.order) this.node(node);
+    const inShuffles = new Set([...this.shuffles.values()].flatMap((s) => s.nodes.slice(0, 2)));
+    for (const node of this.inference.main.order) if (!inShuffles.has(node)) this.node(node);
     for (const { name } of graph.outputs) {
       for (const axis of this.axes.get(name) ?? [])
         this.blockAxis(axis, { node: undefined, reason: `graph output "${name}" has these channels` });
     }
+    const unmet = pairUp(
+      this.classes,
+      this.demands.filter((d) => this.untied.demands.has(d.key)),
+    );
     const {
       inference,
       classes,
@@ -154,8 +166,12 @@ export class Tracer {
       scales,
       scaled,
       ids,
+      demands,
     } = this;
-    return { inference, classes, valueAxes, constants, arrays, sites, made, readers, scales, scaled, ids };
+    return {
+      ...{ inference, classes, valueAxes, constants, arrays, sites, made, readers, scales, scaled, ids },
+      ...{ demands, unmet, gathered: this.untied.shuffles },
+    };
   }
 
   typeOf(name: string): (InferredType & { kind: 'tensor' }) | undefined {
@@ -197,7 +213,42 @@ export class Tracer {
     if (isTracked(axis)) this.classes.block(axis.atoms, blocker);
   }
 
+  /** See `RuleContext`. */
+  evenly(
+    node: Node,
+    side: string,
+    { atoms, groups }: { readonly atoms: Int32Array; readonly groups: number },
+    weight: string | undefined,
+  ): boolean {
+    const id = this.idOf(node);
+    const demand = { key: `${id} ${side}`, node: id, atoms, groups };
+    const isAsked = this.untied.demands.has(demand.key);
+    const isLater = isAsked && (weight === undefined || this.isOwn(weight, node));
+    if (isLater === isAsked) this.demands.push(demand);
+    if (!isLater) {
+      uniteByPlace(this.classes, demand);
+      return true;
+    }
+    const axes = weight === undefined ? undefined : this.axes.get(weight);
+    const [outputs = FIXED, inputs = FIXED, ...kernel] = axes ?? [];
+    if (weight === undefined || !isTracked(inputs)) return false;
+    this.arrays.delete(inputs.atoms);
+    this.axes.set(weight, [outputs, { ...inputs, atoms, groups }, ...kernel]);
+    return false;
+  }
+
+  /** A constant that nothing else reads. */
+  private isOwn(name: string, node: Node): boolean {
+    const [user, ...others] = this.usersOf(name);
+    return this.constants.has(name) && user === node && others.length === 0 && !this.captured.has(name);
+  }
+
   private node(node: Node): void {
+    const shuffle = this.shuffles.get(node);
+    if (shuffle !== undefined) {
+      traceShuffle(this, shuffle);
+      return;
+    }
     if (node.opType === 'Constant' && node.domain === '') {
       const [name = ''] = node.outputs;
       if (node.attributes.get('value')?.kind === 'tensor') this.addConstant(name);
@@ -251,12 +302,10 @@ export class Tracer {
       node: this.idOf(node),
       reason: `${node.opType} "${this.idOf(node)}": its subgraph uses it`,
     };
-    const visit = (graph: Graph): void => {
-      const names = [...graph.nodes.flatMap((n) => n.inputs), ...graph.outputs.map((o) => o.name)];
-      for (const name of names) for (const axis of this.axes.get(name) ?? []) this.blockAxis(axis, blocker);
-      for (const n of graph.nodes) for (const body of subgraphs(n)) visit(body.graph);
-    };
-    for (const body of subgraphs(node)) visit(body.graph);
+    for (const body of subgraphs(node))
+      namesInside(body.graph, (name) => {
+        for (const axis of this.axes.get(name) ?? []) this.blockAxis(axis, blocker);
+      });
   }
 
   private followSizes(node: Node): void {

@@ -11,6 +11,7 @@ import {
   type Node,
   type TensorRef,
 } from '../../../onnx/model.ts';
+import { namesInside } from './names-inside.ts';
 
 export interface Unshared {
   /** The very model given where nothing is shared. */
@@ -72,7 +73,8 @@ function vectors({ graph, irVersion }: Model): Map<string, Vector> {
   const found = new Map<string, Vector>();
   const visible = new Set(graph.outputs.map((o) => o.name));
   if (irVersion >= 4) for (const { name } of graph.inputs) visible.add(name);
-  for (const node of graph.nodes) for (const body of subgraphs(node)) captured(body.graph, visible);
+  for (const node of graph.nodes)
+    for (const body of subgraphs(node)) namesInside(body.graph, (name) => visible.add(name));
   const add = (name: string, tensor: TensorRef): void => {
     const isVector = FLOATS.has(tensor.dataType) && tensor.dims.filter((d) => d !== 1).length === 1;
     if (isVector && !visible.has(name)) found.set(name, { name, tensor });
@@ -87,14 +89,6 @@ function vectors({ graph, irVersion }: Model): Map<string, Vector> {
     else if (opType === 'Constant' && value?.kind === 'tensor') add(output, value.value);
   }
   return found;
-}
-
-function captured(graph: Graph, names: Set<string>): void {
-  for (const { name } of graph.outputs) names.add(name);
-  for (const node of graph.nodes) {
-    for (const name of node.inputs) names.add(name);
-    for (const body of subgraphs(node)) captured(body.graph, names);
-  }
 }
 
 function namesOf(graph: Graph): Set<string> {

@@ -108,8 +108,13 @@ export async function zeroedTensors(
       if (!isTracked(own) || !plan.isTouched(own.atoms)) continue;
       const kept = new Set(await plan.kept(own.atoms));
       const unit = elementBytes(tensor.dataType)! * tensor.dims.slice(axis + 1).reduce((n, d) => n * d, 1);
+      const { groups = 1 } = own;
+      const size = own.atoms.length / groups;
+      // of a grouped Conv's weight [outputs, size, …]: each group's outputs read channels of their own
+      const outputsOfGroup = (tensor.dims[0] ?? 1) / groups;
       for (let i = 0; i * unit < bytes.length; i++) {
-        if (!kept.has(i % own.atoms.length)) bytes.fill(0, i * unit, (i + 1) * unit);
+        const group = groups === 1 ? 0 : Math.floor(i / size / outputsOfGroup);
+        if (!kept.has(group * size + (i % size))) bytes.fill(0, i * unit, (i + 1) * unit);
       }
       isChanged = true;
     }

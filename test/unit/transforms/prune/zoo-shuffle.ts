@@ -1,4 +1,5 @@
 /** ShuffleNet, first version: grouped 1 × 1, shuffle, depthwise, grouped 1 × 1, then a sum, or a Concat where it halves. */
+import { node } from '../../../support/model-builder.ts';
 import { head, image, Net, type ZooModel } from './net.ts';
 
 function shuffled(net: Net, x: string, name: string, [channels, groups, side]: readonly number[]): string {
@@ -51,19 +52,69 @@ function divided(): ZooModel {
   };
 }
 
-/** 24 channels in 3 groups of 8: every channel between the two convolutions is tied to every other. */
-function tied(): ZooModel {
+/** 24 channels in 3 groups of 8: the shuffle has to become a Gather, or else all would be tied to one another. */
+function undivided(): ZooModel {
   const net = new Net();
   const stem = net.relu(net.conv('x', 'stem', [24, 3]));
   const one = unit(net, stem, 'one', { into: 24, middle: 24, group: 3, side: 8, stride: 1 });
-  const whole = /its 24 channels are tied to one another: none can go without the rest/;
   return {
     name: 'ShuffleNet, first version, groups of a size that their number does not divide',
     model: net.build({ x: ['n', 3, 8, 8] }, head(net, one, 24)),
     inputs: image,
-    accepted: ['stem', 'one.c'],
-    refused: { 'one.a': whole, 'one.b': whole },
+    accepted: ['stem', 'one.a', 'one.b', 'one.c'],
+    refused: { fc: /graph output/ },
   };
 }
 
-export const SHUFFLE_ZOO: readonly ZooModel[] = [divided(), tied()];
+/** Nothing but the shuffle ties its channels, three by three: it stays. */
+function dense(): ZooModel {
+  const net = new Net();
+  const a = net.relu(net.conv('x', 'a', [24, 3]));
+  const b = net.relu(net.conv(shuffled(net, a, 'one', [24, 3, 8]), 'b', [8, 24]));
+  return {
+    name: 'shuffle between dense convolutions',
+    model: net.build({ x: ['n', 3, 8, 8] }, head(net, b, 8)),
+    inputs: image,
+    accepted: ['a', 'b'],
+    refused: { fc: /graph output/ },
+  };
+}
+
+/** The same 24 channels in three groups, shuffled in three groups and in four again, read in two and three groups. */
+function chained(): ZooModel {
+  const net = new Net();
+  const stem = net.relu(net.conv('x', 'stem', [12, 3]));
+  const a = net.conv(stem, 'a', [24, 12], { group: 3 });
+  const once = net.conv(shuffled(net, a, 'one', [24, 3, 8]), 'b', [24, 24], { kernel: 3, group: 24 });
+  const c = net.relu(net.conv(once, 'c', [12, 24], { group: 2 }));
+  const d = net.relu(net.conv(shuffled(net, once, 'two', [24, 4, 8]), 'd', [12, 24], { group: 3 }));
+  const sum = net.op('Add', [c, d], 'sum');
+  return {
+    name: 'one row of channels in groups of three convolutions, two shuffles between them',
+    model: net.build({ x: ['n', 3, 8, 8] }, head(net, sum, 12)),
+    inputs: image,
+    accepted: ['stem', 'a', 'b', 'c', 'd'],
+    refused: { fc: /graph output/ },
+  };
+}
+
+/** Half of the channels go through, all are shuffled, three times: as Reshapes they would tie eight by eight. */
+function halves(): ZooModel {
+  const net = new Net();
+  let x = net.relu(net.conv('x', 'stem', [24, 3]));
+  for (const id of ['one', 'two', 'three']) {
+    net.nodes.push(node('Split', [x], [`${id}.l`, `${id}.r`], { name: id, axis: 1 }));
+    const right = net.relu(net.conv(`${id}.r`, `${id}.a`, [12, 12]));
+    const joined = net.op('Concat', [`${id}.l`, right], `${id}.joined`, { axis: 1 });
+    x = shuffled(net, joined, id, [24, 2, 8]);
+  }
+  return {
+    name: 'ShuffleNet, second version, three units',
+    model: net.build({ x: ['n', 3, 8, 8] }, head(net, x, 24)),
+    inputs: image,
+    accepted: ['stem', 'one.a', 'two.a', 'three.a'],
+    refused: { fc: /graph output/ },
+  };
+}
+
+export const SHUFFLE_ZOO: readonly ZooModel[] = [divided(), undivided(), dense(), chained(), halves()];

@@ -31,8 +31,8 @@ interface Grouped {
 }
 
 /**
- * Depthwise: a channel goes with the outputs made of it, and `group` with their number. Else every group loses the
- * same channels, so that the groups stay of one size.
+ * Depthwise: a channel goes with the outputs made of it, and `group` with their number. Else every group loses as many
+ * channels as the others, so that the groups stay of one size.
  */
 function grouped(c: RuleContext, channels: Axis, { inputs, outputs, groups, perGroup }: Grouped): Axis {
   if (!isTracked(outputs)) {
@@ -42,11 +42,10 @@ function grouped(c: RuleContext, channels: Axis, { inputs, outputs, groups, perG
   }
   if (outputs.atoms.length % groups !== 0) throw new Refusal('its groups do not divide its channels');
   if (perGroup === 1) return depthwise(c, channels, outputs, groups);
-  const each = outputs.atoms.length / groups;
-  for (let m = 0; m < each; m++) c.uniteAll(every(outputs.atoms, m, each));
+  c.evenly(outputs.atoms, groups, { name: 'made' });
   if (isTracked(channels) && isTracked(inputs)) {
-    const width = inputs.atoms.length;
-    for (let j = 0; j < width; j++) c.uniteAll([inputs.atoms[j] ?? 0, ...every(channels.atoms, j, width)]);
+    if (c.evenly(channels.atoms, groups, { name: 'read', weight: 1 }))
+      inputs.atoms.forEach((atom, j) => c.uniteAll([atom, channels.atoms[j] ?? atom]));
   } else {
     c.block(channels, 'has groups of channels');
     c.join([inputs, FIXED]);

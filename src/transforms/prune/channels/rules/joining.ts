@@ -1,8 +1,8 @@
 /** Operators that put dims together from parts, or take parts of them: Concat, Split, Slice, Pad, Gather, Shape. */
 import { attributeInt, attributeInts, type Node } from '../../../../onnx/model.ts';
 import { intsAttribute } from '../../../graph/nodes.ts';
-import { DataType } from '../../../../onnx/model.ts';
 import { FIXED, isTracked, type Axis } from '../axis.ts';
+import { pickedIndices } from '../picked-indices.ts';
 import { Refusal, type Rule, type RuleContext, type RuleTable } from '../rule.ts';
 
 function axisOf(c: RuleContext, rank: number, fallback = 0): number {
@@ -230,27 +230,9 @@ const gather: Rule = (c) => {
 function renumbered(c: RuleContext, atoms: Int32Array, indices: readonly number[], zero: boolean): Axis {
   const from = indices.map((i) => (i < 0 ? i + atoms.length : i));
   const out = c.register(Int32Array.from(from, (i) => atoms[i] ?? 0));
-  c.rewrite([atoms, out], (node, w) => {
-    const count = w.count(out);
-    const name = w.constant(
-      {
-        dataType: DataType.int64,
-        dims: [count],
-        location: {
-          kind: 'computed',
-          byteLength: 8 * count,
-          produce: async function* (signal) {
-            const [kept, picked] = [await w.kept(atoms, signal), await w.kept(out, signal)];
-            const place = new Map([...kept].map((position, i) => [position, i]));
-            const moved = [...picked].map((p) => BigInt(place.get(from[p] ?? 0) ?? 0));
-            yield new Uint8Array(BigInt64Array.from(moved).buffer);
-          },
-        },
-      },
-      'indices',
-    );
-    return [{ ...node, inputs: [node.inputs[0] ?? '', name], range: undefined }];
-  });
+  c.rewrite([atoms, out], (node, w) => [
+    { ...node, inputs: [node.inputs[0] ?? '', pickedIndices(w, atoms, from, out)], range: undefined },
+  ]);
   return { atoms: out, zero };
 }
 
