@@ -1,9 +1,10 @@
 """Networks written in PyTorch, exported both ways: `python exported.py FOLDER`. Needs torch, torch-pruning, onnx, onnxscript.
 
 Writes NAME.torchscript.onnx and NAME.dynamo.onnx to FOLDER and prints JSON: by name the dims of the input, whether it holds
-ids, and the groups that Torch-Pruning finds (or why it finds none).
+ids, the groups that Torch-Pruning finds (or why it finds none), and, of the two small networks with shuffles, how many are exact.
 """
 
+import copy
 import json
 import sys
 from pathlib import Path
@@ -116,6 +117,58 @@ class ShuffleNet(nn.Module):
         return self.fc(self.units(self.stem(x).relu()).mean((2, 3)))
 
 
+class ShuffleV1Unit(nn.Module):
+    """Of the real ShuffleNet V1: a quarter of the channels between the two grouped 1 × 1; where it halves, a Concat."""
+
+    def __init__(self, i, o, groups, stride, first):
+        super().__init__()
+        self.groups, self.stride, mid = groups, stride, o // 4
+        self.a, self.b = conv(i, mid, 1, g=1 if first else groups), conv(mid, mid, 3, stride, mid)
+        self.c = conv(mid, o - i if stride == 2 else o, 1, g=groups)
+
+    def forward(self, x):
+        y = self.c(self.b(shuffle(self.a(x).relu(), self.groups)))
+        return (x + y if self.stride == 1 else torch.cat([F.avg_pool2d(x, 3, 2, 1), y], 1)).relu()
+
+
+class ShuffleV2Down(nn.Module):
+    def __init__(self, i, o):
+        super().__init__()
+        half = o // 2
+        self.l1, self.l2 = conv(i, i, 3, 2, i), conv(i, half, 1)
+        self.r1, self.r2, self.r3 = conv(i, half, 1), conv(half, half, 3, 2, half), conv(half, half, 1)
+
+    def forward(self, x):
+        left, right = self.l2(self.l1(x)).relu(), self.r3(self.r2(self.r1(x).relu())).relu()
+        return shuffle(torch.cat([left, right], 1), 2)
+
+
+class RealShuffleNet(nn.Module):
+    """In its full width and depth, for images of 3 × 64 × 64; `last` channels before the classifier, 0: none."""
+
+    def __init__(self, sizes, unit, last=0):
+        super().__init__()
+        units, into = [], 24
+        for size, repeats in zip(sizes, (4, 8, 4)):
+            units += [unit(into, size, True)] + [unit(size, size, False) for _ in range(repeats - 1)]
+            into = size
+        self.stem, self.units = conv(3, 24, s=2), nn.Sequential(*units)
+        self.last = nn.Sequential(conv(into, last, 1), nn.ReLU()) if last else nn.Identity()
+        self.fc = nn.Linear(last or into, 1000)
+
+    def forward(self, x):
+        x = F.max_pool2d(self.stem(x).relu(), 3, 2, 1)
+        return self.fc(self.last(self.units(x)).mean((2, 3)))
+
+
+def shufflenet_v1(sizes, groups):
+    return RealShuffleNet(sizes, lambda i, o, down: ShuffleV1Unit(i, o, groups, 2 if down else 1, i == 24))
+
+
+def shufflenet_v2(sizes):
+    return RealShuffleNet(sizes, lambda i, o, down: ShuffleV2Down(i, o) if down else ShuffleV2Unit(o), 1024)
+
+
 class Unet(nn.Module):
     def __init__(self):
         super().__init__()
@@ -166,6 +219,37 @@ def groups_of(net, example):
         return f"{type(error).__name__}: {error}".splitlines()[0][:80]
 
 
+def exact_of(make, example):
+    """How many of those groups are exact: without a channel of each group of its Convs, as with the same ones zero."""
+    root_of = lambda group: group[0].dep.target.name.split(" ")[0]  # noqa: E731
+    graph = tp.DependencyGraph().build_dependency(net := make(), example_inputs=example)
+    roots = [root_of(g) for g in graph.get_all_groups(ignored_layers=[net.fc])]
+    count = 0
+    for root in roots:
+        pruned, zeroed = make(), make()
+        names = {module: name for name, module in pruned.named_modules()}
+        layer, layers = dict(pruned.named_modules())[root], dict(zeroed.named_modules())
+        groups = max(getattr(m, "groups", 1) for m in zeroed.modules() if getattr(m, "groups", 1) < getattr(m, "in_channels", 0))
+        out = layer.weight.shape[0]
+        graph = tp.DependencyGraph().build_dependency(pruned, example_inputs=example)
+        try:
+            group = graph.get_pruning_group(layer, tp.prune_conv_out_channels, idxs=[*range(0, out, out // groups)])
+            for dep, idxs in group:
+                own = layers.get(names.get(dep.target.module))
+                if own is None or "out" not in dep.handler.__name__:
+                    continue
+                with torch.no_grad():
+                    own.weight[idxs] = 0
+                    if own.bias is not None:
+                        own.bias[idxs] = 0
+            group.prune()
+            want, got = zeroed(example), pruned(example)
+            count += bool((want - got).abs().max() < 1e-4 * want.abs().max())
+        except Exception as error:  # what cannot run any more is not exact
+            print(root, type(error).__name__, str(error).splitlines()[0], file=sys.stderr)
+    return count
+
+
 def fill(name, p):
     """So that every layer's channels reach the output. No two tensors are equal: the exporter would share them."""
     if p.dim() > 1:
@@ -183,6 +267,9 @@ def main(folder):
         "gpt": Gpt(),
         "shufflenet": ShuffleNet([ShuffleUnit(24, 3), ShuffleUnit(24, 3)]),
         "shufflenet-v2": ShuffleNet([ShuffleV2Unit(24), ShuffleV2Unit(24)]),
+        "shufflenet-v1-g3": shufflenet_v1((240, 480, 960), 3),
+        "shufflenet-v1-g8": shufflenet_v1((384, 768, 1536), 8),
+        "shufflenet-v2-x1": shufflenet_v2((116, 232, 464)),
         "unet": Unet(),
         "mobilenet-v2": MobileNetV2(),
     }
@@ -192,11 +279,14 @@ def main(folder):
         for name_of, p in net.named_parameters():
             fill(name_of, p)
         ids = name == "gpt"
-        example = torch.randint(0, 96, (1, 12)) if ids else torch.randn(1, 3, 16, 16)
+        side = 64 if isinstance(net, RealShuffleNet) else 16
+        example = torch.randint(0, 96, (1, 12)) if ids else torch.randn(1, 3, side, side)
         for way, dynamo in [("torchscript", False), ("dynamo", True)]:
             file = str(Path(folder) / f"{name}.{way}.onnx")
             torch.onnx.export(net, (example,), file, dynamo=dynamo, input_names=["x"], external_data=False)
         result[name] = {"dims": list(example.shape), "ids": ids, "groups": groups_of(net, example)}
+        if name in ("shufflenet", "shufflenet-v2"):
+            result[name]["exact"] = exact_of(lambda: copy.deepcopy(net), example)
     print(json.dumps(result))
 
 

@@ -38,7 +38,7 @@ export async function processorTable(networks: readonly Network[]): Promise<void
 }
 
 /** Milliseconds of a run of each. */
-async function quickest(models: readonly Model[], x: Feeds): Promise<number[]> {
+export async function quickest(models: readonly Model[], x: Feeds): Promise<number[]> {
   const sessions = await Promise.all(
     models.map(async (model) =>
       ort.InferenceSession.create(await collect(modelStream(model)), {

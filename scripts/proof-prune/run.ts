@@ -22,6 +22,7 @@ import { Checker } from './checker.ts';
 import { exportedTable } from './exported.ts';
 import { measuredTable } from './measured.ts';
 import { processorTable } from './processor-time.ts';
+import { shuffleTable } from './shuffles.ts';
 import { globalTable, groupTable, ratioTable } from './side-by-side.ts';
 
 const RANDOM_NETWORKS = 1000;
@@ -142,6 +143,7 @@ async function main(): Promise<void> {
       ),
     processor: () => processorTable(networks),
     blocks: () => blockTable(runner, networks),
+    shuffles: () => shuffleTable(runner),
     torch: async () => (python === undefined ? undefined : groupTable(python)),
     exported: async () => (python === undefined ? undefined : exportedTable(python)),
     exact: () => exact(python),

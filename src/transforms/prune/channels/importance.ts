@@ -141,7 +141,7 @@ async function readerImportance(
   }
   const name = reader.node.inputs[reader.weight] ?? '';
   const size = reader.atoms.length;
-  const part = { name, axis: reader.weightAxis, atoms: reader.atoms };
+  const part = { name, axis: reader.weightAxis, atoms: reader.atoms, groups: reader.groups };
   const perIndex = await indexNorms(context, part, 1, signal);
   const scores = Float64Array.from({ length: size }, (_, i) => {
     return Math.sqrt(statistics.meanSquare[i] ?? 0) * (perIndex[i] ?? 0);

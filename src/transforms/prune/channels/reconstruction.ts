@@ -51,7 +51,7 @@ function rowsOf({ tensor }: ImportanceContext, { node, weight, weightAxis }: Rea
   const own = tensor(node.inputs[weight] ?? '');
   if (own === undefined || node.domain !== '' || weight !== 1) return undefined;
   const rows = rowsOfWeight(node, own, weightAxis, MAX_COLUMNS);
-  // of readers with groups all channels stay or go together
+  // moments are of all channels together, and a reader with groups sums over some of them
   return rows?.kind === 'patches' && rows.groups > 1 ? undefined : rows;
 }
 

@@ -17,6 +17,8 @@ export interface Reader {
   readonly weight: number;
   readonly weightAxis: number;
   readonly atoms: Int32Array;
+  /** Of a Conv; as in `Axis`. */
+  readonly groups?: number | undefined;
 }
 
 export interface RuleContext {

@@ -7,6 +7,8 @@ import { Net } from './net.ts';
 interface Image {
   readonly name: string;
   readonly channels: number;
+  /** Rows and columns: 4 where it does not say. */
+  readonly side?: number;
 }
 
 const SIDE = 4;
@@ -15,7 +17,7 @@ const SIDE = 4;
 export function shuffled(
   net: Net,
   id: string,
-  { name, channels }: Image,
+  { name, channels, side = SIDE }: Image,
   groups: number,
   form: number,
 ): string {
@@ -25,11 +27,11 @@ export function shuffled(
     return net.op('Gather', [name, net.shape(`${id}.i`, order)], id, { axis: 1 });
   }
   if (form % 4 === 2) return shuffledBySizes(net, id, name, groups);
-  const inner = form % 4 === 0 ? [SIDE, SIDE] : [SIDE * SIDE];
+  const inner = form % 4 === 0 ? [side, side] : [side * side];
   const open = net.op('Reshape', [name, net.shape(`${id}.o`, [-1, groups, each, ...inner])], `${id}.open`);
   const perm = [0, 2, 1, ...inner.map((_, k) => 3 + k)];
   const turned = net.op('Transpose', [open], `${id}.t`, { perm });
-  return net.op('Reshape', [turned, net.shape(`${id}.c`, [-1, channels, SIDE, SIDE])], id);
+  return net.op('Reshape', [turned, net.shape(`${id}.c`, [-1, channels, side, side])], id);
 }
 
 /** The number of channels is read from the shape, and divided by the groups. */

@@ -12,6 +12,7 @@ import { Workers } from '../../runtime/worker-bundle.ts';
 import { recipe } from '../edits.ts';
 import { Net } from './net.ts';
 import { residual, squared, withData, type Case } from './repair-cases.ts';
+import { shuffled } from './random-shuffles.ts';
 import { channels, feeds, run } from './zeroed.ts';
 
 /** The hidden channels' second half is the first half, weaker: nothing is lost when it goes. */
@@ -79,6 +80,24 @@ function separable(): Case {
   return { model: net.build(shape, net.conv(depth, 'out', [3, 8])), input: feeds(shape) };
 }
 
+/** Between two grouped Convs a shuffle that becomes a Gather; a group's eight channels are multiples of one. */
+function behindShuffle(): Case {
+  const net = new Net();
+  const rows = Array.from({ length: 3 }, () => Array.from({ length: 2 }, () => net.random()));
+  net.tensors.push(
+    floats(
+      'stem.w',
+      [6, 2, 1, 1],
+      rows.flatMap((r) => [...r, ...r.map((w) => 0.5 * w)]),
+    ),
+  );
+  const stem = net.relu(net.op('Conv', ['x', 'stem.w'], 'stem'));
+  const image = { name: net.conv(stem, 'first', [24, 6], { group: 3, bias: false }), channels: 24, side: 6 };
+  const y = net.conv(shuffled(net, 'mixed', image, 3, 0), 'second', [6, 24], { group: 3, kernel: 3 });
+  const shape = { x: [32, 2, 6, 6] } as const;
+  return { model: net.build(shape, y), input: feeds(shape) };
+}
+
 describe('repair after channels are gone', () => {
   const workers = new Workers();
   const folder = new TestFolder();
@@ -122,6 +141,21 @@ describe('repair after channels are gone', () => {
     const [none, fitted] = [await error(of, 'none', first), await error(of, 'least-squares', first)];
     assert.ok(fitted < 0.01 * none, `least squares: ${fitted} of ${none}`);
   });
+
+  for (const importance of ['l1', 'activation'] as const) {
+    it(`behind a shuffle that becomes a Gather, by ${importance}`, async () => {
+      const of = behindShuffle();
+      const [before] = Object.values(await run(of.model, of.input));
+      const errorOf = (repair: ChannelRepair): Promise<number> =>
+        repaired(of, [channels({ layers: first, importance, repair })], async (changed) => {
+          assert.ok(changed.graph.nodes.some((n) => n.opType === 'Gather'));
+          const [after] = Object.values(await run(changed, of.input));
+          return squared(before!, after!);
+        });
+      const [none, fitted] = [await errorOf('none'), await errorOf('least-squares')];
+      assert.ok(fitted < 0.01 * none, `least squares: ${fitted} of ${none}`);
+    });
+  }
 
   it('a depthwise Conv is fitted to what it reads by then, as near to its old outputs as its weights allow', async () => {
     const of = separable();

@@ -16,9 +16,10 @@ const conv: Rule = (c) => {
   const made = groups === 1 ? outputs : grouped(c, channels, { inputs, outputs, groups, perGroup });
   if (groups === 1) c.join([channels, inputs]);
   if (c.isConstant(1)) c.makes(made);
-  if (isTracked(inputs) && isTracked(channels) && groups === 1) {
+  if (isTracked(inputs) && isTracked(channels)) {
+    const atoms = groups === 1 ? inputs.atoms : channels.atoms;
     const input = c.node.inputs[0] ?? '';
-    c.reads({ kind: 'patches', input, inputAxis: 1, weight: 1, weightAxis: 1, atoms: inputs.atoms });
+    c.reads({ kind: 'patches', input, inputAxis: 1, weight: 1, weightAxis: 1, atoms, groups });
   }
   return [[x[0] ?? FIXED, withBias(c, made), ...spatial]];
 };
