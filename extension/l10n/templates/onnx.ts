@@ -27,6 +27,7 @@ export const onnxTemplates: readonly string[] = [
   'this is a folder, not an ONNX file',
   'this is a device or pipe, not an ONNX file',
   'this is a folder, not a file',
+  'this file is read-only: save under another name, or make it writable',
   'this is a device or pipe, not a file',
   'the file ends too early',
   'the file ends {0} bytes too early: it was not copied completely',

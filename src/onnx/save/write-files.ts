@@ -111,6 +111,11 @@ async function keepPermissions(temp: TemporaryFile, path: string): Promise<void>
   if (old === undefined) return;
   if (old.isDirectory()) throw new OnnxError('io', 'this is a folder, not a file', { file: path });
   if (!old.isFile()) throw new OnnxError('io', 'this is a device or pipe, not a file', { file: path });
+  // a rename would replace it all the same
+  if ((old.mode & 0o222) === 0)
+    throw new OnnxError('io', 'this file is read-only: save under another name, or make it writable', {
+      file: path,
+    });
   await temp.handle.chown(old.uid, old.gid).catch(() => undefined);
   await temp.handle.chmod(old.mode & 0o7777);
 }

@@ -72,6 +72,22 @@ describe('saveModel', () => {
       assert.equal((await stat(file)).mode & 0o777, 0o640);
     }));
 
+  it('leaves a read-only file as it is, also behind a link, and says what to do', () =>
+    withModel(async (opened, file, folder) => {
+      await chmod(file, 0o444);
+      const before = await readdir(folder);
+      const link = path.join(folder, 'link.onnx');
+      await symlink(path.basename(file), link);
+      for (const target of [file, link])
+        await assert.rejects(
+          saveModel({ ...opened, producerName: 'p' }, target),
+          (error: unknown) =>
+            error instanceof OnnxError && error.kind === 'io' && /read-only: save under/.test(error.message),
+        );
+      assert.equal((await stat(file)).size, opened.source.file.sizeBytes);
+      assert.deepEqual(await readdir(folder), [...before, 'link.onnx'].sort());
+    }));
+
   it('replaces the file that a link leads to, and keeps the link', () =>
     withModel(async (opened, _, folder) => {
       await mkdir(path.join(folder, 'real'));
