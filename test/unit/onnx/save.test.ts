@@ -75,17 +75,16 @@ describe('saveModel', () => {
   it('leaves a read-only file as it is, also behind a link, and says what to do', () =>
     withModel(async (opened, file, folder) => {
       await chmod(file, 0o444);
-      const before = await readdir(folder);
       const link = path.join(folder, 'link.onnx');
       await symlink(path.basename(file), link);
+      const before = await readdir(folder);
       for (const target of [file, link])
-        await assert.rejects(
-          saveModel({ ...opened, producerName: 'p' }, target),
-          (error: unknown) =>
-            error instanceof OnnxError && error.kind === 'io' && /read-only: save under/.test(error.message),
-        );
+        await assert.rejects(saveModel({ ...opened, producerName: 'p' }, target), {
+          kind: 'io',
+          message: /read-only: save under/,
+        });
       assert.equal((await stat(file)).size, opened.source.file.sizeBytes);
-      assert.deepEqual(await readdir(folder), [...before, 'link.onnx'].sort());
+      assert.deepEqual(await readdir(folder), before);
     }));
 
   it('replaces the file that a link leads to, and keeps the link', () =>
