@@ -3,8 +3,8 @@ import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { analyze } from '../analysis/index.ts';
-import type { EpName } from '../analysis/types.ts';
-import { formatBytes, formatChange, formatPercent } from '../format.ts';
+import type { EpName, MemoryEstimate } from '../analysis/types.ts';
+import { formatBytes, formatChange, formatCount, formatPercent } from '../format.ts';
 import { saveModel, type Model } from '../onnx/index.ts';
 import {
   applyRecipe,
@@ -134,6 +134,7 @@ export async function transformFile(
           before: before.totalPeak.bytes ?? null,
           after: after.totalPeak.bytes ?? null,
         },
+        macs: { before: macsOf(before) ?? null, after: macsOf(after) ?? null },
         changes,
         tensors,
         warnings: said,
@@ -145,9 +146,39 @@ export async function transformFile(
       ...tensorsTable(tensors),
       '',
       `${colour.bold(flags.output)}  ${formatBytes(fileBytes.before)} → ${formatBytes(fileBytes.after)} (${formatChange(fileBytes.before, fileBytes.after)})`,
+      ...runLines(before, after),
       ...warningLines(said),
     ]);
   });
+}
+
+/** What a run takes less, by the estimate; nothing where it is not known, or as before. */
+function runLines(before: MemoryEstimate, after: MemoryEstimate): string[] {
+  const peaks = [before.heldPeak.bytes, after.heldPeak.bytes] as const;
+  const macs = [macsOf(before), macsOf(after)] as const;
+  const dims = Object.entries(before.dims).map(([name, size]) => ` ${name} ${size}`);
+  return [
+    ...changeLine(`peak in all on ${before.ep},${dims.join(',')}`.replace(/,$/, ''), peaks, formatBytes),
+    ...changeLine('MACs', macs, formatCount),
+  ];
+}
+
+function changeLine(
+  title: string,
+  [before, after]: readonly [number | undefined, number | undefined],
+  format: (value: number) => string,
+): string[] {
+  if (before === undefined || after === undefined || before === after) return [];
+  return [`${title}  ${format(before)} → ${format(after)} (${formatChange(before, after)})`];
+}
+
+function macsOf({ nodes }: MemoryEstimate): number | undefined {
+  let sum = 0;
+  for (const { macs } of nodes) {
+    if (macs === undefined) return undefined;
+    sum += macs;
+  }
+  return sum;
 }
 
 export function recipeFor(model: Model, file: string, ...edits: readonly Edit[]): Recipe {

@@ -110,6 +110,11 @@ describe("the article's network on the command line", function () {
     const report = await cli.json<CheckReport>('check', 'article.onnx', 'narrow.onnx', '--data', 'data.npz');
     const [output] = report.batches[0]?.outputs ?? [];
     assert.ok((output?.cosine ?? 0) > 0.8, `cosine ${output?.cosine}`);
+    const lines = (await cli.run('prune', 'article.onnx', '-o', 'narrow.onnx', '--structured')).stdout;
+    assert.match(lines, /^peak in all on cpu, batch 1 {2}\S+ KiB → \S+ KiB \(−[45]\d/m);
+    assert.match(lines, /^MACs {2}\S+ K → \S+ K \(−[45]\d/m);
+    const zeros = (await cli.run('prune', 'article.onnx', '-o', 'narrow.onnx')).stdout;
+    assert.doesNotMatch(zeros, /MACs|peak/);
   });
 
   it('loses channels by one ratio for all groups, by weights and by data', async () => {
