@@ -71,6 +71,7 @@ export function channelGroups(input: GroupsInput): ChannelGroupView[] {
           ...group.pulled.map((id) => member(id, false)),
         ]),
         blocked,
+        ...(group.blocker === undefined && approximation !== undefined ? { canGoApproximately: true } : {}),
       };
     })
     .sort((a, b) => Number(a.blocked !== undefined) - Number(b.blocked !== undefined))

@@ -239,6 +239,8 @@ export interface ChannelGroupView {
   }[];
   /** Why none can go; names the node that stands in the way. */
   readonly blocked?: string | undefined;
+  /** Whether they can go with `approximate`. */
+  readonly canGoApproximately?: boolean | undefined;
 }
 
 /** The largest batch whose total peak is within a budget, at the chosen EP and the other dims. */

@@ -1,5 +1,6 @@
 /** What goes together where channels go: each group's layers, with their weights before and after. */
 import type { ChannelGroupView } from '../../src/protocol.ts';
+import { allowApproximate } from '../state/draft.ts';
 import { Icon } from '../components/icon.tsx';
 import { t } from '../l10n/index.ts';
 import { someNames } from '../lib/names.ts';
@@ -32,7 +33,17 @@ function Group({ group }: { readonly group: ChannelGroupView }) {
         ) : (
           <span class="group-blocked">
             <Icon name="circle-slash" />{' '}
-            {t('groups.blocked', { n: channels.before, names: makers(group), reason: blocked })}
+            {t('groups.blocked', { n: channels.before, names: makers(group), reason: blocked })}{' '}
+            {group.canGoApproximately === true && (
+              <button
+                type="button"
+                class="link"
+                title={t('prune.approximate.hint')}
+                onClick={allowApproximate}
+              >
+                {t('groups.allow')}
+              </button>
+            )}
           </span>
         )}
       </caption>

@@ -134,6 +134,13 @@ export function changeDraft(edit: EditRequest): void {
   think(edit);
 }
 
+/** As the dialog's own choice does. */
+export function allowApproximate(): void {
+  const edit = draft.peek()?.edit;
+  if (edit?.type === 'prune' && edit.options.kind === 'channels')
+    think({ ...edit, options: { ...edit.options, approximate: true } });
+}
+
 export function cancelDraft(): void {
   draft.value = undefined;
 }

@@ -25,7 +25,8 @@ describe('webview: removing channels', () => {
         '96 channels of .+ stay: LayerNormalization "/n1/LayerNormalization" takes the mean over those that stay';
       await textBecomes(captions.nth(1), new RegExp(stay));
       assert.equal(plain(await captions.nth(0).innerText()), '384 → 192 channels in');
-      await dialog.getByLabel(/Residual streams/).check();
+      await dialog.getByRole('button', { name: 'Remove them, though not exactly' }).click();
+      assert.equal(await dialog.getByLabel(/Residual streams/).isChecked(), true);
       await textBecomes(captions.nth(0), '96 → 48 channels in');
       await textBecomes(captions.nth(1), '384 → 192 channels in');
     });
@@ -122,6 +123,9 @@ describe('webview: removing channels', () => {
         dialog.locator('.group-blocked'),
         /^10 channels of fc2 stay: graph output "logits" has these channels$/,
       );
+      assert.equal(await dialog.getByRole('button', { name: /not exactly/ }).count(), 0);
+      // said once
+      assert.equal(await dialog.getByText(/has these channels/).count(), 1);
       assert.equal(await dialog.getByRole('button', { name: 'Prune', exact: true }).isDisabled(), true);
       assert.equal(await editor.page.locator('.grid-row.touched').count(), 0);
       await textBecomes(dialog.locator('.importance'), /It has no channels that can go/);

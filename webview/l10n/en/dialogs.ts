@@ -164,6 +164,7 @@ export const dialogs = {
   'groups.title': 'What goes together',
   'groups.channels': '{before} → {after} channels in',
   'groups.blocked': '{n} channels of {names} stay: {reason}',
+  'groups.allow': 'Remove them, though not exactly',
   'groups.maker': 'makes them',
   'groups.pulled': 'pulled along',
   'groups.more': '… and {n} more {n?group:groups}',
