@@ -268,6 +268,7 @@ function ZeroFields({ options, choose }: FieldsProps<ZeroOptions>) {
             ...options,
             method: found.method,
             scope,
+            ratios: scope === 'layer' ? options.ratios : undefined,
             pattern: scope === 'layer' ? pattern : undefined,
             sparse: scope === 'layer' ? sparse : undefined,
           });
@@ -278,7 +279,14 @@ function ZeroFields({ options, choose }: FieldsProps<ZeroOptions>) {
           label="prune.pattern"
           list={patterns}
           value={pattern ?? ''}
-          onChange={(value) => choose({ ...options, pattern: value === '' ? undefined : value })}
+          onChange={(value) =>
+            // a pattern leaves as many of each layer
+            choose(
+              value === ''
+                ? { ...options, pattern: undefined }
+                : { ...options, pattern: value, ratios: undefined },
+            )
+          }
         />
       )}
       {scope === 'layer' && (

@@ -247,6 +247,8 @@ describe('webview: the weight error of pruned layers', () => {
         await dialog.getByLabel(/Zero weights/).check();
         await dialog.getByLabel('Which weights').selectOption('wanda');
       });
+      // as large as before, and yet not as it was
+      await textBecomes(row('fc1').locator('.cell-weights'), 'pruned 50 %64.5 KiB');
       await row('fc1').click({ button: 'right' });
       await page.getByRole('menu').getByRole('menuitem', { name: 'Measure Weight Error' }).click();
       await row('fc1').locator('.cell-sqnr').waitFor();

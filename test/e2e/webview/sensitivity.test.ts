@@ -123,6 +123,13 @@ describe('webview: sensitivity', () => {
       const asked = host.calls.findLast((c) => c.method === 'prune')?.args ?? [];
       assert.deepEqual(asked[0], [conv, fc]);
       assert.deepEqual((asked[1] as ChannelOptions).ratios, host.fitted.ratios);
+      const zeros = { kind: 'zeros', method: 'magnitude', ratio: 0.5, scope: 'layer' } as const;
+      await remote.showSensitivity({ ...sampleSensitivity, options: zeros, state: 'done' });
+      await page.getByRole('button', { name: 'Suggest Ratios' }).click();
+      await dialog.locator('.layer-ratios').waitFor();
+      await dialog.getByLabel('Pattern').selectOption('2:4');
+      await dialog.locator('.layer-ratios').waitFor({ state: 'detached' });
+      await page.keyboard.press('Escape');
     });
   });
 });

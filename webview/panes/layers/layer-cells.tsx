@@ -65,7 +65,7 @@ function changedDims(before: string, after: string): ComponentChildren {
 function weightsFace(row: LayerRow): Face {
   const { parameterBytes } = row;
   const was = weightsBefore(row);
-  if (was === undefined) return parameterBytes === 0 ? zero : figure(parameterBytes);
+  if (was === undefined) return parameterBytes === 0 ? zero : figure(parameterBytes, { lead: sameSize(row) });
   const lead = (
     <>
       <span class="before">
@@ -75,6 +75,11 @@ function weightsFace(row: LayerRow): Face {
     </>
   );
   return figure(parameterBytes, { lead });
+}
+
+/** What became of weights that take as much as before: zeros, say. */
+function sameSize({ change }: LayerRow): ComponentChildren {
+  return change?.status === 'applied' ? <span class="muted same-size">{change.label}</span> : undefined;
 }
 
 function activationsFace(row: LayerRow): Face {
