@@ -60,7 +60,14 @@ export function editsLabel(edits: readonly Edit[]): string {
     : l10n.t('Quantize {0} layers, each to its own form', layers.length);
 }
 
-function cleanLabel({ unused, duplicates, narrow = false }: CleanEdit): string {
+function cleanLabel({ inline = false, ...edit }: CleanEdit): string {
+  if (!inline) return tensorsLabel(edit);
+  return edit.unused || edit.duplicates !== undefined || edit.narrow === true
+    ? l10n.t('{0}; write out local functions', tensorsLabel(edit))
+    : l10n.t('Write out local functions');
+}
+
+function tensorsLabel({ unused, duplicates, narrow = false }: Omit<CleanEdit, 'inline'>): string {
   if (!narrow) return initializersLabel(unused, duplicates);
   return unused || duplicates !== undefined
     ? l10n.t('{0}; float32 of float64', initializersLabel(unused, duplicates))

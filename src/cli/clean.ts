@@ -1,4 +1,4 @@
-/** `vram-lens clean IN -o OUT`: takes out unused initializers, makes one of equal ones, and float32 of float64. */
+/** `vram-lens clean IN -o OUT`: takes out unused initializers, makes one of equal ones, and float32 of float64; writes out functions. */
 import { Command } from 'commander';
 import type { Model } from '../onnx/index.ts';
 import { findDuplicates, type CleanEdit, type Recipe } from '../transforms/index.ts';
@@ -10,6 +10,7 @@ interface Flags {
   readonly unused?: boolean;
   readonly duplicates?: boolean;
   readonly narrow?: boolean;
+  readonly inline?: boolean;
   readonly writeRecipe?: string;
   readonly json?: boolean;
 }
@@ -25,6 +26,7 @@ export function cleanCommand(signal: AbortSignal): Command {
       '--narrow',
       'make float32 of float64, weights and what is computed; inputs and outputs of the model keep their types',
     )
+    .option('--inline', 'write out local functions: nodes that call one become the nodes of its body')
     .option('--write-recipe <file>', 'write down what was done, to be repeated with quantize --recipe')
     .option('--json', 'print JSON')
     .action((file: string, flags: Flags) =>
@@ -38,13 +40,14 @@ export function cleanCommand(signal: AbortSignal): Command {
 }
 
 async function wanted(model: Model, flags: Flags, signal: AbortSignal): Promise<Pick<Recipe, 'edits'>> {
-  const { unused = false, duplicates = false, narrow = false } = flags;
-  const isUsual = !unused && !duplicates && !narrow;
+  const { unused = false, duplicates = false, narrow = false, inline = false } = flags;
+  const isUsual = !unused && !duplicates && !narrow && !inline;
   const edit: CleanEdit = {
     type: 'clean',
     unused: isUsual || unused,
     ...(isUsual || duplicates ? { duplicates: await duplicatesOf(model, signal) } : {}),
     ...(narrow ? { narrow } : {}),
+    ...(inline ? { inline } : {}),
   };
   return { edits: [edit] };
 }

@@ -142,7 +142,8 @@ export async function transformFile(
       return;
     }
     print([
-      ...(changes.length > 0 ? changesTable(changes, recipe.edits) : []),
+      ...callsTable(changes, recipe.edits),
+      ...(changes.some((c) => !isCall(c, recipe.edits)) ? changesTable(changes, recipe.edits) : []),
       ...tensorsTable(tensors),
       '',
       `${colour.bold(flags.output)}  ${formatBytes(fileBytes.before)} → ${formatBytes(fileBytes.after)} (${formatChange(fileBytes.before, fileBytes.after)})`,
@@ -246,10 +247,11 @@ async function isSameFile(a: string, b: string): Promise<boolean> {
 
 /** One row per layer with weights that the recipe touches, at most `limit`, blocked ones with the reason. */
 export function changesTable(
-  changes: readonly LayerChange[],
+  all: readonly LayerChange[],
   edits: readonly Edit[],
   limit = Infinity,
 ): string[] {
+  const changes = all.filter((c) => !isCall(c, edits));
   const isBlock = (c: LayerChange) => c.status === 'applied' && edits[c.edit]?.type === 'prune-blocks';
   const layers = changes.filter((c) => c.beforeBytes > 0 || isBlock(c));
   const lines = table(
@@ -271,6 +273,26 @@ export function changesTable(
     lines.push(colour.dim(`${bare.length} without weights of their own are kept: ${names}`));
   }
   return lines;
+}
+
+function isCall({ edit }: LayerChange, edits: readonly Edit[]): boolean {
+  return edits[edit]?.type === 'clean';
+}
+
+/** One row per node that called a local function, with the nodes in its place. */
+function callsTable(changes: readonly LayerChange[], edits: readonly Edit[]): string[] {
+  const calls = changes.filter((c) => isCall(c, edits));
+  if (calls.length === 0) return [];
+  return table(
+    [
+      { title: 'call', maxWidth: 44 },
+      { title: 'written out as', maxWidth: 80 },
+    ],
+    calls.map(({ node, status, reason, nodesAfter }) => [
+      node,
+      status === 'applied' ? colour.green(nodesAfter.join(', ')) : colour.dim(`kept: ${reason ?? 'blocked'}`),
+    ]),
+  );
 }
 
 function changeRow(change: LayerChange, edit: Edit | undefined): string[] {
@@ -318,9 +340,12 @@ function nothingToDo(
   { changes, tensors }: AppliedRecipe,
   { layers }: TransformFlags,
 ): string {
+  const call = changes.find((c) => isCall(c, edits));
+  if (call !== undefined)
+    return `no local function can be written out; ${call.node}: ${call.reason ?? 'blocked'}`;
   const [kept] = tensors;
   if (kept !== undefined) return `no initializer can be changed; ${kept.name}: ${kept.reason ?? 'blocked'}`;
-  if (edits.some((edit) => edit.type === 'clean' && edit.narrow === true))
+  if (edits.some((edit) => edit.type === 'clean' && (edit.narrow === true || edit.inline === true)))
     return `there is nothing to clean; asked for: ${edits.map(describeEdit).join('; ')}`;
   if (edits.every((edit) => edit.type === 'clean'))
     return 'every initializer is used, and none found equals another: there is nothing to clean';

@@ -68,7 +68,7 @@ export interface ApplyOptions {
 }
 
 export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions = {}): AppliedRecipe {
-  const { model: cleaned, tensors } = cleanModel(model, recipe);
+  const { model: cleaned, tensors, calls } = cleanModel(model, recipe);
   const ws = new Workspace(cleaned);
   const warnings: Warning[] = [];
   const { calibration, repaired } = options;
@@ -93,14 +93,14 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
     repairs,
     channelScores,
   };
-  const changes = recipe.edits.flatMap((edit, index) =>
+  const layers = recipe.edits.flatMap((edit, index) =>
     edit.type === 'clean' ? [] : applyEdit(shared, edit, index, warnings),
   );
   const merged = mergeWarnings([...warnings, ...atEnd(shared)]);
-  if ([...changes, ...tensors].every((c) => c.status === 'blocked')) {
+  if ([...calls, ...layers, ...tensors].every((c) => c.status === 'blocked')) {
     return {
       model,
-      changes,
+      changes: [...calls, ...layers],
       tensors,
       warnings: merged,
       idsAfter: new Map(),
@@ -117,18 +117,37 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
   }
   raised(ws, model, merged);
   const { model: changed, idsAfter } = buildModel(ws, metadataWith(model, recipe));
+  const changes = layers.map((c) => ({ ...c, nodesAfter: idsAfter.get(c.node) ?? [] }));
+  const written = writtenOut(calls, idsAfter);
   return {
     model: changed,
-    changes: changes.map((c) => ({ ...c, nodesAfter: idsAfter.get(c.node) ?? [] })),
+    changes: [...calls.map((c) => ({ ...c, nodesAfter: written.get(c.node) ?? c.nodesAfter })), ...changes],
     tensors,
     warnings: merged,
-    idsAfter,
+    idsAfter: written,
     calibrationTargets: [...targets.values()],
     repairs,
     channelScores,
     roundings,
     calibrated,
   };
+}
+
+/** Of the model as it was: what was inside of functions stands in the place of the nodes that called them. */
+function writtenOut(
+  calls: readonly LayerChange[],
+  idsAfter: ReadonlyMap<string, readonly string[]>,
+): ReadonlyMap<string, readonly string[]> {
+  const applied = calls.filter((c) => c.status === 'applied');
+  if (applied.length === 0) return idsAfter;
+  const found = new Map(idsAfter);
+  for (const { nodesAfter } of applied) for (const id of nodesAfter) found.delete(id);
+  for (const { node, nodesAfter } of applied)
+    found.set(
+      node,
+      nodesAfter.flatMap((id) => idsAfter.get(id) ?? []),
+    );
+  return found;
 }
 
 interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'repaired' | 'made' | 'atEnd' | 'atLast'> {

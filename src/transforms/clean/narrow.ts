@@ -10,7 +10,6 @@ import {
   DataType,
   nodeIds,
   operatorOf,
-  subgraphs,
   type Attribute,
   type Graph,
   type LocalFunction,
@@ -24,6 +23,7 @@ import {
 import { changed, mapEach, mapTensors, mapValues } from '../../onnx/save/map-tensors.ts';
 import { intAttribute, makeNode } from '../graph/nodes.ts';
 import type { TensorChange } from '../recipe/recipe.ts';
+import { bodiesOf, graphsOf, withIds } from './graphs.ts';
 import { narrowTensor } from './narrow-tensor.ts';
 
 /** Of these domains it is known that what takes float64 takes float32, too. */
@@ -74,15 +74,6 @@ function tensorsIn(a: Attribute): readonly TensorRef[] {
   if (a.kind === 'tensors') return a.value;
   if (a.kind === 'sparseTensor') return [a.value.values];
   return a.kind === 'sparseTensors' ? a.value.map((s) => s.values) : [];
-}
-
-function graphsOf(graph: Graph): Graph[] {
-  return [graph, ...graph.nodes.flatMap(bodiesOf)];
-}
-
-/** Those in them, too. */
-function bodiesOf(node: Node): Graph[] {
-  return subgraphs(node).flatMap(({ graph }) => graphsOf(graph));
 }
 
 function allNodes({ graph, functions }: Model): Node[] {
@@ -286,9 +277,4 @@ function renamedAll<T extends Value | TensorRef>(
 ): ReadonlyMap<string, T> {
   if (![...all.keys()].some((name) => names.has(name))) return all;
   return new Map([...all].map(([name, item]) => [names.get(name) ?? name, renamed(item, names)]));
-}
-
-/** Nodes are counted where they have no name of their own: with others before them, they get the one they went by. */
-function withIds(nodes: readonly Node[], ids: readonly string[]): Node[] {
-  return nodes.map((n, i) => (n.name === ids[i] ? n : { ...n, name: ids[i] ?? n.name, range: undefined }));
 }

@@ -3,19 +3,23 @@ import { tensorByteLength } from '../../onnx/datatype.ts';
 import { DataType, type Model, type TensorRef } from '../../onnx/model.ts';
 import { buildModel } from '../graph/build.ts';
 import { Workspace, type Entry, type Scope } from '../graph/workspace.ts';
-import type { CleanEdit, Recipe, TensorChange } from '../recipe/recipe.ts';
+import type { CleanEdit, LayerChange, Recipe, TensorChange } from '../recipe/recipe.ts';
 import { agreed, equalUnread, isAlike } from './equal.ts';
+import { inlineFunctions } from './inline.ts';
 import { narrow } from './narrow.ts';
 import { homeOf, usages, whyKept, type Usage } from './usage.ts';
 
 export interface Cleaned {
-  /** The very model given where nothing goes. Its nodes have the ids that they had. */
+  /** The very model given where nothing goes. Its nodes have the ids that they had, but for those of functions. */
   readonly model: Model;
   readonly tensors: readonly TensorChange[];
+  /** Nodes that called functions, where these were to be written out. */
+  readonly calls: readonly LayerChange[];
 }
 
-export function cleanModel(model: Model, recipe: Recipe): Cleaned {
-  if (recipe.edits.every((edit) => edit.type !== 'clean')) return { model, tensors: [] };
+export function cleanModel(original: Model, recipe: Recipe): Cleaned {
+  if (recipe.edits.every((edit) => edit.type !== 'clean')) return { model: original, tensors: [], calls: [] };
+  const { model, calls } = writeOut(original, recipe);
   const ws = new Workspace(model);
   const tensors = recipe.edits.flatMap((edit, index) =>
     edit.type === 'clean' ? cleanOnce(ws, edit, index) : [],
@@ -23,9 +27,20 @@ export function cleanModel(model: Model, recipe: Recipe): Cleaned {
   const isSame = tensors.every((t) => t.status === 'blocked');
   const tidy = isSame ? model : buildModel(ws, model.metadata).model;
   const first = recipe.edits.findIndex((edit) => edit.type === 'clean' && edit.narrow === true);
-  if (first < 0) return { model: tidy, tensors };
+  if (first < 0) return { model: tidy, tensors, calls };
   const narrowed = narrow(tidy, first);
-  return { model: narrowed.model, tensors: [...tensors, ...narrowed.tensors] };
+  return { model: narrowed.model, tensors: [...tensors, ...narrowed.tensors], calls };
+}
+
+function writeOut(model: Model, { edits }: Recipe): Pick<Cleaned, 'model' | 'calls'> {
+  const edit = edits.findIndex((e) => e.type === 'clean' && e.inline === true);
+  if (edit < 0) return { model, calls: [] };
+  const { model: written, calls, reason } = inlineFunctions(model);
+  const status = reason === undefined ? 'applied' : 'blocked';
+  const changes = [...calls].map(([node, nodesAfter]): LayerChange => ({
+    ...{ node, edit, status, reason, nodesAfter, beforeBytes: 0, afterBytes: 0 },
+  }));
+  return { model: written, calls: changes };
 }
 
 function cleanOnce(ws: Workspace, edit: CleanEdit, index: number): TensorChange[] {

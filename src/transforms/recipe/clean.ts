@@ -2,7 +2,7 @@ import { array, boolean, optional, RecipeError, strings } from './checks.ts';
 import type { EditCodec } from './codec.ts';
 
 /**
- * Takes out initializers that do nothing, and float64 that need not be. It looks at the file as it is: where it stands
+ * Takes out initializers that do nothing, and float64 and local functions that need not be. It looks at the file as it is: where it stands
  * among the edits does not matter. What the caller may replace (a graph input, too), graph outputs, and sparse
  * initializers stay where they do nothing.
  */
@@ -21,6 +21,11 @@ export interface CleanEdit {
    * outputs keep their types, with Casts.
    */
   readonly narrow?: boolean | undefined;
+  /**
+   * Nodes that call a local function become the nodes of its body, before anything else is done: edits then reach what
+   * was inside, by ids that begin with the call's.
+   */
+  readonly inline?: boolean | undefined;
 }
 
 export const clean: EditCodec<CleanEdit> = {
@@ -30,15 +35,18 @@ export const clean: EditCodec<CleanEdit> = {
       unused: boolean(edit['unused'], `${field}.unused`),
       ...optional(edit, 'duplicates', field, parseGroups),
       ...optional(edit, 'narrow', field, boolean),
+      ...optional(edit, 'inline', field, boolean),
     };
-    if (!parsed.unused && parsed.duplicates === undefined && parsed.narrow !== true)
-      throw new RecipeError(field, 'expected "unused": true, "duplicates" or "narrow": true');
+    const { unused, duplicates, narrow = false, inline = false } = parsed;
+    if (!unused && duplicates === undefined && !narrow && !inline)
+      throw new RecipeError(field, 'expected "unused": true, "duplicates", "narrow": true or "inline": true');
     return parsed;
   },
-  describe: ({ unused, duplicates, narrow = false }) => {
+  describe: ({ unused, duplicates, narrow = false, inline = false }) => {
     const count = duplicateCount(duplicates ?? []);
     const isForHidden = duplicates !== undefined && count === 0 && !unused;
     return [
+      ...(inline ? ['write out local functions'] : []),
       ...(unused ? ['remove unused initializers'] : []),
       ...(count > 0 ? [`merge ${count} duplicate initializers`] : []),
       ...(isForHidden ? ['remove initializers that others of their names hide'] : []),

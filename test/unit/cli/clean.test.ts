@@ -1,8 +1,8 @@
 /** Initializers that do nothing, on the command line. */
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { DataType } from '../../../src/onnx/index.ts';
-import { bytesOf, graph, model, node, ramp, tensor, value } from '../../support/model-builder.ts';
+import { DataType, type LocalFunction } from '../../../src/onnx/index.ts';
+import { bytesOf, floats, graph, model, node, ramp, tensor, value } from '../../support/model-builder.ts';
 import { long, type Transformed } from './answers.ts';
 import { CommandLine } from './command-line.ts';
 
@@ -65,5 +65,29 @@ describe('initializers on the command line', function () {
     const again = await cli.run('clean', 'narrow.onnx', '-o', 'twice.onnx', '--narrow');
     assert.equal(again.code, 2);
     assert.match(again.stderr, /nothing to clean; asked for: float64 to float32/);
+  });
+
+  it('writes out local functions, and says which nodes are in the place of a call', async () => {
+    const dense: LocalFunction = {
+      ...{ name: 'Dense', domain: 'my', overload: '', inputs: ['x', 'w'], outputs: ['y'], attributes: [] },
+      ...{ attributeDefaults: [], valueInfo: new Map(), opsetImports: [{ domain: '', version: 17 }] },
+      nodes: [node('MatMul', ['x', 'w'], ['h']), node('Relu', ['h'], ['y'])],
+    };
+    const g = graph({
+      inputs: [value('x', ['batch', 8])],
+      outputs: [value('y', ['batch', 8])],
+      nodes: [node('Dense', ['x', 'w'], ['y'], { domain: 'my', name: 'fc' })],
+      initializers: [floats('w', [8, 8])],
+    });
+    await cli.save(
+      'called.onnx',
+      model(g, { opset: 17, irVersion: 8, opsets: { my: 1 }, functions: [dense] }),
+    );
+    const { code, stdout } = await cli.run('clean', 'called.onnx', '-o', 'flat.onnx', '--inline');
+    assert.equal(code, 0);
+    assert.match(stdout, /^fc .*fc\/MatMul, fc\/Relu$/m);
+    const again = await cli.run('clean', 'flat.onnx', '-o', 'twice.onnx', '--inline');
+    assert.equal(again.code, 2);
+    assert.match(again.stderr, /nothing to clean; asked for: write out local functions/);
   });
 });

@@ -93,6 +93,7 @@ describe('recipe text', () => {
     ['neither unused nor duplicates', cleaning({ unused: false }), 'edits[0]'],
     ['unused that is no yes or no', cleaning({ unused: 'w' }), 'edits[0].unused'],
     ['narrow that is no yes or no', cleaning({ narrow: 'float32' }), 'edits[0].narrow'],
+    ['inline that is no yes or no', cleaning({ inline: 1 }), 'edits[0].inline'],
     ['duplicates by themselves', cleaning({ duplicates: true }), 'edits[0].duplicates'],
     ['a duplicate of nothing', cleaning({ duplicates: [['a', 'b'], ['c']] }), 'edits[0].duplicates[1]'],
     [
@@ -119,6 +120,8 @@ describe('recipe text', () => {
     assert.deepEqual(removeLayers(both, ['a']), both);
     const narrow = recipe({ type: 'clean', unused: false, narrow: true });
     assert.deepEqual(parseRecipe(serializeRecipe(narrow)), narrow);
+    const inline = recipe({ type: 'clean', unused: false, inline: true });
+    assert.deepEqual(parseRecipe(serializeRecipe(inline)), inline);
   });
 
   it('is refused where it is no JSON', () => {

@@ -255,10 +255,16 @@ export class Tracer {
       else this.opaque(node, 'is not a plain tensor');
       return;
     }
-    const rule = ruleOf(node.domain, node.opType);
+    const isCall = this.model.functions.some((f) => f.name === node.opType && f.domain === node.domain);
+    const rule = isCall ? undefined : ruleOf(node.domain, node.opType);
     if (rule === undefined || subgraphs(node).length > 0) {
       const domain = node.domain === '' ? '' : `${node.domain}.`;
-      this.opaque(node, `no rule tells how ${domain}${node.opType} uses it`);
+      this.opaque(
+        node,
+        isCall
+          ? 'calls a local function: write those out first (vram-lens clean --inline)'
+          : `no rule tells how ${domain}${node.opType} uses it`,
+      );
       this.captures(node);
     } else this.apply(node, rule);
     this.followSizes(node);
