@@ -147,7 +147,9 @@ export class FollowedDims {
   private ofBodies(n: Draft, v: Value): KnownSizes | undefined {
     const { bodies } = n.source;
     const at = n.outputs.indexOf(v);
-    if (n.opType === 'If') return commonSizes(bodies.map(({ block }) => this.ofBody(block, at)));
+    // where the branches differ in rank, ONNX Runtime still plans as if it were known (Silero VAD)
+    if (n.opType === 'If')
+      return commonSizes(bodies.map(({ block }) => this.ofBody(block, at))) ?? inferred(n, v, this.table);
     const isLoop = n.opType === 'Loop';
     const states = isLoop
       ? Math.max(0, n.inputs.length - 2)

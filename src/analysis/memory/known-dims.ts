@@ -46,7 +46,7 @@ export function merged(found: KnownSizes | undefined, said: KnownSizes | undefin
   return found.map((d, i) => (typeof d === 'number' ? d : (said[i] ?? d)));
 }
 
-/** Dims that are the same in all; of another rank in one of them, or unknown, nothing is known. */
+/** Dims that are the same in all. Undefined where one is of another rank, or not known. */
 export function commonSizes(all: readonly (KnownSizes | undefined)[]): KnownSizes | undefined {
   const [first, ...others] = all;
   if (others.some((o) => o?.length !== first?.length)) return undefined;
@@ -107,8 +107,8 @@ export function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | und
     if (input === undefined || input.kind === 'constant' || telling?.includes(i) === false) continue;
     const isContent = content?.includes(i) === true;
     if (isContent ? isStaticShape(input, known) : known.has(input)) continue;
-    if (n.opType === 'Reshape' && n.inputs[1]?.kind === 'constant') return writtenSizes(n.inputs[1], ours);
-    return tellsRank(n, isContent) ? rankOf(ours) : undefined;
+    if (n.opType === 'Reshape' && i === 0) return reshapedFromUnknown(n, ours, known);
+    return tellsRank(n, isContent ? known.get(input) : undefined) ? rankOf(ours) : undefined;
   }
   const data = n.inputs.map((input) => (input ? (known.get(input) ?? []) : undefined));
   const rule = rules[n.opType];
@@ -118,7 +118,13 @@ export function inferred(n: Draft, v: Value, known: KnownDims): KnownSizes | und
   return isWhole ? ours.map((d) => carried(d, data)) : rankOf(ours);
 }
 
-/** Of a Reshape of data of which nothing is known. */
+/** Of a Reshape of data of which nothing is known: what its shape says, or its length. */
+function reshapedFromUnknown(n: Draft, ours: readonly Dim[], known: KnownDims): KnownSizes | undefined {
+  const [, shape] = n.inputs;
+  if (shape?.kind === 'constant') return writtenSizes(shape, ours);
+  return tellsRank(n, shape && known.get(shape)) ? rankOf(ours) : undefined;
+}
+
 function writtenSizes({ type }: Value, ours: readonly Dim[]): KnownSizes {
   const target = type.kind === 'tensor' ? type.content : undefined;
   return ours.map((_, axis) => {
@@ -134,13 +140,14 @@ function rankOf(ours: readonly Dim[]): KnownSizes {
 
 /**
  * Without the data's rank: as many pads as twice the rank, and a Shape is always of rank 1. Without the content: a
- * slice has its data's rank, and since opset 14 the length of a Reshape's shape is read.
+ * slice has its data's rank, a range is a vector, and where a shape is read, its length tells (of Reshape since opset 14).
+ * @param content dims of the input whose content is not known; undefined where that is the data
  */
-function tellsRank({ opType, source }: Draft, isContent: boolean): boolean {
+function tellsRank({ opType, source }: Draft, content: KnownSizes | undefined): boolean {
   if (opType === 'Pad') return true;
-  return isContent
-    ? opType === 'Slice' || (opType === 'Reshape' && source.version >= 14)
-    : opType === 'Shape';
+  if (content === undefined) return opType === 'Shape';
+  const tellsLength = opType === 'ConstantOfShape' || (opType === 'Reshape' && source.version >= 14);
+  return opType === 'Slice' || opType === 'Range' || (tellsLength && typeof content[0] === 'number');
 }
 
 /** The Shape of a tensor all of whose dims are numbers: the one content that is followed. */

@@ -13,7 +13,8 @@ const inner = 704;
 const words = 1000;
 const longest = 512;
 
-class Decoder {
+/** Nodes and weights as they come. */
+export class Layers {
   readonly nodes: Node[] = [];
   readonly weights: TensorRef[] = [];
 
@@ -46,7 +47,7 @@ class Decoder {
 
 /** ids [batch, new], mask [batch, total], caches [batch, heads, past, 32] of each layer. */
 export function decoder(attention: AttentionForm): Model {
-  const d = new Decoder();
+  const d = new Layers();
   const kvHeads = attention === 'multi-head' ? heads : 2;
   const kv = kvHeads * headSize;
   lengths(d);
@@ -117,7 +118,7 @@ export function decoder(attention: AttentionForm): Model {
 }
 
 /** How many there are (`total`), and for each of the batch how many less one (`before`), from the mask's shape. */
-function lengths(d: Decoder): void {
+function lengths(d: Layers): void {
   d.weights.push(int64s('one', [], [1]), ints('first', [0]), ints('second', [1]));
   d.add('Shape', ['mask'], ['mask.shape']);
   d.add('Gather', ['mask.shape', 'one'], ['length'], { axis: 0 });

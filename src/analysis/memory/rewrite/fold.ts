@@ -6,7 +6,7 @@ import type { Draft } from '../runtime.ts';
 import { elemTypeOfValue, hashOf } from '../values.ts';
 import type { Value } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
-import { isConstant, staticDims } from './patterns.ts';
+import { isConstant, removeUnused, staticDims } from './patterns.ts';
 
 const random: ReadonlySet<string> = new Set([
   'RandomUniform',
@@ -19,9 +19,11 @@ const random: ReadonlySet<string> = new Set([
 /** Kept: providers have better use of the pair. */
 const quantization: ReadonlySet<string> = new Set(['QuantizeLinear', 'DequantizeLinear']);
 
-/** Nodes of constants become constants; so does the Shape of a tensor whose dims are numbers. */
-export function foldConstants(editor: GraphEditor, known: KnownDims): void {
+/** Nodes of constants become constants; so does the Shape of a tensor whose dims are numbers. Whether any did. */
+export function foldConstants(editor: GraphEditor, known: KnownDims): boolean {
+  let isFolded = false;
   for (const node of editor.nodes) {
+    if (!editor.has(node)) continue;
     const isConstantOnly = node.inputs.every((v) => v === undefined || isConstant(v));
     if (!isConstantOnly && !isFoldedShape(node, known)) continue;
     if (node.source.bodies.length > 0 || random.has(node.opType) || quantization.has(node.opType)) continue;
@@ -37,7 +39,10 @@ export function foldConstants(editor: GraphEditor, known: KnownDims): void {
       if (v && constant) editor.substitute(v, constant);
     });
     editor.remove(node);
+    for (const v of node.inputs) removeUnused(editor, editor.maker(v));
+    isFolded = true;
   }
+  return isFolded;
 }
 
 /** In a subgraph the sizes are not known yet when it folds. */

@@ -1,10 +1,10 @@
 /** Chains of elementwise nodes that ONNX Runtime has one kernel for. */
-import { DataType } from '../../../onnx/model.ts';
+import { attributeString, DataType } from '../../../onnx/model.ts';
 import type { Draft } from '../runtime.ts';
-import { dimsOfValue, elemTypeOfValue } from '../values.ts';
+import { elemTypeOfValue } from '../values.ts';
 import type { Value } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
-import { asOp, isConstant, isOp, isScalar, next, otherInput, staticDims, withConstant } from './patterns.ts';
+import { asOp, isOp, isScalar, next, otherInput, staticDims, withConstant } from './patterns.ts';
 import { isSamePerm, permOf } from './transpose/transpose-editor.ts';
 
 /** Replaces `members` by one node that stands at the last of them. */
@@ -59,7 +59,8 @@ function halved(editor: GraphEditor, x: Value | undefined, product: Draft, add: 
 /** A bias before Gelu, where the last dim is known to be the bias's. */
 export function fuseBiasGelu(editor: GraphEditor, knowsLastDim: (v: Value) => boolean): void {
   for (const gelu of editor.nodesOf('Gelu')) {
-    if (!isOp(gelu, 'Gelu', 'com.microsoft')) continue;
+    const isExact = (attributeString(gelu.node, 'approximate') ?? 'none') === 'none';
+    if (!isOp(gelu, 'Gelu', 'com.microsoft') && !(isOp(gelu, 'Gelu') && isExact)) continue;
     const add = asOp(editor.maker(gelu.inputs[0]), 'Add');
     const pair = add && withConstant(add);
     if (add === undefined || pair === undefined || editor.soleReader(add.outputs[0]) !== gelu) continue;
@@ -82,22 +83,6 @@ export function fuseQuickGelu(editor: GraphEditor): void {
     if (sigmoid.inputs[0] !== x && !isScaled) continue;
     const members = isScaled ? [scaled, sigmoid, product] : [sigmoid, product];
     fuse(editor, members, { opType: 'QuickGelu', domain: 'com.microsoft', inputs: [x] });
-  }
-}
-
-/** A product of two matrices and a bias: Gemm. */
-export function fuseMatMulAdd(editor: GraphEditor): void {
-  for (const matMul of editor.nodesOf('MatMul')) {
-    if (!isOp(matMul, 'MatMul')) continue;
-    const add = next(editor, matMul, 'Add');
-    const bias = add && otherInput(add, matMul.outputs[0]);
-    if (add === undefined || bias === undefined || !isConstant(bias)) continue;
-    const isMatrices = matMul.inputs.every((v) => dimsOfValue(v)?.length === 2);
-    const columns = staticDims(matMul.inputs[1])?.[1];
-    const biasDims = staticDims(bias);
-    if (!isMatrices || biasDims?.at(-1) !== columns || biasDims === undefined || biasDims.length > 2)
-      continue;
-    fuse(editor, [matMul, add], { opType: 'Gemm', domain: '', inputs: [...matMul.inputs, bias] });
   }
 }
 

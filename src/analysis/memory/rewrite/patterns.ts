@@ -76,3 +76,10 @@ export function isHardSwish(n: Draft): boolean {
     attributeFloat(n.node, 'beta', 0.5) === 0.5
   );
 }
+
+/** A node whose outputs nothing uses, with what only it needs. */
+export function removeUnused(editor: GraphEditor, n: Draft | undefined): void {
+  if (n === undefined || !editor.has(n) || n.outputs.some((v) => v && editor.usesOf(v) > 0)) return;
+  editor.remove(n);
+  for (const v of n.inputs) removeUnused(editor, editor.maker(v));
+}

@@ -7,7 +7,7 @@ import type { KnownDims } from '../known-dims.ts';
 import type { Draft } from '../runtime.ts';
 import type { Value } from '../values.ts';
 import type { GraphEditor } from './editor.ts';
-import { asOp, isConstant, isOp, scalarOf, staticDims } from './patterns.ts';
+import { asOp, isConstant, isOp, removeUnused, scalarOf, staticDims } from './patterns.ts';
 import { axesOf, contentOf, vector } from './transpose/axes.ts';
 
 /** Copied from the data. */
@@ -75,11 +75,4 @@ function isSizeOf(editor: GraphEditor, v: Value | undefined, data: Value | undef
 
 function isOneElement(dims: ReturnType<KnownDims['get']>): boolean {
   return dims?.every((d) => d === 1) === true;
-}
-
-/** With what only it needs. */
-function removeUnused(editor: GraphEditor, n: Draft | undefined): void {
-  if (n === undefined || !editor.has(n) || n.outputs.some((v) => v && editor.usesOf(v) > 0)) return;
-  editor.remove(n);
-  for (const v of n.inputs) removeUnused(editor, editor.maker(v));
 }

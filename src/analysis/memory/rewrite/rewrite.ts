@@ -14,7 +14,6 @@ import { inlineFunctions } from './functions.ts';
 import {
   fuseBiasGelu,
   fuseGelu,
-  fuseMatMulAdd,
   fuseMatMulScale,
   fuseMatMulTranspose,
   fuseQuickGelu,
@@ -22,6 +21,7 @@ import {
 } from './fusions.ts';
 import { computeHalfInFloat } from './half.ts';
 import { fuseBlockBias, fuseIntegerMatMul } from './integer.ts';
+import { fuseMatMulAdd, manyDimensional } from './matmul-add.ts';
 import { blockChannels, startsBlocks } from './nchwc/transform.ts';
 import { dependingOnLayout, integerConvs, layOutChannelsLast, putChannelsLast } from './nhwc.ts';
 import { fuseLayerNormalization, fuseSimplifiedLayerNormalization } from './normalizations.ts';
@@ -84,16 +84,21 @@ function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
   removeNoopCasts(editor);
   shareConstants(editor);
   mergeEqualNodes(editor);
-  foldConstants(editor, known(editor.nodesOf('Shape')));
+  foldAll(editor, known);
   removeNoops(editor);
   foldIntoConvs(editor);
-  fuseMatMulAdd(editor);
+  fuseMatMulAdd(editor, known(manyDimensional(editor)), true);
   const reshapes = editor.nodesOf('Reshape').filter((n) => asksForSizes(editor, n));
   fuseReshapes(editor, known(reshapes));
   propagateQuantization(editor);
   separateDequantizations(editor); // those that were merged as equal
   const transposes = editor.nodesOf('Transpose');
   if (transposes.length > 0) pushTransposes(new TransposeEditor(editor, known(transposes)), 'unassigned');
+}
+
+/** Again and again, as each constant shape may tell the next. */
+function foldAll(editor: GraphEditor, known: KnownFor): void {
+  for (let step = 0; step < 10 && foldConstants(editor, known(editor.nodesOf('Shape'))); step++);
 }
 
 /** Its level "extended", as far as it holds for kernels on devices, too. */
@@ -121,6 +126,7 @@ function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number)
 }
 
 function fuseFloats(editor: GraphEditor, known: KnownFor, target: Target): void {
+  fuseMatMulAdd(editor, known(manyDimensional(editor)), false);
   fuseGelu(editor);
   fuseLayerNormalization(editor);
   // registered for the CPU's kernels alone
