@@ -29,6 +29,11 @@ export async function askPruning(): Promise<PruneOptions | undefined> {
 
 async function askChannels(): Promise<ChannelOptions | undefined> {
   const importance = await pick<ChannelOptions['importance']>(l10n.t('Remove which channels?'), [
+    {
+      label: l10n.t('Least expected loss'),
+      detail: l10n.t('Of the layers that read the channels, worked out from the model alone'),
+      value: 'expected',
+    },
     { label: l10n.t('Smallest weights (L1)'), detail: l10n.t('By the sum of magnitudes'), value: 'l1' },
     { label: l10n.t('Smallest weights (L2)'), detail: l10n.t('By the sum of squares'), value: 'l2' },
     {

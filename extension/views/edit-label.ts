@@ -109,6 +109,7 @@ function pruneLabel(edit: PruneEdit, where: string): string {
 export function changeName(edit: PruneEdit | PruneChannelsEdit): string {
   if (edit.type === 'prune-channels') {
     const one = {
+      expected: l10n.t('by expected loss'),
       l1: l10n.t('by L1 norm'),
       l2: l10n.t('by L2 norm'),
       'batch-norm': l10n.t('by BatchNorm scale'),

@@ -90,7 +90,12 @@ async function accuracy(runner: Runner, networks: readonly Network[]): Promise<v
   console.log('\n| network | importance | repair | top-1 before | after | parameters left | MACs left |');
   console.log('|---|---|---|---|---|---|---|');
   for (const network of networks) {
-    for (const importance of ['l1', 'activation', 'reconstruction'] satisfies ChannelImportance[]) {
+    for (const importance of [
+      'expected',
+      'l1',
+      'activation',
+      'reconstruction',
+    ] satisfies ChannelImportance[]) {
       for (const repair of ['none', 'bias', 'statistics', 'least-squares'] satisfies ChannelRepair[]) {
         const o = await prunedAccuracy(runner, network, channels({ importance, repair }));
         const left = [o.parameterBytes, o.macs].map(([before, after]) => percent(after / before));

@@ -16,7 +16,9 @@ const APPROXIMATE = ', approximate';
 type Change = Parameters<typeof channels>[0];
 /** What is compared here, by column. */
 const WAYS: readonly (readonly [name: string, edit: Change])[] = [
+  ['expected, no repair', { importance: 'expected' }],
   ['l1, no repair', {}],
+  ['expected, least squares', { importance: 'expected', repair: 'least-squares' }],
   ['activation, least squares', { importance: 'activation', repair: 'least-squares' }],
   ['reconstruction, least squares', { importance: 'reconstruction', repair: 'least-squares' }],
 ];
@@ -142,6 +144,8 @@ export async function globalTable(
 }
 
 const SHARED: readonly (readonly [name: string, edit: Change])[] = [
+  ['expected, no repair', { importance: 'expected' }],
+  ['expected, least squares', { importance: 'expected', repair: 'least-squares' }],
   ['l1, no repair', {}],
   ['l1, least squares', { repair: 'least-squares' }],
 ];

@@ -42,7 +42,7 @@ export function pruneCommand(signal: AbortSignal): Command {
     )
     .option(
       '--method <name>',
-      `${PRUNE_METHODS.join(', ')}; with --structured: ${CHANNEL_IMPORTANCES.join(', ')}; with --blocks N: ${BLOCK_IMPORTANCES.join(', ')}`,
+      `${PRUNE_METHODS.join(', ')}; with --structured: ${CHANNEL_IMPORTANCES.join(', ')} (default ${CHANNEL_IMPORTANCES[0]}); with --blocks N: ${BLOCK_IMPORTANCES.join(', ')}`,
     )
     .option('--ratio <share>', 'share of the elements, or of the channels, that goes', parseRatio, 0.5)
     .option('--seed <n>', 'seed of the random method', parseSeed, 0)
@@ -133,7 +133,7 @@ function channelEdit(flags: Flags): PruneChannelsEdit {
   return {
     type: 'prune-channels',
     layers: layersOf(flags.layers),
-    importance: oneOf(flags.method ?? 'l1', CHANNEL_IMPORTANCES),
+    importance: oneOf(flags.method ?? CHANNEL_IMPORTANCES[0], CHANNEL_IMPORTANCES),
     ratio,
     seed,
     ...(repair === undefined ? {} : { repair }),

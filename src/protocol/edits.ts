@@ -83,7 +83,7 @@ export interface ZeroOptions {
 export interface ChannelOptions {
   readonly kind: 'channels';
   /** `activation` looks at calibration data. */
-  readonly importance: 'l1' | 'l2' | 'batch-norm' | 'activation' | 'reconstruction' | 'random';
+  readonly importance: 'expected' | 'l1' | 'l2' | 'batch-norm' | 'activation' | 'reconstruction' | 'random';
   /** Share of the channels of each group that goes, 0..1; at least one stays. */
   readonly ratio: number;
   /** Of each layer by its id, in place of `ratio` and `scope`; layers that are not named keep all. */

@@ -146,6 +146,7 @@ function Ratio({ label, ratio, onChange }: RatioProps) {
 }
 
 const importances: readonly Named<ChannelOptions['importance']>[] = [
+  { value: 'expected', title: 'prune.expected' },
   { value: 'l1', title: 'prune.l1' },
   { value: 'l2', title: 'prune.l2' },
   { value: 'batch-norm', title: 'prune.batchNorm' },

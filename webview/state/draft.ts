@@ -117,7 +117,7 @@ export const chooseCalibration = (kind: 'file' | 'folder'): Promise<CalibrationV
 /** First, since it is what saves memory. */
 export const usualChannels: ChannelOptions = {
   kind: 'channels',
-  importance: 'l1',
+  importance: 'expected',
   ratio: 0.5,
   repair: 'none',
 };

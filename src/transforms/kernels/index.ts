@@ -4,6 +4,7 @@ import { quantizeBlockRows } from './block-rows.ts';
 import { quantizeBlocks } from './blocks.ts';
 import { elimination } from './elimination.ts';
 import { toFloat16 } from './float16.ts';
+import { leastShift } from './least-shift.ts';
 import { leastSquares } from './least-squares.ts';
 import { quantizeLinear } from './linear.ts';
 import { gptqFactor } from './gptq-factor.ts';
@@ -29,6 +30,7 @@ export const kernels = {
   toBfloat16,
   keyHistogram,
   zeroSelected,
+  leastShift,
   leastSquares,
   elimination,
   sparseGpt,

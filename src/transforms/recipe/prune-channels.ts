@@ -4,6 +4,7 @@ import { describeLayers, parseSelector, type LayerSelector } from './selector.ts
 
 /** By what channels are ranked. `activation`, `reconstruction` and every repair need calibration data. */
 export const CHANNEL_IMPORTANCES = [
+  'expected',
   'l1',
   'l2',
   'batch-norm',

@@ -89,7 +89,7 @@ describe('webview: removing channels', () => {
       await dialog.getByRole('slider').fill('75');
       await textBecomes(dialog.locator('.channel-group caption'), '64 → 16 channels in');
       const ids = host.estimateNow().layers.filter((l) => l.name === 'f.3.0').map((l) => l.id); // prettier-ignore
-      const options: PruneOptions = { kind: 'channels', importance: 'l1', ratio: 0.75, repair: 'none' };
+      const options: PruneOptions = { kind: 'channels', importance: 'expected', ratio: 0.75, repair: 'none' };
       const would = await host.preview({ type: 'prune', layerIds: ids, options });
       await textBecomes(
         dialog.locator('.preview-figures'),
@@ -188,7 +188,7 @@ describe('webview: removing channels inside a body', () => {
       await textBecomes(dialog.locator('.importance figcaption'), /130 of 258 channels, below [\d.]+, go/);
       const names = await dialog.locator('.channel-group tr').allInnerTexts();
       assert.ok(names.length > 1);
-      const options: PruneOptions = { kind: 'channels', importance: 'l1', ratio: 0.5, repair: 'none' };
+      const options: PruneOptions = { kind: 'channels', importance: 'expected', ratio: 0.5, repair: 'none' };
       const would = await host.preview({ type: 'prune', layerIds: [layer.id], options });
       const ids = would.groups?.flatMap((g) => g.layers.map((l) => l.layerId)) ?? [];
       assert.ok(ids.length > 1);

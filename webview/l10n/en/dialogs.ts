@@ -118,6 +118,7 @@ export const dialogs = {
   'prune.zeros': 'Zero weights',
   'prune.zeros.hint': 'Tensors keep their size: saves no memory.',
   'prune.importance': 'Which channels',
+  'prune.expected': 'Least expected loss',
   'prune.l1': 'Smallest weights (L1)',
   'prune.l2': 'Smallest weights (L2)',
   'prune.batchNorm': 'Smallest BatchNorm scales',

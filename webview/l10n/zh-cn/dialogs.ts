@@ -113,6 +113,7 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'prune.zeros': '权重置零',
   'prune.zeros.hint': '张量大小不变：不节省显存。',
   'prune.importance': '移除哪些通道',
+  'prune.expected': '预期损失最小',
   'prune.l1': '权重最小（L1）',
   'prune.l2': '权重最小（L2）',
   'prune.batchNorm': 'BatchNorm 缩放最小',

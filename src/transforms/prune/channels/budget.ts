@@ -1,7 +1,7 @@
 /**
  * One ratio for all groups of channels together: those that matter least go, wherever they are, so that some groups lose
  * more of theirs than others. Importances of different groups are compared as they are: norms have a mean of 1 in each
- * (as in Torch-Pruning's global pruning), reconstruction is a share of what the readers' outputs move.
+ * (as in Torch-Pruning's global pruning), expected loss and reconstruction are shares of the readers' outputs.
  *
  *     sharedRatios([{ id: 'a', channels: 4, scores: [0, 1, 2, 3] }, { id: 'b', channels: 4, scores: [4, 5, 6, 7] }], 0.5, 0.75)
  *     // { a: 0.75, b: 0.25 }

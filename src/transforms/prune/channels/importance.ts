@@ -6,11 +6,13 @@
 import type { Calibration } from '../../../analysis/calibration.ts';
 import { elementCount } from '../../../onnx/index.ts';
 import type { Model, TensorRef } from '../../../onnx/model.ts';
+import { executor } from '../../executor.ts';
 import { hashText } from '../../kernels/select.ts';
 import type { ChannelImportance } from '../../recipe/prune-channels.ts';
 import { elementChunks, lazy, notFinite, type WeightSource } from '../../weights/stream.ts';
 import { notSeen, seenAxis, seenValue, type SeenBody } from '../seen-body.ts';
 import { isTracked } from './axis.ts';
+import { expectedLoss } from './expected/score.ts';
 import { decodeFloats } from './floats.ts';
 import type { ChannelGroup, Grouping } from './groups.ts';
 import type { Selection } from './plan.ts';
@@ -82,12 +84,28 @@ export async function importanceOf(
       const scores = await reconstruction(context, group, signal);
       return scores ?? new Float64Array(0);
     }
+    case 'expected':
+      return (await expectedLoss(context, group, signal)) ?? (await shareOfSquares(context, group, signal));
     default: {
       const power = context.importance === 'l1' ? 1 : 2;
       const parts = weightParts(context, group);
       return mean(await Promise.all(parts.map((p) => norms(context, group, p, power, signal))));
     }
   }
+}
+
+/** Where no layer tells what it would lose: the units' shares of all squares of weights, the smallest first, added up. */
+async function shareOfSquares(
+  context: ImportanceContext,
+  group: ChannelGroup,
+  signal: AbortSignal | undefined,
+): Promise<Float64Array> {
+  const parts = weightParts(context, group);
+  const own = mean(await Promise.all(parts.map((p) => norms(context, group, p, 2, signal))));
+  return executor().run('leastShift', {
+    spread: own.map((v) => v / own.length),
+    ...{ mean: new Float32Array(0), width: 0 },
+  });
 }
 
 /** Weights of 2 dims or more; where there are none, all constants. */
