@@ -22,6 +22,7 @@ import {
   type AppliedRecipe,
   type Recipe,
   type RepairQuestion,
+  type RepairResult,
   type RepairStage,
   type RepairValues,
 } from './transforms/index.ts';
@@ -32,6 +33,8 @@ export class RepairFiles implements RepairValues {
   readonly #files = new Map<string, string>();
   /** Ids of layers that stay as removal leaves them, and why. */
   readonly #left = new Map<string, string>();
+  /** Ids of layers whose weights are as good as any that were fitted. */
+  readonly #kept = new Set<string>();
   #isComplete = false;
 
   private constructor(folder: string) {
@@ -51,9 +54,10 @@ export class RepairFiles implements RepairValues {
     return undefined;
   }
 
-  async keep(found: ReadonlyMap<string, Float32Array>): Promise<void> {
+  async keep(node: string, { values: found, keepsWeights = false }: RepairResult): Promise<void> {
+    if (keepsWeights) this.#kept.add(node);
     for (const [key, values] of found) {
-      const [, node = '', part = ''] = key.split('\0');
+      const [, , part = ''] = key.split('\0');
       if (!values.every(Number.isFinite)) {
         const message = `repair of "${node}" gives a ${part} with NaN or infinite values: on these data values of the model are too large; give other data, or another repair`;
         throw new OnnxError('unsupported', message, { node });
@@ -69,9 +73,15 @@ export class RepairFiles implements RepairValues {
     this.#left.set(node, `${node} is not repaired: no sample of the calibration data reaches it`);
   }
 
-  /** Layers that were left. */
+  /** Layers that were left, and those that nothing was gained at. */
   get warnings(): readonly string[] {
-    return [...this.#left.values()];
+    const left = [...this.#left.values()];
+    if (this.#kept.size === 0) return left;
+    const kept = [...this.#kept].join(', ');
+    return [
+      ...left,
+      `repair keeps the weights of ${kept}: none fitted to some of the samples were better on the others`,
+    ];
   }
 
   /** From now on a value that is missing is an error. */
@@ -211,7 +221,7 @@ async function repairRound(
           repaired.leave(stage.node);
           continue;
         }
-        await repaired.keep(await stage.solve({ statistics: channels }, signal));
+        await repaired.keep(stage.node, await stage.solve({ statistics: channels }, signal));
       }
     } finally {
       await found.dispose();
@@ -240,8 +250,8 @@ async function fitLayers(work: Work, round: Round, answers: Answers, index: numb
   const use = async (found: Moments, target: MomentsTarget): Promise<void> => {
     const of = own.find(({ question }) => question.moments === target);
     if (of === undefined) return;
-    if (found.rows === 0) repaired.leave(of.stage.node);
-    else await repaired.keep(await of.stage.solve({ moments: found }, signal));
+    if (found.folds.every((f) => f.rows === 0)) repaired.leave(of.stage.node);
+    else await repaired.keep(of.stage.node, await of.stage.solve({ moments: found }, signal));
   };
   try {
     await answers.moments(file, moments, use, index, kept);

@@ -44,12 +44,18 @@ export interface Outcome {
   readonly fileBytes: number;
 }
 
-/** @param isShared its ratio is one for all groups together */
+export interface PruneOptions {
+  /** Its ratio is one for all groups together. */
+  readonly isShared?: boolean | undefined;
+  /** Calibration samples, from the first one on. */
+  readonly samples?: number | undefined;
+}
+
 export async function prunedAccuracy(
   runner: Runner,
   network: Network,
   given: Edit,
-  isShared = false,
+  { isShared = false, samples = 256 }: PruneOptions = {},
 ): Promise<Outcome> {
   const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-prune-'));
   const model = await openModel(network.file);
@@ -59,7 +65,7 @@ export async function prunedAccuracy(
       version: 1,
       source: { name: network.name, sizeBytes: 0 },
       edits: [],
-      calibration: { path: network.calibration, samples: 256, batchSize: 64 },
+      calibration: { path: network.calibration, samples, batchSize: 64 },
     };
     const options = { runner: () => runner, ep: 'cpu', dims: {} } as const;
     const edit =

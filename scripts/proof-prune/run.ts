@@ -22,6 +22,7 @@ import { Checker } from './checker.ts';
 import { exportedTable } from './exported.ts';
 import { measuredTable } from './measured.ts';
 import { processorTable } from './processor-time.ts';
+import { sampleTable } from './samples.ts';
 import { shuffleTable } from './shuffles.ts';
 import { globalTable, groupTable, ratioTable } from './side-by-side.ts';
 
@@ -140,6 +141,7 @@ async function main(): Promise<void> {
     accuracy: () => accuracy(runner, networks),
     ratios: () => ratioTable(runner, networks, python),
     global: () => globalTable(runner, networks, python),
+    samples: () => sampleTable(runner, networks),
     residual: () => residualStream(runner, networks),
     measured: () =>
       measuredTable(

@@ -133,7 +133,7 @@ export async function globalTable(
       let left: number | undefined;
       for (const [, way] of SHARED)
         for (const isShared of [false, true]) {
-          const o = await prunedAccuracy(runner, network, channels({ ...way, ratio }), isShared);
+          const o = await prunedAccuracy(runner, network, channels({ ...way, ratio }), { isShared });
           row.push(o.accuracy);
           left = o.parameterBytes[1] / o.parameterBytes[0];
         }

@@ -106,14 +106,21 @@ export interface MomentsTarget {
   readonly minus?: string | undefined;
   /** The output's channels that the changed layer has, ascending; with groups, those of one after those of another. */
   readonly channels: Int32Array;
+  /** Samples go into so many folds in turn, each with all of its rows. */
+  readonly folds: number;
 }
 
-/** Means over the rows; x holds a row's columns, then 1. Of each group of a Conv by itself. */
+/** Of each group of a Conv by itself. */
 export interface Moments {
-  readonly rows: number;
   readonly groups: number;
   /** Columns of x, without the 1. */
   readonly size: number;
+  readonly folds: readonly FoldMoments[];
+}
+
+/** Means over the rows of one fold; x holds a row's columns, then 1. */
+export interface FoldMoments {
+  readonly rows: number;
   /** E[x xᵀ], [groups, size + 1, size + 1]. */
   readonly inputs: Float32Array;
   /** E[x yᵀ], [groups, size + 1, channels / groups]. */

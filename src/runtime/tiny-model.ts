@@ -35,7 +35,7 @@ export function node(
 ): void {
   message(w, 1, (n) => {
     for (const input of inputs) n.uint32(0x0a).string(input);
-    n.uint32(0x12).string(output).uint32(0x1a).string(opType).uint32(0x22).string(opType);
+    n.uint32(0x12).string(output).uint32(0x1a).string(`${opType}.${output}`).uint32(0x22).string(opType);
     for (const [name, ints] of Object.entries(attributes)) {
       message(n, 5, (a) => {
         a.uint32(0x0a).string(name);

@@ -29,6 +29,7 @@ export { sharedRatios, type ScoredGroup } from './prune/channels/budget.ts';
 export type {
   RepairAnswer,
   RepairQuestion,
+  RepairResult,
   RepairStage,
   RepairValues,
 } from './prune/channels/repair/stage.ts';

@@ -42,6 +42,7 @@ export const transformsTemplates: readonly string[] = [
   'its {0} channels are tied to one another: none can go without the rest',
   'no BatchNormalization scales these channels: choose another importance',
   '{0} is not repaired: {1}',
+  'repair keeps the weights of {0}: none fitted to some of the samples were better on the others',
   'already quantized: {0}',
   'already quantized: {0} "{1}" is {2}',
   'already quantized: {0} comes from DequantizeLinear "{1}"',

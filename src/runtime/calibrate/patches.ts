@@ -18,9 +18,11 @@ export interface GramShape {
 }
 
 export interface RowPart {
-  /** [groups, rows, size] */
+  /** [groups, rows, size]; size + 1 with `ones`. */
   readonly data: Float32Array<ArrayBuffer>;
   readonly rows: number;
+  /** Which of the tensor's rows. */
+  readonly taken: readonly number[];
 }
 
 export interface PartOptions {
@@ -30,6 +32,10 @@ export interface PartOptions {
   readonly step: number;
   /** Rows of the batches before, so that what is taken does not depend on how the data are cut into batches. Default 0. */
   readonly firstRow?: number | undefined;
+  /** Of those, only rows of which this is true. */
+  readonly only?: ((row: number) => boolean) | undefined;
+  /** Whether a column of ones comes behind the others. */
+  readonly ones?: boolean | undefined;
 }
 
 /** RangeError where a tensor of these dims cannot be what the target says. */
@@ -64,16 +70,22 @@ export function* rowParts(
   const shape = gramShape(given, target);
   const dims = asImages(given, target);
   const { groups, size } = shape;
-  const taken = takenRows(shape.rows, options);
-  const capacity = Math.max(1, Math.min(taken.length, Math.floor(options.maxElements / (groups * size))));
+  const { only, ones = false } = options;
+  const all = takenRows(shape.rows, options);
+  const taken = only === undefined ? all : all.filter(only);
+  const width = ones ? size + 1 : size;
+  const capacity = Math.max(1, Math.min(taken.length, Math.floor(options.maxElements / (groups * width))));
   const copy = target.kind === 'rows' ? rowCopier(values, size) : patchCopier(values, dims, target);
   for (let start = 0; start < taken.length; start += capacity) {
     const part = taken.slice(start, start + capacity);
-    const data = new Float32Array(groups * part.length * size);
-    part.forEach((row, r) => {
-      for (let g = 0; g < groups; g++) copy(row, g, data, (g * part.length + r) * size);
-    });
-    yield { data, rows: part.length };
+    const data = new Float32Array(groups * part.length * width);
+    for (const [r, row] of part.entries())
+      for (let g = 0; g < groups; g++) {
+        const at = (g * part.length + r) * width;
+        copy(row, g, data, at);
+        if (ones) data[at + size] = 1;
+      }
+    yield { data, rows: part.length, taken: part };
   }
 }
 
@@ -98,7 +110,7 @@ type CopyRow = (row: number, group: number, out: Float32Array, at: number) => vo
 function rowCopier(values: ArrayLike<number>, size: number): CopyRow {
   return (row, _group, out, at) => {
     const from = row * size;
-    for (let i = 0; i < size; i++) out[at + i] = values[from + i] ?? 0;
+    for (let i = 0; i < size; i++) out[at + i] = values[from + i] as number;
   };
 }
 
@@ -124,8 +136,8 @@ function patchCopier(values: ArrayLike<number>, dims: readonly number[], target:
     for (let c = 0; c < perGroup; c++) {
       const from = base + c * plane;
       for (let k = 0; k < kernelSize; k++) {
-        const offset = offsets[k] ?? -1;
-        out[to++] = offset < 0 ? 0 : (values[from + offset] ?? 0);
+        const offset = offsets[k] as number;
+        out[to++] = offset < 0 ? 0 : (values[from + offset] as number);
       }
     }
   };

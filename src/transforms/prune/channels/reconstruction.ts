@@ -15,7 +15,7 @@ import type { ReaderOf } from './trace.ts';
 
 /** Columns of a reader at most: float64 matrices of 2304² take 42 MiB, a minute or so to go through. */
 const MAX_COLUMNS = 2304;
-/** As repair has it. */
+/** The least that repair has. */
 const DAMPING = 0.001;
 
 /** What calibration is asked of the group's readers. */

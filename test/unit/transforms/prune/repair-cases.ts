@@ -4,7 +4,7 @@ import type * as ort from 'onnxruntime-node';
 import { withCalibration, type CalibratedOptions } from '../../../../src/calibrated.ts';
 import { openModel, saveModel } from '../../../../src/onnx/index.ts';
 import type { Model } from '../../../../src/onnx/model.ts';
-import type { Edit } from '../../../../src/transforms/index.ts';
+import type { CalibrationData, Edit } from '../../../../src/transforms/index.ts';
 import { npy, npz, type TestFolder } from '../../runtime/numpy-files.ts';
 import { recipe } from '../edits.ts';
 import { Net } from './net.ts';
@@ -40,6 +40,8 @@ export const squared = (a: ort.Tensor, b: ort.Tensor): number => {
 interface DataOptions extends Partial<CalibratedOptions> {
   readonly folder: TestFolder;
   readonly runner: CalibratedOptions['runner'];
+  /** Of the recipe's calibration. */
+  readonly data?: Partial<CalibrationData>;
 }
 
 /** Edits applied with the input as calibration data; what `use` gives for the changed model. */
@@ -47,7 +49,7 @@ export async function withData<T>(
   { model, input }: Case,
   edits: readonly Edit[],
   use: (changed: Model, warnings: readonly string[]) => Promise<T>,
-  { folder, ...options }: DataOptions,
+  { folder, data: of, ...options }: DataOptions,
 ): Promise<T> {
   const arrays = Object.entries(input).map(([name, { data, dims }]) => [
     name,
@@ -58,7 +60,7 @@ export async function withData<T>(
   await saveModel(model, file);
   const opened = await openModel(file);
   try {
-    const calibration = { path: data, samples: 32, batchSize: 32 };
+    const calibration = { path: data, samples: 32, batchSize: 32, ...of };
     const asked = { ep: 'cpu', dims: {}, ...options } as const;
     return await withCalibration(opened, { ...recipe(...edits), calibration }, asked, (applied, warnings) =>
       use(applied.model, warnings),

@@ -76,7 +76,7 @@ function separable(): Case {
   const stem = net.relu(net.conv('x', 'stem', [8, 2], { kernel: 3 }));
   const point = net.relu(net.conv(stem, 'point', [8, 8]));
   const depth = net.relu(net.conv(point, 'depth', [8, 8], { group: 8, kernel: 3 }));
-  const shape = { x: [32, 2, 6, 6] } as const;
+  const shape = { x: [32, 2, 16, 16] } as const;
   return { model: net.build(shape, net.conv(depth, 'out', [3, 8])), input: feeds(shape) };
 }
 
@@ -188,7 +188,7 @@ describe('repair after channels are gone', () => {
         const miss = got.map((v, k) => v - want[k]!);
         const along = mean(miss.map((m, k) => m * x[k]!)) - mean(miss) * mean(x);
         assert.ok(Math.abs(mean(miss)) < 1e-4, `channel ${c}: mean ${mean(miss)}`);
-        assert.ok(along ** 2 < 1e-4 * variance(miss) * variance(x), `channel ${c}: ${along}`);
+        assert.ok(along ** 2 <= 1e-4 * variance(miss) * variance(x), `channel ${c}: ${along}`);
       }
     });
   });

@@ -11,10 +11,16 @@ import type { ImportanceContext } from '../importance.ts';
 import type { ChannelPlan } from '../plan.ts';
 import { rowsOf, type NormLayer, type Users, type WeightLayer } from './layer.ts';
 import type { Turn } from './rounds.ts';
-import type { RepairAnswer, RepairQuestion, RepairStage, RepairValues } from './stage.ts';
+import type { RepairAnswer, RepairQuestion, RepairResult, RepairStage, RepairValues } from './stage.ts';
 
-/** Of the mean second moment: enough to settle what the data leave open. */
-const DAMPING = 0.001;
+/**
+ * Of the inputs' mean variance: from what settles what the data leave open to where next to nothing moves. Samples that a
+ * fit did not see say which.
+ */
+const DAMPINGS = [0.001, 0.01, 0.1, 1, 10];
+/** The more of them, the more samples each fit sees; but of large matrices each one takes memory, and time to solve. */
+const MAX_FOLDS = 4;
+const MAX_FOLD_BYTES = 4 * 1024 ** 2;
 /** A channel that hardly moves any more is not blown up further. */
 const MAX_SCALE = 10;
 
@@ -32,7 +38,6 @@ export interface RepairContext extends Pick<
 
 /** How new values are found: the mean alone, mean and variance, or all weights from these rows. */
 type Way = 'bias' | 'scale' | { readonly rows: GramTarget };
-type Found = ReadonlyMap<string, Float32Array>;
 
 /** Constants that shrink, then get new values under a key. */
 abstract class NewValues<Part extends string> {
@@ -64,10 +69,15 @@ abstract class NewValues<Part extends string> {
   }
 
   protected async bareValues(part: Part, signal: AbortSignal | undefined): Promise<Float32Array> {
+    const tensor = this.bareTensor(part);
+    const bytes = Uint8Array.from(await readTensor(this.context.model, tensor, { signal }));
+    return new Float32Array(bytes.buffer);
+  }
+
+  protected bareTensor(part: Part): TensorRef {
     const bare = this.bare.get(part);
     if (bare === undefined) throw new RangeError(`no ${part} of "${this.id}"`);
-    const bytes = Uint8Array.from(await readTensor(this.context.model, bare, { signal }));
-    return new Float32Array(bytes.buffer);
+    return bare;
   }
 
   protected unanswered(): OnnxError {
@@ -76,7 +86,7 @@ abstract class NewValues<Part extends string> {
   }
 
   /** Each part's values under its key. */
-  protected named(parts: Readonly<Partial<Record<Part, Float32Array>>>): Found {
+  protected named(parts: Readonly<Partial<Record<Part, Float32Array>>>): RepairResult['values'] {
     return new Map(
       Object.entries(parts).map(([part, values]) => [this.key(part as Part), values as Float32Array]),
     );
@@ -139,9 +149,19 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
         output: seenValue(known?.sum ?? layer.output, seen),
         minus: known && seenValue(known.other, seen),
         channels: await this.kept(signal),
+        folds: this.foldsOf(way.rows),
       },
     });
     return { edit, node: id, round, ask, solve: (answer, signal) => this.fit(answer, signal) };
+  }
+
+  /** Two at least, however large: without one apart nothing tells whether a fit helps. */
+  private foldsOf(rows: GramTarget): number {
+    const outputs = this.channels;
+    const size = elementCount(this.bareTensor('weight').dims) / outputs;
+    const groups = rows.kind === 'patches' ? rows.groups : 1;
+    const bytes = 4 * (size + 1) * (groups * (size + 1) + outputs);
+    return Math.min(MAX_FOLDS, Math.max(2, Math.floor(MAX_FOLD_BYTES / bytes)));
   }
 
   private async kept(signal: AbortSignal | undefined): Promise<Int32Array> {
@@ -150,31 +170,39 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
     return Int32Array.from({ length: this.channels }, (_, i) => i);
   }
 
-  private async fit({ moments }: RepairAnswer, signal: AbortSignal | undefined): Promise<Found> {
+  private async fit({ moments }: RepairAnswer, signal: AbortSignal | undefined): Promise<RepairResult> {
     const { outAxis, alpha, beta } = this.layer;
     const outputs = this.channels;
     const bare = await this.bareValues('weight', signal);
     const size = bare.length / outputs;
     if (moments?.size !== size) throw this.unanswered();
     const rowMajor = outAxis === 0 ? bare : transposed(bare, size, outputs);
+    const ownBias = await this.bareValues('bias', signal);
     const found = await executor().run('leastSquares', {
-      inputs: moments.inputs,
-      products: moments.outputs,
+      folds: moments.folds.map((f) => ({ rows: f.rows, inputs: f.inputs, products: f.outputs })),
       size,
       weights: rowMajor.map((w) => alpha * w),
+      bias: ownBias.map((b) => beta * b),
       outputs,
       groups: moments.groups,
-      damping: DAMPING,
+      dampings: DAMPINGS,
     });
+    const keepsWeights = found.ridge.damping === 'none';
     const weights = found.weights.map((w) => w / alpha);
-    return this.named({
-      weight: outAxis === 0 ? weights : transposed(weights, outputs, size),
-      bias: found.bias.map((b) => b / beta),
-    });
+    return {
+      values: this.named({
+        weight: keepsWeights ? bare : outAxis === 0 ? weights : transposed(weights, outputs, size),
+        bias: found.bias.map((b) => b / beta),
+      }),
+      keepsWeights,
+    };
   }
 
   /** Scale and bias after which each channel has the original's mean (and variance). */
-  private async restate({ statistics: now }: RepairAnswer, signal: AbortSignal | undefined): Promise<Found> {
+  private async restate(
+    { statistics: now }: RepairAnswer,
+    signal: AbortSignal | undefined,
+  ): Promise<RepairResult> {
     const { calibration } = this.context;
     const { outAxis, beta } = this.layer;
     const { tensor, channelAxis } = this.statistics;
@@ -185,13 +213,14 @@ export class LayerRepair extends NewValues<'weight' | 'bias'> {
     const weight = await this.bareValues('weight', signal);
     const bias = await this.bareValues('bias', signal);
     const each = outAxis === 0 ? weight.length / kept.length : 1;
-    return this.named({
+    const values = this.named({
       weight: weight.map((w, i) => w * (scales[Math.floor(i / each) % kept.length] ?? 1)),
       bias: bias.map((b, i) => {
         const [scale, own] = [scales[i] ?? 1, now.mean[i] ?? 0];
         return ((before.mean[kept[i] ?? 0] ?? 0) + scale * (beta * b - own)) / beta;
       }),
     });
+    return { values };
   }
 }
 
@@ -218,12 +247,9 @@ export class NormRepair extends NewValues<'mean' | 'variance'> {
       ask: () => Promise.resolve(question),
       solve: ({ statistics }) => {
         if (statistics === undefined) return Promise.reject(this.unanswered());
-        return Promise.resolve(
-          this.named({
-            mean: Float32Array.from(statistics.mean),
-            variance: Float32Array.from(statistics.mean, (_, c) => varianceOf(statistics, c)),
-          }),
-        );
+        const mean = Float32Array.from(statistics.mean);
+        const variance = mean.map((_, c) => varianceOf(statistics, c));
+        return Promise.resolve({ values: this.named({ mean, variance }) });
       },
     };
   }

@@ -20,8 +20,14 @@ export interface RepairStage {
   /** Stages of one round do not depend on each other. */
   readonly round: Round;
   readonly ask: (signal?: AbortSignal) => Promise<RepairQuestion>;
-  /** New values of its constants, by key. */
-  readonly solve: (answer: RepairAnswer, signal?: AbortSignal) => Promise<ReadonlyMap<string, Float32Array>>;
+  readonly solve: (answer: RepairAnswer, signal?: AbortSignal) => Promise<RepairResult>;
+}
+
+export interface RepairResult {
+  /** New values of the layer's constants, by key. */
+  readonly values: ReadonlyMap<string, Float32Array>;
+  /** Whether its weights stay, as none that were fitted to some of the samples were better on the rest. */
+  readonly keepsWeights?: boolean | undefined;
 }
 
 /** One of the two. */
