@@ -17,7 +17,11 @@ export async function sampleTable(runner: Runner, networks: readonly Network[]):
         const cells: number[] = [];
         for (const samples of repair === 'none' ? SAMPLES.slice(-1) : SAMPLES)
           cells.push(
-            (await prunedAccuracy(runner, network, channels({ ratio, repair }), { samples })).accuracy,
+            (
+              await prunedAccuracy(runner, network, channels({ ratio, repair, importance: 'l1' }), {
+                samples,
+              })
+            ).accuracy,
           );
         const row = repair === 'none' ? SAMPLES.map(() => cells[0] ?? NaN) : cells;
         console.log(`| ${[network.name, `${100 * ratio} %`, repair, ...row].join(' | ')} |`);
