@@ -40,8 +40,8 @@ export type GramTarget =
       readonly kernel: readonly number[];
       readonly strides: readonly number[];
       readonly dilations: readonly number[];
-      /** As ONNX writes them: begins, then ends. */
-      readonly pads: readonly number[];
+      /** As ONNX writes them: begins, then ends; or the `auto_pad` by which they follow from the size of the input. */
+      readonly pads: readonly number[] | 'SAME_UPPER' | 'SAME_LOWER';
       readonly groups: number;
       /** Axes that come before the batch and count as samples: turns of Loops and Scans. */
       readonly turns?: number | undefined;

@@ -73,7 +73,6 @@ export const pruningTemplates: readonly string[] = [
   'slides windows over it',
   'sums over values that are not zero',
   'no rule tells how {0} uses it',
-  'auto_pad {0}',
   'its {0} are computed',
   'dims that differ in size',
   'its output has another rank than its rule gives',

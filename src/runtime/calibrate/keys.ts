@@ -30,5 +30,7 @@ export function byTensor(targets: readonly CalibrationTarget[]): TensorTargets[]
 export function gramKey(target: GramTarget): string {
   if (target.kind === 'rows') return 'rows';
   const { kernel, strides, dilations, pads, groups, turns = 0 } = target;
-  return [kernel, strides, dilations, pads, [groups], [turns]].map((part) => part.join(',')).join(';');
+  return [kernel, strides, dilations, [pads].flat(), [groups], [turns]]
+    .map((part) => part.join(','))
+    .join(';');
 }

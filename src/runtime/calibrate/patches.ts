@@ -148,7 +148,8 @@ function fillOffsets(
   pixel: number,
   { spatial, output, target }: { spatial: readonly number[]; output: readonly number[]; target: Patches },
 ): void {
-  const { kernel, strides, dilations, pads } = target;
+  const { kernel, strides, dilations } = target;
+  const pads = padsOf(spatial, target);
   offsets.fill(0);
   let inputStride = 1;
   let pixelRest = pixel;
@@ -169,12 +170,30 @@ function fillOffsets(
   }
 }
 
-function outputSizes(dims: readonly number[], { kernel, strides, dilations, pads }: Patches): number[] {
+function outputSizes(dims: readonly number[], target: Patches): number[] {
+  const { kernel, strides, dilations } = target;
+  const pads = padsOf(dims.slice(2), target);
   return kernel.map((k, axis) => {
     const padded = (dims[axis + 2] ?? 0) + (pads[axis] ?? 0) + (pads[axis + kernel.length] ?? 0);
     const span = (dilations[axis] ?? 1) * (k - 1) + 1;
     return Math.max(0, Math.floor((padded - span) / (strides[axis] ?? 1)) + 1);
   });
+}
+
+/** Begins, then ends. SAME: as many outputs as strides begin in the input, an odd pad at its end (UPPER) or begin. */
+function padsOf(
+  spatial: readonly number[],
+  { kernel, strides, dilations, pads }: Patches,
+): readonly number[] {
+  if (typeof pads !== 'string') return pads;
+  const totals = kernel.map((k, axis) => {
+    const [size, stride] = [spatial[axis] ?? 1, strides[axis] ?? 1];
+    const span = (dilations[axis] ?? 1) * (k - 1) + 1;
+    return Math.max(0, (Math.ceil(size / stride) - 1) * stride + span - size);
+  });
+  const less = totals.map((t) => Math.floor(t / 2));
+  const more = totals.map((t) => Math.ceil(t / 2));
+  return pads === 'SAME_UPPER' ? [...less, ...more] : [...more, ...less];
 }
 
 function product(sizes: readonly number[]): number {

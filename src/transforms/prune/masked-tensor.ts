@@ -4,19 +4,13 @@
  */
 import type { Calibration, CalibrationTarget, GramTarget } from '../../analysis/index.ts';
 import { elementCount, readTensor, type OnnxError } from '../../onnx/index.ts';
-import {
-  attributeInt,
-  attributeInts,
-  attributeString,
-  DataType,
-  type Node,
-  type TensorRef,
-} from '../../onnx/model.ts';
+import { attributeInt, DataType, type Node, type TensorRef } from '../../onnx/model.ts';
 import { executor } from '../executor.ts';
 import { hashText } from '../kernels/select.ts';
 import { zerosOf } from '../kernels/sparse-gpt.ts';
 import { patternOf, type PruneEdit, type SparsityPattern } from '../recipe/prune.ts';
 import { computed } from '../weights/linear-tensors.ts';
+import { convPatches } from './conv-patches.ts';
 import { notSeen, seenAxis, seenRows, seenValue, type SeenBody } from './seen-body.ts';
 import { withOriginal } from '../weights/original.ts';
 import { notFinite, type WeightSource } from '../weights/stream.ts';
@@ -61,17 +55,12 @@ export function maskObstacle(
   if (!CALIBRATED.has(node.opType)) return `${edit.method} does not apply to ${node.opType}`;
   if (node.opType !== 'Conv' && tensor.dims.length !== 2) return 'its weight is no matrix';
   if (attributeInt(node, 'transA', 0) !== 0) return 'its input is transposed';
-  return edit.method === 'sparsegpt' ? gptObstacle(node, layout) : undefined;
+  const columns = layout.inputs * layout.kernel;
+  const isTooWide = edit.method === 'sparsegpt' && columns > MAX_COLUMNS;
+  return isTooWide ? `SparseGPT takes ${MAX_COLUMNS} inputs at most, not ${columns}` : undefined;
 }
 
 const CALIBRATED: ReadonlySet<string> = new Set(['MatMul', 'Gemm', 'Conv']);
-
-function gptObstacle(node: Node, { inputs, kernel }: Layout): string | undefined {
-  if (inputs * kernel > MAX_COLUMNS)
-    return `SparseGPT takes ${MAX_COLUMNS} inputs at most, not ${inputs * kernel}`;
-  const autoPad = attributeString(node, 'auto_pad') ?? 'NOTSET';
-  return autoPad === 'NOTSET' || autoPad === 'VALID' ? undefined : `auto_pad ${autoPad}`;
-}
 
 /** What calibration must tell of the node's input. */
 export function maskNeeds(
@@ -89,18 +78,8 @@ function channelAxis(node: Node, seen: SeenBody | undefined): number {
   return node.opType === 'Conv' ? seenAxis(1, seen) : -1;
 }
 
-function gramTarget(node: Node, { dims }: TensorRef, seen: SeenBody | undefined): GramTarget {
-  if (node.opType !== 'Conv') return { kind: 'rows' };
-  const kernel = dims.slice(2);
-  const target = {
-    kind: 'patches' as const,
-    kernel,
-    strides: attributeInts(node, 'strides') ?? kernel.map(() => 1),
-    dilations: attributeInts(node, 'dilations') ?? kernel.map(() => 1),
-    pads: attributeInts(node, 'pads') ?? [...kernel, ...kernel].map(() => 0),
-    groups: groupsOf(node),
-  };
-  return seenRows(target, seen);
+function gramTarget(node: Node, weight: TensorRef, seen: SeenBody | undefined): GramTarget {
+  return node.opType === 'Conv' ? seenRows(convPatches(node, weight), seen) : { kind: 'rows' };
 }
 
 /** Of a Conv: each sees its own inputs, `layout.inputs` of them. */

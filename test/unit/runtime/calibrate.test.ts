@@ -111,6 +111,28 @@ describe('rows for second moments', () => {
       ],
     },
     {
+      title: 'padded to as many as there are, more of it behind',
+      target: patches({ pads: 'SAME_UPPER' }),
+      dims: [1, 1, 2, 2],
+      values: [1, 2, 3, 4],
+      rows: [
+        [1, 2, 3, 4],
+        [2, 0, 4, 0],
+        [3, 4, 0, 0],
+        [4, 0, 0, 0],
+      ],
+    },
+    {
+      title: 'padded so, more of it before, with a stride',
+      target: patches({ kernel: [3], strides: [2], dilations: [1], pads: 'SAME_LOWER' }),
+      dims: [1, 1, 4],
+      values: [1, 2, 3, 4],
+      rows: [
+        [0, 1, 2],
+        [2, 3, 4],
+      ],
+    },
+    {
       title: 'dilated',
       target: patches({ dilations: [2, 2] }),
       dims: [1, 1, 3, 3],

@@ -54,7 +54,7 @@ function patchesOf(
   { data, dims }: ort.Tensor,
   { kernel, strides, dilations, pads, groups }: Extract<GramTarget, { kind: 'patches' }>,
 ): Float64Array[][] {
-  if (pads.some((p) => p !== 0)) throw new RangeError('padded: not by hand');
+  if (typeof pads === 'string' || pads.some((p) => p !== 0)) throw new RangeError('padded: not by hand');
   const [images = 1, channels = 1, height = 1, width = 1] = dims;
   const [kh = 1, kw = 1] = kernel;
   const [sy = 1, sx = 1] = strides;

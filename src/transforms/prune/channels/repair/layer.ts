@@ -3,13 +3,12 @@ import type { GramTarget } from '../../../../analysis/index.ts';
 import {
   attributeFloat,
   attributeInt,
-  attributeInts,
-  attributeString,
   DataType,
   elementCount,
   type Node,
   type TensorRef,
 } from '../../../../onnx/index.ts';
+import { convPatches } from '../../conv-patches.ts';
 import type { ImportanceContext } from '../importance.ts';
 
 export interface WeightLayer {
@@ -99,7 +98,7 @@ export function normLayer({ trace, tensor, users }: Context, node: Node): NormLa
 const MAX_COLUMNS = 4608;
 
 /**
- * The rows that the weight is multiplied by; undefined where there are too many columns, or no numbers for windows.
+ * The rows that the weight is multiplied by; undefined where there are too many columns.
  * @param channels output channels that are left
  */
 export function rowsOf({ node, weight, outAxis }: WeightLayer, channels: number): GramTarget | undefined {
@@ -122,19 +121,5 @@ export function rowsOfWeight(
     return isFit && (weight.dims[axis] ?? Infinity) <= maxColumns ? { kind: 'rows' } : undefined;
   }
   if (node.opType !== 'Conv') return undefined;
-  const kernel = weight.dims.slice(2);
-  const autoPad = attributeString(node, 'auto_pad') ?? 'NOTSET';
-  const isTooLarge = elementCount(weight.dims.slice(1)) > maxColumns;
-  if (isTooLarge || (autoPad !== 'NOTSET' && autoPad !== 'VALID')) return undefined;
-  return {
-    kind: 'patches',
-    kernel,
-    strides: attributeInts(node, 'strides') ?? kernel.map(() => 1),
-    dilations: attributeInts(node, 'dilations') ?? kernel.map(() => 1),
-    pads:
-      autoPad === 'VALID'
-        ? [...kernel, ...kernel].map(() => 0)
-        : (attributeInts(node, 'pads') ?? [...kernel, ...kernel].map(() => 0)),
-    groups: attributeInt(node, 'group', 1),
-  };
+  return elementCount(weight.dims.slice(1)) > maxColumns ? undefined : convPatches(node, weight);
 }
