@@ -4,12 +4,20 @@
  */
 import path from 'node:path';
 import type { Calibration, EpName } from './analysis/index.ts';
-import type { Model } from './onnx/index.ts';
-import { dataSpecOf, RunnerError, type DataSpec, type Runner, type RunOptions } from './runtime/index.ts';
+import { saveModel, type Model } from './onnx/index.ts';
+import {
+  dataSpecOf,
+  RunnerError,
+  type CollectedCalibration,
+  type DataSpec,
+  type Runner,
+  type RunOptions,
+} from './runtime/index.ts';
 import { RepairFiles, repairLayers } from './repaired.ts';
 import {
   applyRecipe,
   needsData,
+  writtenOut,
   type AppliedRecipe,
   type CalibrationData,
   type Recipe,
@@ -72,14 +80,14 @@ export async function calibrate(
   options: CalibratedOptions,
 ): Promise<Calibrated> {
   const own = model.source.file.localPath;
-  const file = options.modelPath ?? own;
-  if (file === undefined) {
+  const given = options.modelPath ?? own;
+  if (given === undefined) {
     const message = `${model.source.file.name} is not on the local disk, so no data can be run through it; save a copy first.`;
     throw new RunnerError('data', message);
   }
   const { ep, dims, batchSymbols, signal, onProgress } = options;
   const from = recipe.calibration ?? RANDOM_CALIBRATION;
-  const data = await calibrationSpec(from, path.dirname(own ?? file));
+  const data = await calibrationSpec(from, path.dirname(own ?? given));
   const run = { data, ep, batchSize: from.batchSize, dims, batchSymbols };
   const runner = options.runner();
   const rounds = new Set(repairs.map((r) => `${r.edit} ${r.round.join('.')}`)).size;
@@ -88,16 +96,17 @@ export async function calibrate(
     signal,
     onProgress: ({ fraction, message }) => onProgress?.({ fraction: (done + fraction) / parts, message }),
   });
-  const calibration =
-    targets.length === 0
-      ? undefined
-      : await runner.calibrate({ model: file, targets, ...run }, progressOf(0));
   const repaired = await RepairFiles.create();
+  let calibration: CollectedCalibration | undefined;
   const dispose = async (): Promise<void> => {
     await calibration?.dispose();
     await repaired.dispose();
   };
+  const { folder } = repaired;
   try {
+    const file = await runnableFile(writtenOut(model, recipe), { model, file: given, folder, signal });
+    if (targets.length > 0)
+      calibration = await runner.calibrate({ model: file, targets, ...run }, progressOf(0));
     await repairLayers(
       { model, recipe, calibration, repaired, signal },
       {
@@ -124,6 +133,22 @@ export async function calibrate(
     warnings: [...(calibration?.warnings ?? []), ...repaired.warnings],
     dispose,
   };
+}
+
+/** Where edits reach into local functions, what is seen in them has names in a file without functions only. */
+async function runnableFile(
+  run: Model,
+  given: {
+    readonly model: Model;
+    readonly file: string;
+    readonly folder: string;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<string> {
+  if (run === given.model) return given.file;
+  const file = path.join(given.folder, 'written-out.onnx');
+  await saveModel(run, file, { signal: given.signal });
+  return file;
 }
 
 /** Where the data of a recipe lie; undefined: they are random. */

@@ -1,10 +1,10 @@
-/** Unused and duplicate initializers go: "Clean Up Initializers"; these and float64: the fixes in the text view. */
+/** Unused and duplicate initializers go: "Clean Up Initializers"; these, float64 and functions: fixes in the text view. */
 import { l10n, ProgressLocation, Uri, ViewColumn, window } from 'vscode';
 import type { CleanEdit } from '../../src/transforms/index.ts';
 import { applyEdit, showEditor } from '../apply-edit.ts';
 import { withJobProgress } from '../document/job-progress.ts';
 import type { OnnxDocument } from '../document/onnx-document.ts';
-import { isWaste, UNUSED, WIDE } from '../text/waste.ts';
+import { FUNCTIONS, isWaste, UNUSED, WIDE } from '../text/waste.ts';
 import type { Command } from './command.ts';
 import { targetModel } from '../target.ts';
 import { reportEdit, reportNothingDone } from './report-edit.ts';
@@ -40,6 +40,7 @@ export const cleanModel: Command = {
 
 async function fixOf(code: unknown, document: OnnxDocument): Promise<CleanEdit> {
   if (code === UNUSED) return { type: 'clean', unused: true };
+  if (code === FUNCTIONS) return { type: 'clean', unused: false, inline: true };
   return code === WIDE ? { type: 'clean', unused: false, narrow: true } : duplicatesEdit(document);
 }
 

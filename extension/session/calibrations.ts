@@ -49,12 +49,12 @@ export class Calibrations {
     job: Job,
     work: (model: Model, warnings: readonly string[]) => Promise<T>,
   ): Promise<T> {
-    const { base, recipe, applied } = of.shown.snapshot;
+    const { file, recipe, applied } = of.shown.snapshot;
     if (!needsData(applied())) return work(applied().model, []);
     const kept = await this.#take(of, job);
     try {
       const found = await kept.found;
-      return await work(applyRecipe(base.model, recipe, found).model, found.warnings);
+      return await work(applyRecipe(file.model, recipe, found).model, found.warnings);
     } finally {
       this.#leave(kept);
     }
@@ -199,17 +199,30 @@ async function runnableEp({ shown, runner }: CalibrationOf, signal: AbortSignal)
   return status?.available === true && status.isSoftware !== true ? ep : 'cpu';
 }
 
-/** A file to run: the model's own (undefined), or a copy where that is not on the local disk or is another by now. */
+/**
+ * A file to run: the model's own (undefined), or a copy where that is not on the local disk, is another by now, or has
+ * local functions that the recipe writes out.
+ */
 async function withOriginal<T>(
   { shown, isOnDisk }: CalibrationOf,
   signal: AbortSignal,
   work: (modelPath: string | undefined) => Promise<T>,
 ): Promise<T> {
-  const { model } = shown.snapshot.base;
-  if (model.source.file.localPath !== undefined && isOnDisk) return work(undefined);
+  const { base, file: asRead } = shown.snapshot;
+  if (asRead.model.source.file.localPath !== undefined && isOnDisk && base === asRead) return work(undefined);
+  return withCopy(base.model, shown.fileName, signal, work);
+}
+
+/** @param work gets the path of a file that is gone after it */
+export async function withCopy<T>(
+  model: Model,
+  fileName: string,
+  signal: AbortSignal,
+  work: (file: string) => Promise<T>,
+): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), 'vram-lens-calibrate-'));
   try {
-    const file = path.join(folder, shown.fileName);
+    const file = path.join(folder, fileName);
     await saveModel(model, file, { signal });
     return await work(file);
   } finally {

@@ -2,7 +2,7 @@
 import { laterPeakBytes, largestBatch, type EpName } from '../../src/analysis/index.ts';
 import { formatBytes } from '../../src/format.ts';
 import { predictedMemory, type PredictedMemory } from '../../src/runtime/index.ts';
-import { needsData, recommendForm, type Edit } from '../../src/transforms/index.ts';
+import { needsData, recommendForm, type Edit, type LayerChange } from '../../src/transforms/index.ts';
 import type { FormName } from '../../src/protocol.ts';
 import { nameOfChoice } from '../forms.ts';
 import { batchText } from '../views/batch-text.ts';
@@ -46,7 +46,7 @@ export function peaksAt(
 ): Record<'original' | 'changed', PredictedMemory> {
   const at = { ...options, dims: { ...options.dims, ...dims }, ep, isRepeated: true };
   return {
-    original: predictedMemory(snapshot.base.analysis().estimate(at)),
+    original: predictedMemory(snapshot.file.analysis().estimate(at)),
     changed: predictedMemory(snapshot.analysis().estimate(at)),
   };
 }
@@ -115,7 +115,10 @@ export function outcomeOf(shown: Shown, edits: readonly Edit[]): EditsOutcome {
   const { changes, tensors } = next.applied();
   const own = changes.filter((c) => c.edit >= first);
   const ownTensors = tensors.filter((t) => t.edit >= first);
-  const blocked = own.filter((c) => c.status === 'blocked' && isNoteworthy(c, edits[c.edit - first]));
+  // calls of functions are no layers, but all that is asked of them
+  const isAsked = (c: LayerChange, edit: Edit | undefined): boolean =>
+    edit?.type === 'clean' || isNoteworthy(c, edit);
+  const blocked = own.filter((c) => c.status === 'blocked' && isAsked(c, edits[c.edit - first]));
   const kept = ownTensors.filter((t) => t.status === 'blocked');
   return {
     changed: [...own, ...ownTensors].filter((c) => c.status === 'applied').length,

@@ -65,7 +65,7 @@ export function writeOriginal(
   job: Job,
   target: Target,
 ): Promise<Uint8Array | undefined> {
-  return write(snapshot.base.model, target, job);
+  return write(snapshot.file.model, target, job);
 }
 
 /**

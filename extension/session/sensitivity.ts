@@ -7,6 +7,7 @@ import { measureSensitivity } from '../../src/sensitivity.ts';
 import { calibrationData } from '../calibration-data.ts';
 import { pruneEdit } from '../edits.ts';
 import { editsByLayer } from '../layer-ratios.ts';
+import { withCopy } from './calibrations.ts';
 import { namedGroups } from './named-groups.ts';
 import type { Job, RunSettings } from './protocol.ts';
 import { runnerFor } from './runners.ts';
@@ -37,12 +38,14 @@ export async function sensitivity(
 ): Promise<void> {
   const { layers, ratios, options } = request;
   let done = 0;
-  await measureSensitivity(shown.snapshot.base.model, {
-    ...trialOptions(shown, signal, request),
-    ...{ layers, ratios },
-    editAt: (layer, ratio) => pruneEdit({ nodes: [layer] }, { ...options, ratio }),
-    onPoint: (point) => report({ done: ++done, total: layers.length * ratios.length, point }),
-  });
+  await withOriginal(shown, signal, request, (modelPath) =>
+    measureSensitivity(shown.snapshot.base.model, {
+      ...trialOptions(shown, signal, { ...request, modelPath }),
+      ...{ layers, ratios },
+      editAt: (layer, ratio) => pruneEdit({ nodes: [layer] }, { ...options, ratio }),
+      onPoint: (point) => report({ done: ++done, total: layers.length * ratios.length, point }),
+    }),
+  );
 }
 
 export interface FitRequest extends TrialRequest, Pick<FitOptions, 'measure' | 'original' | 'maxLoss'> {
@@ -54,12 +57,24 @@ export async function fitRatios(shown: Shown, { signal, report }: Job, request: 
   const { base, recipe } = shown.snapshot;
   const groups = namedGroups(new Snapshot(base, { ...recipe, edits: [] }));
   const { curves, measure, original, maxLoss } = request;
-  return fit(base.model, {
-    ...trialOptions(shown, signal, request),
-    ...{ curves, measure, original, maxLoss },
-    editsAt: (ratios) => editsByLayer(ratios, request.options, groups),
-    onTry: (done, total, value) => report({ done, total, value }),
-  });
+  return withOriginal(shown, signal, request, (modelPath) =>
+    fit(base.model, {
+      ...trialOptions(shown, signal, { ...request, modelPath }),
+      ...{ curves, measure, original, maxLoss },
+      editsAt: (ratios) => editsByLayer(ratios, request.options, groups),
+      onTry: (done, total, value) => report({ done, total, value }),
+    }),
+  );
+}
+
+/** The file that was given, or a copy where layers are inside of local functions: there, they are named without these. */
+function withOriginal<T>(
+  { fileName, snapshot: { base, file } }: Shown,
+  signal: AbortSignal,
+  { modelPath }: TrialRequest,
+  work: (modelPath: string) => Promise<T>,
+): Promise<T> {
+  return base === file ? work(modelPath) : withCopy(base.model, fileName, signal, work);
 }
 
 /** The data of the choices that were made, where there are some; else those of the recipe. */

@@ -25,6 +25,9 @@ import { editWarnings } from './edit-warnings.ts';
 import { lazy } from './lazy.ts';
 
 export class Snapshot {
+  /** As it lies on disk. */
+  readonly file: Base;
+  /** What the edits of layers start from: the file, or the same with its local functions written out. */
   readonly base: Base;
   readonly recipe: Recipe;
   readonly applied: () => AppliedRecipe;
@@ -40,10 +43,12 @@ export class Snapshot {
   readonly #warnings = new Map<EpName, readonly (readonly Warning[])[]>();
 
   /** @param previous a snapshot of nearly the same model, whose analysis is used again where it still holds */
-  constructor(base: Base, recipe: Recipe, previous?: Snapshot) {
+  constructor(file: Base, recipe: Recipe, previous?: Snapshot) {
+    const base = file.under(recipe);
+    this.file = file;
     this.base = base;
     this.recipe = recipe;
-    this.applied = lazy(() => applyRecipe(base.model, recipe));
+    this.applied = lazy(() => applyRecipe(file.model, recipe));
     this.analysis = lazy(() => {
       const { model } = this.applied();
       if (model === base.model) return base.analysis();

@@ -9,7 +9,7 @@ import {
   type TextDocument,
 } from 'vscode';
 import type { ActionsView } from '../session/text/layer-actions.ts';
-import { isWaste, UNUSED, WIDE } from './waste.ts';
+import { FUNCTIONS, isWaste, UNUSED, WIDE } from './waste.ts';
 import type { TextView, TextViews } from './text-views.ts';
 
 export class LayerActions implements CodeActionProvider {
@@ -35,7 +35,7 @@ export class LayerActions implements CodeActionProvider {
   }
 }
 
-/** Of all unused initializers at once, all duplicates, or all that is float64. */
+/** Of all unused initializers at once, all duplicates, all that is float64, or all calls of functions. */
 function cleanFixes({ document }: TextView, shown: CodeActionContext['diagnostics']): CodeAction[] {
   return shown.flatMap((problem) => {
     if (problem.source !== 'VRAM Lens' || !isWaste(problem.code)) return [];
@@ -54,6 +54,7 @@ function cleanFixes({ document }: TextView, shown: CodeActionContext['diagnostic
 
 function cleanTitle(code: unknown): string {
   if (code === UNUSED) return l10n.t('Remove unused initializers');
+  if (code === FUNCTIONS) return l10n.t('Write out local functions');
   return code === WIDE
     ? l10n.t('Make float32 of all that is float64')
     : l10n.t('Merge duplicate initializers');

@@ -81,7 +81,15 @@ export function whatCanBeDone(
     return { canQuantize: false, canPrune: false, blocked };
   }
   const verdict = base.applicability().get(layer.id);
-  if (verdict === undefined) return { canQuantize: false, canPrune: false };
+  if (verdict === undefined) {
+    const isInside = layer.parameterBytes > 0 && base.model.functions.length > 0;
+    const blocked = isInside
+      ? l10n.t(
+          'It is inside a local function: write these out first, by the fix of that problem in the text view.',
+        )
+      : undefined;
+    return { canQuantize: false, canPrune: false, blocked };
+  }
   const isConverted = layer.changes.some((c) => c.status === 'applied' && !isPruning(recipe.edits[c.edit]));
   if (isConverted) {
     const blocked = l10n.t('Its weights are converted already; revert it first to change that.');

@@ -7,12 +7,12 @@ import type { Shown } from '../session/shown.ts';
 import { localize } from '../l10n/domain-text.ts';
 
 export function modelView(document: Shown): ModelView {
-  const { base } = document.snapshot;
-  const { model } = base;
-  const analysis = base.analysis();
+  const { file } = document.snapshot;
+  const { model } = file;
+  const analysis = file.analysis();
   return {
     fileName: document.fileName,
-    fileBytes: base.sizeBytes,
+    fileBytes: file.sizeBytes,
     producer: [model.producerName, model.producerVersion].filter((p) => p !== '').join(' '),
     irVersion: model.irVersion,
     opsets: model.opsetImports.map(({ domain, version }) => ({
@@ -25,7 +25,7 @@ export function modelView(document: Shown): ModelView {
     weightBytesByType: analysis.weightBytesByType,
     nodeCount: analysis.nodes.length,
     hasWeightsInBodies: hasWeightsInBodies(analysis),
-    diagnostics: diagnostics(document.snapshot.base),
+    diagnostics: diagnostics(file),
   };
 }
 

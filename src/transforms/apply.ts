@@ -30,8 +30,9 @@ export interface AppliedRecipe {
   readonly tensors: readonly TensorChange[];
   readonly warnings: readonly Warning[];
   /**
-   * By id in the original model: ids, in the changed model, of the nodes that stand in its place. Unnamed nodes are
-   * counted, so that nodes no edit touched have other ids, too. Empty where the model is the one given.
+   * By id in the original model, as `writtenOut` gives it: ids, in the changed model, of the nodes that stand in its
+   * place. Unnamed nodes are counted, so that nodes no edit touched have other ids, too. Empty where the model is the
+   * one given.
    */
   readonly idsAfter: ReadonlyMap<string, readonly string[]>;
   /** What calibration data must tell before the changed model can be written; empty where no edit needs any. */
@@ -118,36 +119,22 @@ export function applyRecipe(model: Model, recipe: Recipe, options: ApplyOptions 
   raised(ws, model, merged);
   const { model: changed, idsAfter } = buildModel(ws, metadataWith(model, recipe));
   const changes = layers.map((c) => ({ ...c, nodesAfter: idsAfter.get(c.node) ?? [] }));
-  const written = writtenOut(calls, idsAfter);
+  const written = calls.map((c) => ({
+    ...c,
+    nodesAfter: c.nodesAfter.flatMap((id) => idsAfter.get(id) ?? []),
+  }));
   return {
     model: changed,
-    changes: [...calls.map((c) => ({ ...c, nodesAfter: written.get(c.node) ?? c.nodesAfter })), ...changes],
+    changes: [...written, ...changes],
     tensors,
     warnings: merged,
-    idsAfter: written,
+    idsAfter,
     calibrationTargets: [...targets.values()],
     repairs,
     channelScores,
     roundings,
     calibrated,
   };
-}
-
-/** Of the model as it was: what was inside of functions stands in the place of the nodes that called them. */
-function writtenOut(
-  calls: readonly LayerChange[],
-  idsAfter: ReadonlyMap<string, readonly string[]>,
-): ReadonlyMap<string, readonly string[]> {
-  const applied = calls.filter((c) => c.status === 'applied');
-  if (applied.length === 0) return idsAfter;
-  const found = new Map(idsAfter);
-  for (const { nodesAfter } of applied) for (const id of nodesAfter) found.delete(id);
-  for (const { node, nodesAfter } of applied)
-    found.set(
-      node,
-      nodesAfter.flatMap((id) => idsAfter.get(id) ?? []),
-    );
-  return found;
 }
 
 interface Shared extends Pick<StepContext, 'ws' | 'calibration' | 'repaired' | 'made' | 'atEnd' | 'atLast'> {

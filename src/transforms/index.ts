@@ -14,6 +14,8 @@ export {
 } from './auto/weight-histogram.ts';
 export { weightSqnr, type LayerSqnr, type PassOptions } from './auto/weight-sqnr.ts';
 export { findDuplicates, knownDuplicates, type DuplicateGroup } from './clean/find.ts';
+export { inlineFunctions, type Inlined } from './clean/inline.ts';
+export { writtenOut } from './clean/step.ts';
 export { executor } from './executor.ts';
 export { recipeWarnings } from './ep-warnings.ts';
 export {

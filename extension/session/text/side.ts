@@ -12,10 +12,15 @@ export interface SideView {
 }
 
 export function sideView(shown: Shown, side: Side): SideView {
-  const { snapshot, estimate, estimateBefore } = shown;
+  const { snapshot, estimate } = shown;
   return side === 'current'
     ? { shown, side, analysis: snapshot.analysis(), estimate }
-    : { shown, side, analysis: snapshot.base.analysis(), estimate: estimateBefore };
+    : { shown, side, analysis: snapshot.file.analysis(), estimate: estimateOfFile(shown) };
+}
+
+/** Which lists the nodes that it has: those that call functions, where edits see what is inside. */
+function estimateOfFile({ snapshot: { file, base }, options, estimateBefore }: Shown): MemoryEstimate {
+  return file === base ? estimateBefore : file.analysis().estimate(options);
 }
 
 /** The layers as that side has them. */

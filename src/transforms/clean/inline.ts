@@ -28,7 +28,16 @@ export interface Inlined {
   readonly reason?: string | undefined;
 }
 
+/** Each recipe on a model asks for the same again. */
+const known = new WeakMap<Model, Inlined>();
+
 export function inlineFunctions(model: Model): Inlined {
+  const found = known.get(model) ?? inlined(model);
+  known.set(model, found);
+  return found;
+}
+
+function inlined(model: Model): Inlined {
   const inlining = new Inlining(model);
   if (model.functions.length === 0) return { model, calls: new Map() };
   const opsets = whyApartImports(model);

@@ -32,6 +32,11 @@ export function cleanModel(original: Model, recipe: Recipe): Cleaned {
   return { model: narrowed.model, tensors: [...tensors, ...narrowed.tensors], calls };
 }
 
+/** What edits of layers start from: the very model given, or with its local functions written out where the recipe says so. */
+export function writtenOut(model: Model, recipe: Recipe): Model {
+  return writeOut(model, recipe).model;
+}
+
 function writeOut(model: Model, { edits }: Recipe): Pick<Cleaned, 'model' | 'calls'> {
   const edit = edits.findIndex((e) => e.type === 'clean' && e.inline === true);
   if (edit < 0) return { model, calls: [] };
