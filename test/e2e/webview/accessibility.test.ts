@@ -87,6 +87,16 @@ describe('webview: accessibility', () => {
       await tab('sensitivity');
       await page.locator('.plots').waitFor();
       await look('sensitivity');
+      await remote.showSensitivity({ ...sampleSensitivity, state: 'done' });
+      await page.locator('.keep-within').waitFor();
+      await look('sensitivity to keep within');
+      const layers = host.estimateNow().layers.filter((l) => l.canPrune && l.change === undefined);
+      const ratios = Object.fromEntries(layers.slice(0, 2).map((l, i) => [l.id, 0.25 * (i + 1)]));
+      host.fitted = { ratios, value: 0.93, original: 0.934 };
+      await page.getByRole('button', { name: 'Suggest Ratios' }).click();
+      await page.locator('.layer-ratios').waitFor();
+      await look('suggested ratios');
+      await page.keyboard.press('Escape');
       await remote.showCheck(sampleCheck);
       await remote.showLayerErrors(sampleLayerErrors);
       await page.locator('.verdict').waitFor();

@@ -207,8 +207,8 @@ describe('extension: local functions written out', () => {
     const changed = await saved(edits, { runner: { workerPath: workers.bundle }, isOnDisk: true });
     assert.ok(changed.graph.nodes.some((n) => n.opType === 'QLinearConv' || n.opType === 'DequantizeLinear'));
     const input = feeds({ x: [1, 3, 4, 4] });
-    const { last } = await run(changed, input);
-    assert.ok((last?.data as Float32Array).every(Number.isFinite));
+    const data = [...((await run(changed, input))['last']?.data ?? [])];
+    assert.ok(data.length === 32 && data.every(Number.isFinite));
   });
 
   it('are so for repair by least squares, too, which the command line asks for', async () => {
