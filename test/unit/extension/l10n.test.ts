@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { domainTemplates } from '../../../extension/l10n/domain-templates.ts';
 import { headTemplates } from '../../../src/analysis/index.ts';
+import { en } from '../../../webview/l10n/en.ts';
+import { zhCn } from '../../../webview/l10n/zh-cn.ts';
 import { placeholders, readJson, root, usedTexts } from './l10n-keys.ts';
 
 const bundleFile = 'l10n/bundle.l10n.zh-cn.json';
@@ -36,17 +38,40 @@ describe('The words of the extension', () => {
 });
 
 describe('Chinese', () => {
+  const files = [
+    ...[bundleFile, 'package.nls.zh-cn.json', 'README.zh-cn.md'],
+    ...['dialogs', 'frame', 'panes'].map((name) => `webview/l10n/zh-cn/${name}.ts`),
+    ...readdirSync(path.join(root, 'media'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /zh-cn.*\.md$/.test(file))
+      .map((file) => path.join('media', file)),
+  ];
+  const text = files.map((file) => readFileSync(path.join(root, file), 'utf8')).join('\n');
+
   it('has one word for activations: 激活值, but in what functions and checkpoints are called', () => {
-    const files = [
-      ...[bundleFile, 'package.nls.zh-cn.json', 'README.zh-cn.md'],
-      ...['dialogs', 'frame', 'panes'].map((name) => `webview/l10n/zh-cn/${name}.ts`),
-      ...readdirSync(path.join(root, 'media'), { recursive: true, encoding: 'utf8' })
-        .filter((file) => /zh-cn.*\.md$/.test(file))
-        .map((file) => path.join('media', file)),
-    ];
-    const text = files.map((file) => readFileSync(path.join(root, file), 'utf8')).join('\n');
     assert.match(text, /激活值/);
     assert.deepEqual(text.match(/.{0,9}激活(?!值|函数|检查点).{0,9}/g) ?? [], []);
+  });
+
+  it('has one word for accuracy, 准确率; 精度 is the precision of numbers', () => {
+    const ofNumbers = /(?<=混合|半|何种|权重|失去)精度|精度(?=会降低|较低)/g;
+    assert.ok((text.match(ofNumbers) ?? []).length > 5);
+    assert.deepEqual(text.replace(ofNumbers, '').match(/.{0,9}精度.{0,9}/g) ?? [], []);
+    const english: Readonly<Record<string, string>> = { ...readJson('package.nls.json'), ...en };
+    // what the sentence is about stands before the figure in Chinese
+    const { 'ratios.unit': _unit, ...page } = zhCn;
+    const named = Object.entries({ ...readJson('package.nls.zh-cn.json'), ...page });
+    const pairs = named.map(([key, chinese]) => [english[key] ?? '', chinese] as const);
+    const all = [...Object.entries(readJson(bundleFile)), ...pairs];
+    const ofAccuracy = all.filter(([source]) => /accuracy/i.test(source));
+    assert.ok(ofAccuracy.length > 15);
+    assert.deepEqual(
+      ofAccuracy.filter(([, chinese]) => !chinese.includes('准确率')),
+      [],
+    );
+  });
+
+  it('has one word for operators, 算子, for checking, 检查, and for local functions, 局部函数', () => {
+    assert.deepEqual(text.match(/.{0,9}(运算符|检验|本地函数).{0,9}/g) ?? [], []);
   });
 });
 

@@ -13,7 +13,7 @@ export const dialogs: Readonly<Record<keyof typeof en, string>> = {
   'quantize.blocks8': '8 位分块',
   'quantize.blocks8.hint': '仅量化权重，每块一个缩放因子。适用于 MatMul、Gemm 和嵌入。',
   'quantize.blocks4': '4 位分块',
-  'quantize.blocks4.hint': '再小一半；请检查精度。',
+  'quantize.blocks4.hint': '再小一半；请检查准确率。',
   'quantize.blocks2': '2 位分块',
   'quantize.blocks2.hint': '8 位的四分之一；很少有模型能承受。',
   'quantize.static': '静态 int8',

@@ -115,7 +115,7 @@ export const frame: Readonly<Record<keyof typeof en, string>> = {
   'action.textView': '以文本打开',
   'action.compare': '与原模型比较',
   'action.compare.none': '无可比较：配方中没有编辑',
-  'action.check': '检查精度…',
+  'action.check': '检查准确率…',
   'action.check.hint': '用相同输入运行原模型与压缩模型，比较结果、速度和内存。',
   'action.check.untrusted': '在不受信任的工作区中不运行模型。',
 
@@ -201,7 +201,7 @@ export const frame: Readonly<Record<keyof typeof en, string>> = {
   'spread.step.hint': '相邻可取值的间距（前几个通道）；图下的刻度为第一个通道的取值',
   'spread.after': '编辑之后',
   'spread.unknownAfter.needs-data':
-    '这些权重编辑后的取值由校准数据决定，因此不显示编辑之后的分布。数据运行之后（保存、检查精度），“测量权重误差”会给出误差。',
+    '这些权重编辑后的取值由校准数据决定，因此不显示编辑之后的分布。数据运行之后（保存、检查准确率），“测量权重误差”会给出误差。',
   'spread.unknownAfter.rescaled':
     '该编辑会给通道乘以系数，并在激活值中抵消，因此这里无法比较编辑前后的取值。“测量权重误差”会先去掉这些系数。',
   'spread.picture': '按取值统计的权重数量，从 {min} 到 {max}',

@@ -221,7 +221,7 @@ export const panes: Readonly<Record<keyof typeof en, string>> = {
   'failed.revert': '无法还原',
   'failed.textView': '无法打开文本视图',
   'failed.compare': '无法打开比较',
-  'failed.check': '无法检查精度',
+  'failed.check': '无法检查准确率',
   'failed.devices': '无法列出本机的 GPU',
   'failed.later': '无法估算后续运行',
   'failed.copy': '无法复制',
