@@ -19,20 +19,26 @@ export function leastShift({ spread, mean, width }: ShiftArgs): Float64Array {
   const alone = spread.map((v, u) => v + dot(mean, mean, u * width, u * width, width));
   // what going now costs beside `alone`: twice its product with the means gone
   const beside = new Float64Array(units);
-  const left = Array.from({ length: units }, (_, u) => u);
+  const left = Int32Array.from({ length: units }, (_, u) => u);
   let [cost, last] = [0, 0];
-  while (left.length > 0) {
+  for (let count = units; count > 0; count--) {
     let [least, place] = [Infinity, 0];
-    for (const [p, u] of left.entries()) {
+    for (let p = 0; p < count; p++) {
+      const u = left[p] ?? 0;
       const own = (alone[u] ?? 0) + (beside[u] ?? 0);
       if (own < least) [least, place] = [own, p];
     }
-    const [unit = 0] = left.splice(place, 1);
+    const unit = left[place] ?? 0;
+    left.copyWithin(place, place + 1, count);
     cost += least;
     // means that make up for each other bring the cost down: the order stays
     last = Math.max(cost, last + Math.max(last * Number.EPSILON, Number.MIN_VALUE));
     scores[unit] = last;
-    for (const u of left) beside[u] = (beside[u] ?? 0) + 2 * dot(mean, mean, unit * width, u * width, width);
+    if (width === 0) continue;
+    for (let p = 0; p < count - 1; p++) {
+      const u = left[p] ?? 0;
+      beside[u] = (beside[u] ?? 0) + 2 * dot(mean, mean, unit * width, u * width, width);
+    }
   }
   return scores;
 }

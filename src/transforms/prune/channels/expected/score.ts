@@ -90,8 +90,8 @@ interface Loss {
   readonly mean: Float32Array;
 }
 
-/** Products of this many units, or fewer, of all outputs; of more, of sums of outputs with signs at random. */
-const MOST_PRODUCTS = 1e9;
+/** Products of this many units, or fewer, of all outputs; of more, of sums of outputs, each with a sign, in one at random. */
+const MOST_PRODUCTS = 2e8;
 const LEAST_WIDTH = 16;
 
 /** What the reader's outputs have of each unit, as a share of what they have of all. */
@@ -117,7 +117,8 @@ async function lossOf(
   const exact = Math.max(LEAST_WIDTH, Math.floor(MOST_PRODUCTS / units ** 2));
   const hasMeans = means.some((m) => m !== 0);
   const width = hasMeans ? Math.min(outputs, exact) : 0;
-  const isSketch = width < outputs;
+  const sumOf = Int32Array.from({ length: outputs }, (_, o) => (width < outputs ? hash(o) % width : o));
+  const signOf = Float64Array.from({ length: outputs }, (_, o) => (width < outputs && hash(~o) & 1 ? -1 : 1));
   const spread = new Float64Array(units);
   const mean = new Float32Array(units * width);
   await eachCell(
@@ -129,12 +130,9 @@ async function lossOf(
       const weight = wanted[o] ?? 0;
       if (unit < 0 || weight === 0) return;
       spread[unit] = (spread[unit] ?? 0) + weight * square * (variance[i] ?? 0);
-      const shift = Math.sqrt(weight) * sum * (means[i] ?? 0);
-      if (width === 0 || shift === 0) return;
-      if (!isSketch) mean[unit * width + o] = (mean[unit * width + o] ?? 0) + shift;
-      else
-        for (let k = 0; k < width; k++)
-          mean[unit * width + k] = (mean[unit * width + k] ?? 0) + signOf(o, k) * (shift / Math.sqrt(width));
+      if (width === 0) return;
+      const at = unit * width + (sumOf[o] ?? 0);
+      mean[at] = (mean[at] ?? 0) + (signOf[o] ?? 0) * Math.sqrt(weight) * sum * (means[i] ?? 0);
     },
     signal,
   );
@@ -145,12 +143,12 @@ async function lossOf(
   return { spread: spread.map((v) => v / total), mean: mean.map((v) => v / Math.sqrt(total)) };
 }
 
-/** ±1, alike in each run. */
-function signOf(output: number, place: number): number {
-  let h = Math.imul(output + 1, 0x9e3779b1) ^ Math.imul(place + 1, 0x85ebca6b);
+/** Alike in each run. */
+function hash(value: number): number {
+  let h = Math.imul(value + 1, 0x9e3779b1);
   h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
   h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
-  return (h ^ (h >>> 15)) & 1 ? 1 : -1;
+  return (h ^ (h >>> 15)) >>> 0;
 }
 
 function sourceOf({ model, trace, tensor }: ImportanceContext, reader: ReaderOf): WeightSource | undefined {
