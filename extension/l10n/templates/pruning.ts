@@ -3,7 +3,7 @@ export const pruningTemplates: readonly string[] = [
   '{0} "{1}" {2}',
   '{0} "{1}": {2}',
   'is not a plain tensor',
-  'calls a local function: write those out first (vram-lens clean --inline)',
+  'calls a local function: write those out first (“Write out local functions” in the text view, or vram-lens clean --inline)',
   'is a kernel',
   'has groups of channels',
   'resizes it',

@@ -262,7 +262,7 @@ export class Tracer {
       this.opaque(
         node,
         isCall
-          ? 'calls a local function: write those out first (vram-lens clean --inline)'
+          ? 'calls a local function: write those out first (“Write out local functions” in the text view, or vram-lens clean --inline)'
           : `no rule tells how ${domain}${node.opType} uses it`,
       );
       this.captures(node);
