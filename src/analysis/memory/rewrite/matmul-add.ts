@@ -24,20 +24,25 @@ export function manyDimensional(editor: GraphEditor): Draft[] {
   });
 }
 
-/** @param keepsAttention whether what may be fused to an Attention later stays as it is */
-export function fuseMatMulAdd(editor: GraphEditor, known: KnownDims, keepsAttention: boolean): void {
+/** Gives those that stay as they are, since they may be fused to an Attention later. */
+export function fuseMatMulAdd(editor: GraphEditor, known: KnownDims): Draft[] {
   const attention = new Set<Draft>();
+  const kept: Draft[] = [];
   for (const n of editor.nodesOf('MatMul')) {
     const found = matMulAdd(editor, n);
     if (found === undefined) continue;
-    if (dimsOfValue(n.inputs[0])?.length === 2) {
-      fuseMatrices(editor, found);
-      continue;
-    }
-    if (keepsAttention && isOfAttention(editor, found, attention)) continue;
-    const dims = n.inputs[0] && known.get(n.inputs[0]);
-    if (staticDims(found.bias)?.length === 1 && dims?.every((d) => typeof d === 'number') === true)
-      fuseReshaped(editor, found, dims);
+    if (dimsOfValue(n.inputs[0])?.length === 2) fuseMatrices(editor, found);
+    else if (isOfAttention(editor, found, attention)) kept.push(n);
+    else fuseReshaped(editor, found, known);
+  }
+  return kept;
+}
+
+/** Those that were kept for an Attention, which ONNX Runtime fuses after all where it found none. */
+export function fuseKeptMatMulAdd(editor: GraphEditor, kept: readonly Draft[], known: KnownDims): void {
+  for (const n of kept) {
+    const found = editor.has(n) ? matMulAdd(editor, n) : undefined;
+    if (found) fuseReshaped(editor, found, known);
   }
 }
 
@@ -56,11 +61,10 @@ function fuseMatrices(editor: GraphEditor, { matMul, add, bias }: MatMulAdd): vo
   fuse(editor, [matMul, add], { opType: 'Gemm', domain: '', inputs: [...matMul.inputs, bias] });
 }
 
-function fuseReshaped(
-  editor: GraphEditor,
-  { matMul, add, bias, weight }: MatMulAdd,
-  dims: readonly number[],
-): void {
+/** Where all sizes are known. */
+function fuseReshaped(editor: GraphEditor, { matMul, add, bias, weight }: MatMulAdd, known: KnownDims): void {
+  const dims = matMul.inputs[0] && known.get(matMul.inputs[0]);
+  if (staticDims(bias)?.length !== 1 || dims?.every((d) => typeof d === 'number') !== true) return;
   const rows = dims.slice(0, -1).reduce((n, d) => n * d, 1);
   const name = add.outputs[0]?.name ?? '';
   const flat = matrixLike(editor, matMul.inputs[0], `${name}/gemm_input_reshape`, [rows, weight[0]]);

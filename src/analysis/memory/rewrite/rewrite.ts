@@ -21,7 +21,7 @@ import {
 } from './fusions.ts';
 import { computeHalfInFloat } from './half.ts';
 import { fuseBlockBias, fuseIntegerMatMul } from './integer.ts';
-import { fuseMatMulAdd, manyDimensional } from './matmul-add.ts';
+import { fuseKeptMatMulAdd, fuseMatMulAdd, manyDimensional } from './matmul-add.ts';
 import { blockChannels, startsBlocks } from './nchwc/transform.ts';
 import { dependingOnLayout, integerConvs, layOutChannelsLast, putChannelsLast } from './nhwc.ts';
 import { fuseLayerNormalization, fuseSimplifiedLayerNormalization } from './normalizations.ts';
@@ -66,54 +66,69 @@ export function rewrite(
   const isOptimized = options.optimization === 'all';
   const known: KnownFor = (concerned) => (concerned.length > 0 ? followed.update(editor) : options.outer);
   separateDequantizations(editor);
-  if (isOptimized) optimizeBasic(editor, known);
+  const kept = isOptimized ? optimizeBasic(editor, known) : [];
   const { target } = options;
   const isForCpu = target === 'cpu';
   const isChannelsLast = target === 'channels-last-device';
   if (isChannelsLast) layOutChannelsLast(editor, known(dependingOnLayout(editor)));
   inlineFunctions(editor, isChannelsLast ? channelsLastKernels : noKernels);
   if (isForCpu) computeHalfInFloat(editor, isOptimized);
-  if (isOptimized && isForCpu) optimizeForCpu(editor, known, options.blockSize);
-  if (isOptimized && !isForCpu) optimizeForDevice(editor, known, target);
+  if (isOptimized && isForCpu) optimizeForCpu(editor, known, kept, options.blockSize);
+  if (isOptimized && !isForCpu) optimizeForDevice(editor, known, kept, target);
   removeNoopCasts(editor);
   return { ...editor.result(), known: followed.update(editor) };
 }
 
-/** ONNX Runtime's level "basic", before it knows where nodes run. */
-function optimizeBasic(editor: GraphEditor, known: KnownFor): void {
+/** ONNX Runtime's level "basic", before it knows where nodes run. Gives the products that it keeps for an Attention. */
+function optimizeBasic(editor: GraphEditor, known: KnownFor): readonly Draft[] {
   removeNoopCasts(editor);
   shareConstants(editor);
   mergeEqualNodes(editor);
   foldAll(editor, known);
   removeNoops(editor);
   foldIntoConvs(editor);
-  fuseMatMulAdd(editor, known(manyDimensional(editor)), true);
+  const kept = fuseMatMulAdd(editor, known(manyDimensional(editor)));
   const reshapes = editor.nodesOf('Reshape').filter((n) => asksForSizes(editor, n));
   fuseReshapes(editor, known(reshapes));
   propagateQuantization(editor);
   separateDequantizations(editor); // those that were merged as equal
   const transposes = editor.nodesOf('Transpose');
   if (transposes.length > 0) pushTransposes(new TransposeEditor(editor, known(transposes)), 'unassigned');
+  return kept;
 }
 
 /** Again and again, as each constant shape may tell the next. */
 function foldAll(editor: GraphEditor, known: KnownFor): void {
-  for (let step = 0; step < 10 && foldConstants(editor, known(editor.nodesOf('Shape'))); step++);
+  let isFolded = foldConstants(editor, known(editor.nodesOf('Shape')));
+  for (let step = 1; step < 10 && isFolded; step++) {
+    const shapes = editor.nodesOf('Shape');
+    isFolded = shapes.length > 0 && foldConstants(editor, known(shapes));
+  }
 }
 
 /** Its level "extended", as far as it holds for kernels on devices, too. */
-function optimizeForDevice(editor: GraphEditor, known: KnownFor, target: Target): void {
+function optimizeForDevice(
+  editor: GraphEditor,
+  known: KnownFor,
+  kept: readonly Draft[],
+  target: Target,
+): void {
   removeNoopCasts(editor);
   if (target === 'int8-device') fuseQuantized(editor);
-  fuseFloats(editor, known, target);
+  fuseFloats(editor, known, kept, target);
 }
 
 /** Its levels "extended" and "layout". */
-function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number): void {
+function optimizeForCpu(
+  editor: GraphEditor,
+  known: KnownFor,
+  kept: readonly Draft[],
+  blockSize: number,
+): void {
   removeNoopCasts(editor);
   fuseQuantized(editor);
   fuseIntegerMatMul(editor);
-  fuseFloats(editor, known, 'cpu');
+  fuseFloats(editor, known, kept, 'cpu');
   const ranks = known(editor.nodesOf('Mul', 'Div').filter((n) => scaledBy(n) !== undefined));
   fuseMatMulTranspose(editor);
   fuseMatMulScale(editor, (v) => v.kind === 'constant' || ranks.has(v));
@@ -125,8 +140,8 @@ function optimizeForCpu(editor: GraphEditor, known: KnownFor, blockSize: number)
   fuseConvAdds(editor, known(editor.nodesOf('Add').filter((n) => isConvAdd(editor, n))));
 }
 
-function fuseFloats(editor: GraphEditor, known: KnownFor, target: Target): void {
-  fuseMatMulAdd(editor, known(manyDimensional(editor)), false);
+function fuseFloats(editor: GraphEditor, known: KnownFor, kept: readonly Draft[], target: Target): void {
+  fuseKeptMatMulAdd(editor, kept, known(kept));
   fuseGelu(editor);
   fuseLayerNormalization(editor);
   // registered for the CPU's kernels alone
