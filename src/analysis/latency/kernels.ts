@@ -15,6 +15,8 @@ export interface KernelWork {
   /** Of the model's node that it is, or the main one of those it stands for; one may have several kernels. */
   readonly id: string;
   readonly opType: string;
+  /** Whether it is for values in blocks of channels, whose rates are others. */
+  readonly isBlocked?: boolean | undefined;
   /** Of one run, in nanoseconds at the usual rates. */
   readonly work: number;
 }
@@ -77,6 +79,7 @@ export function kernelWork(
   return nodesOf(level.runtime.main).map((node) => ({
     id: node.source.id,
     opType: node.opType,
+    isBlocked: node.domain === nchwcDomain,
     work: workOf(node, sizes, macs(node)),
   }));
 }

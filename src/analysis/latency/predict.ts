@@ -40,7 +40,10 @@ export function predictLatency(
   for (const kernel of after) {
     const partner = partners.get(keyOf(kernel))?.shift();
     const time = partner && timed.get(partner);
-    if (partner === undefined || time === undefined) unknown += kernel.work * (total / workBefore);
+    const usual = kernel.work * (total / workBefore);
+    if (partner === undefined || time === undefined) unknown += usual;
+    // in another layout it is another kernel, of which the time of this one tells little
+    else if (partner.isBlocked !== kernel.isBlocked) known += usual;
     else known += (time * kernel.work) / partner.work;
   }
   if (unknown > maxUntimedShare * (known + unknown)) return undefined;

@@ -36,6 +36,17 @@ describe('analysis: predicted latency', () => {
     assert.equal(predictLatency(before, after, times)?.share, (4 + 1 + 3) / 15);
   });
 
+  it('takes the usual rates for a kernel that runs in another layout', () => {
+    const blocked = [work('Conv', 'a', 100), work('Conv', 'b', 100)].map((k) => ({ ...k, isBlocked: true }));
+    const changed = [
+      { ...work('Conv', 'a', 50), isBlocked: false },
+      { ...work('Conv', 'b', 50), isBlocked: true },
+    ];
+    // 50 of 200 in 12 ms, and half of 4 ms
+    const times = [time('Conv', 'a', 8), time('Conv', 'b', 4)];
+    assert.equal(predictLatency(blocked, changed, times)?.share, (3 + 2) / 12);
+  });
+
   it('goes by work alone without a profile', () => {
     assert.deepEqual(predictLatency(before, after), { share: 80 / 210, basis: 'cost' });
   });
