@@ -62,6 +62,7 @@ async function takeAll(workbench: Workbench, { suffix, quantize, prune }: Langua
   await row('f2').click({ modifiers: ['Control'] });
   await press(prune);
   await editor.locator('dialog[open] button[type=submit]:enabled').waitFor();
+  await editor.locator('dialog[open] .importance figcaption').first().waitFor();
   await shot('prune');
   await page.keyboard.press('Escape');
   await press(quantize);
