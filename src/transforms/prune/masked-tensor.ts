@@ -8,6 +8,7 @@ import { attributeInt, DataType, type Node, type TensorRef } from '../../onnx/mo
 import { executor } from '../executor.ts';
 import { hashText } from '../kernels/select.ts';
 import { zerosOf } from '../kernels/sparse-gpt.ts';
+import { turned } from '../kernels/transpose.ts';
 import { patternOf, type PruneEdit, type SparsityPattern } from '../recipe/prune.ts';
 import { computed } from '../weights/linear-tensors.ts';
 import { convPatches } from './conv-patches.ts';
@@ -226,15 +227,17 @@ async function byGpt(plan: MaskPlan, values: Float32Array, layout: Layout): Prom
   // neighbours of a pattern are input channels: [inputs, kernel] is turned around, too, and back
   const order = pattern === undefined || kernel === 1 ? undefined : transposition(inputs, kernel);
   const outputs = values.length / size / groups;
+  const back = order && transposition(kernel, inputs);
+  const swapped = (of: Float32Array, rows: number, columns: number): Float32Array =>
+    turned(of, new Float32Array(of.length), rows, columns);
   const result = new Float32Array(values.length);
   for (const [g, matrix] of gram.matrices.entries()) {
     const own = values.subarray(g * outputs * size, (g + 1) * outputs * size);
-    const weights = isTurned ? turned(own, size, outputs) : reordered(own, size, order);
+    const weights = isTurned ? swapped(own, size, outputs) : reordered(own, size, order);
     const square = order === undefined ? matrix : reorderedBothWays(matrix, size, order);
     const args = { gram: square, size, weights, outputs, ratio: edit.ratio, pattern };
     const found = await executor().run('sparseGpt', args);
-    const back = order && transposition(kernel, inputs);
-    result.set(isTurned ? turned(found, outputs, size) : reordered(found, size, back), g * outputs * size);
+    result.set(isTurned ? swapped(found, outputs, size) : reordered(found, size, back), g * outputs * size);
   }
   return result;
 }
@@ -258,13 +261,6 @@ function reorderedBothWays(matrix: Float32Array, size: number, order: Int32Array
   return matrix.map(
     (_, i) => matrix[(order[Math.floor(i / size)] ?? 0) * size + (order[i % size] ?? 0)] ?? 0,
   );
-}
-
-function turned(values: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) result[c * rows + r] = values[r * columns + c] ?? 0;
-  return result;
 }
 
 function noCalibration({ source: { node, name }, calibration }: MaskPlan, input: string): OnnxError {

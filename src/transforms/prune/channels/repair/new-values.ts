@@ -2,6 +2,7 @@
 import type { CalibrationTarget, ChannelStatistics, GramTarget } from '../../../../analysis/index.ts';
 import { elementCount, OnnxError, readTensor, type TensorRef } from '../../../../onnx/index.ts';
 import { executor } from '../../../executor.ts';
+import { turned } from '../../../kernels/transpose.ts';
 import type { ChannelRepair } from '../../../recipe/recipe.ts';
 import { computed } from '../../../weights/linear-tensors.ts';
 import { withOriginal } from '../../../weights/original.ts';
@@ -266,10 +267,7 @@ function scaleOf(before: ChannelStatistics, c: number, now: ChannelStatistics, i
 
 /** [rows, columns] → [columns, rows]. */
 function transposed(values: Float32Array, rows: number, columns: number): Float32Array {
-  const result = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) result[c * rows + r] = values[r * columns + c] ?? 0;
-  return result;
+  return turned(values, new Float32Array(values.length), rows, columns);
 }
 
 function bytesOf(values: Float32Array): Uint8Array {
